@@ -225,8 +225,8 @@ class OrganizationShape(Shape):
     keytab: str = ""
     authorities: str = ""
     metrics: bool = False
-    language: Annotated[str, AfterValidator(_language)] = "en"
     acme: bool = False
+    language: Annotated[str, AfterValidator(_language)] = "en"
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
     """The URL of every database. Files had it before there was `[[database]]`."""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""

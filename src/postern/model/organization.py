@@ -178,10 +178,10 @@ class Organization:
     """The databases that the file names by `[[database]]`; `databases` has them all."""
     metrics: bool = False
     """True if servers tell monitoring their metrics, on the row `metrics`."""
-    language: str = "en"
-    """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
     acme: bool = False
     """True if servers may get certificates by ACME, on the rows `acme` and `acme-challenge`."""
+    language: str = "en"
+    """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
 
     @property
     def databases(self) -> tuple[Database, ...]:

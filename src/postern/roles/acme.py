@@ -1,4 +1,4 @@
-"""The route by which a certificate authority proves that a name leads to this host: that of the row `acme-challenge`."""
+"""The routes of the row `acme-challenge`: an authority that issues this host's certificate asks here who has its name."""
 
 from __future__ import annotations
 
