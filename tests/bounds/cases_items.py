@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from postern.items import appointment, calendar_object, contact, series, task, text
+from postern.items import appointment, calendar_object, contact, recurrence, series, task, text
 from postern.protocols import content_lines
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical import expansion, rule, values, zones
@@ -130,8 +130,8 @@ CASES: Cases = {
         b"BEGIN:VCALENDAR\n" + b"BEGIN:VEVENT\nEND:VEVENT\n" * (min(size, 1 << 22) // 24) + b"END:VCALENDAR\n",
     ),
     "items.calendar_object.check": _on(_exceptions, calendar_object.check),
-    "items.series.timing_of": _on(
-        partial(_calendar, pattern=b"X:\r\n"), lambda found: series.timing_of(found.main, found.zones)
+    "items.recurrence.timing_of": _on(
+        partial(_calendar, pattern=b"X:\r\n"), lambda found: recurrence.timing_of(found.main, found.zones)
     ),
     "items.series.Series.extent": _on(_exceptions, lambda found: series.Series(found).extent()),
     "items.series.Series.between: exceptions": _on(_exceptions, _between),

@@ -7,6 +7,7 @@ from functools import partial
 
 from postern.items import (
     alarms,
+    booking,
     calendar_data,
     calendar_object,
     calendar_query,
@@ -98,7 +99,21 @@ def _taken_out(size: int) -> Work:
     return lambda: organizing.answered(old, new, "a@b.test", 0)
 
 
+def _booked(size: int) -> Work:
+    found = _calendar(1, b"RRULE:FREQ=DAILY;COUNT=150\r\n")
+    busy = [
+        free_busy.Period(number * 7_200, number * 7_200 + 3_600, Busy.BUSY)
+        for number in range(245_000, 245_000 + size // 64)
+    ]
+    policy = booking.Policy(conflicts_of_series=1_000)
+    return lambda: booking.decide(found, busy, policy, "a@b.test", 1_767_225_600)
+
+
 CASES: Cases = {
+    "items.booking.decide: busy": _booked,
+    "items.booking.decide: a request": _on(
+        _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)
+    ),
     "items.organizing.organized": _organized,
     "items.organizing.answered": _taken_out,
     "items.organizing.forbidden_change": _on(_exceptions, lambda found: organizing.forbidden_change(found, found, ())),

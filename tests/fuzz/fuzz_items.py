@@ -15,6 +15,7 @@ if __name__ == "__main__":
         from postern.items import (
             alarms,
             appointment,
+            booking,
             calendar_data,
             calendar_object,
             calendar_query,
@@ -40,6 +41,7 @@ else:
     from postern.items import (
         alarms,
         appointment,
+        booking,
         calendar_data,
         calendar_object,
         calendar_query,
@@ -115,6 +117,7 @@ def _calendar(octets: bytes) -> None:
     wanted = calendar_data.Wanted(expand=SPAN, limit_busy=SPAN)
     calendar_data.retrieve(calendar, wanted, budget=Budget(20_000), most=50)
     calendar_data.retrieve(calendar, calendar_data.Wanted(limit_series=SPAN))
+    booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
     periods = free_busy.free_busy([calendar], SPAN.start or 0, SPAN.end or 0, budget=budget)
     assert all(first.end <= second.start for first, second in pairwise(periods))
 

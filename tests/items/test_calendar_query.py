@@ -10,7 +10,7 @@ from postern.items.calendar_query import matches
 from postern.items.collation import folded
 from postern.items.filters import Collation, ComponentFilter, ParameterFilter, PropertyFilter, TextMatch, TimeRange
 from postern.items.zones import find_zone
-from postern.protocols.ical.expansion import Budget
+from postern.protocols.ical.expansion import STEPS, Budget
 from postern.protocols.ical.zones import NamedZone, seconds
 from tests.items.calendars import event, read, todo
 
@@ -222,3 +222,11 @@ def test_a_korean_syllable_is_no_part_of_another() -> None:
     assert not _has(lines, PropertyFilter("SUMMARY", texts=(TextMatch("가", Collation.UNICODE),)))
     decomposed = TextMatch("\u1100\u1161\u11a8", Collation.UNICODE)
     assert _has(lines, PropertyFilter("SUMMARY", texts=(decomposed,)))
+
+
+def test_no_object_takes_more_than_its_part_of_a_budget() -> None:
+    budget = Budget(10 * STEPS)
+    found = read(*event("DTSTART:20260101T000000Z", "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"))
+    wanted = _calendar(ComponentFilter("VEVENT", time_range=_range("01020000", "")))
+    assert not matches(found, wanted, budget=budget)
+    assert 9 * STEPS - 10 < budget.left <= 9 * STEPS

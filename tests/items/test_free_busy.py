@@ -78,3 +78,13 @@ def test_it_is_written_as_a_component() -> None:
         "END:VFREEBUSY",
         "",
     ]
+
+
+def test_an_answer_decides_how_a_meeting_shows() -> None:
+    for answer, busy in (("ACCEPTED", Busy.BUSY), ("NEEDS-ACTION", Busy.TENTATIVE), ("TENTATIVE", Busy.TENTATIVE)):
+        meeting = read(*_event("0900", "PT1H", f"ATTENDEE;PARTSTAT={answer}:mailto:Kim@y.test"))
+        found = free_busy([meeting], DAY, DAY + 86_400, me={"kim@y.test"})
+        assert [period.busy for period in found] == [busy]
+        assert [period.busy for period in free_busy([meeting], DAY, DAY + 86_400, me={"lee@y.test"})] == [Busy.BUSY]
+    declined = read(*_event("0900", "PT1H", "ATTENDEE;PARTSTAT=DECLINED:mailto:kim@y.test"))
+    assert free_busy([declined], DAY, DAY + 86_400, me={"kim@y.test"}) == []

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject
-from postern.items.series import DAY, MAX_OCCURRENCES, Occurrence, Series
+from postern.items.recurrence import DAY
+from postern.items.series import MAX_OCCURRENCES, Occurrence, Series
 from postern.items.task import time_of
 from postern.protocols.content_lines import Component
 from postern.protocols.ical.expansion import Budget

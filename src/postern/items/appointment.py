@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from postern.items.calendar_object import CalendarObject
 from postern.items.rendered import Rendered, rendered
 from postern.items.series import Extent, Series
@@ -15,8 +17,9 @@ ITEM_CLASS = "IPM.Appointment"
 JOURNAL_CLASS = "IPM.Activity"
 
 
-def render(calendar: CalendarObject, floating: Zone = UTC_ZONE) -> Rendered:
-    """The searched values of an appointment. `floating` is the zone of dates and of times without zone.
+def render(calendar: CalendarObject, floating: Zone = UTC_ZONE, me: Collection[str] = ()) -> Rendered:
+    """The searched values of an appointment. `floating` is the zone of dates and of times without zone; `me`
+    are the owner's addresses in lower case, whose answer counts for how the appointment shows.
 
     Bound: linear in the object, and STEPS steps of rules with a COUNT.
     """
@@ -24,7 +27,7 @@ def render(calendar: CalendarObject, floating: Zone = UTC_ZONE) -> Rendered:
     extent = series.extent()
     if extent is None and calendar.kind == "VFREEBUSY":
         extent = _published(calendar, floating)
-    return rendered(calendar, extent, series)
+    return rendered(calendar, extent, series, me)
 
 
 def _published(calendar: CalendarObject, floating: Zone) -> Extent | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.filters import TimeRange
-from postern.items.series import DAY, MAX_OCCURRENCES, Occurrence, Series
+from postern.items.recurrence import DAY
+from postern.items.series import MAX_OCCURRENCES, Occurrence, Series
 from postern.items.time_range import periods_of
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget

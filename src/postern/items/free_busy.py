@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject
@@ -32,17 +32,23 @@ class Period(NamedTuple):
 
 
 def free_busy(
-    objects: Iterable[CalendarObject], start: int, end: int, floating: Zone = UTC_ZONE, budget: Budget | None = None
+    objects: Iterable[CalendarObject],
+    start: int,
+    end: int,
+    floating: Zone = UTC_ZONE,
+    budget: Budget | None = None,
+    me: Collection[str] = (),
 ) -> list[Period]:
     """The periods within a span in which the owner is not free, in order and without overlap: where several are at once, the
-    strongest counts, and neighbours that are alike are one.
+    strongest counts, and neighbours that are alike are one. `me` are the owner's addresses in lower case: what the owner
+    declined is free, and what is not answered is tentative.
 
     Bound: linear in the objects; at most MAX_PERIODS periods, and STEPS steps of rules.
     """
     budget = budget or Budget(STEPS)
     periods: list[Period] = []
     for calendar in objects:
-        for period in _of(calendar, start, end, floating, budget):
+        for period in _of(calendar, start, end, floating, budget, me):
             clipped = Period(max(period.start, start), min(period.end, end), period.busy)
             if clipped.start < clipped.end and clipped.busy is not Busy.FREE:
                 periods.append(clipped)
@@ -51,13 +57,15 @@ def free_busy(
     return merged(periods)
 
 
-def _of(calendar: CalendarObject, start: int, end: int, floating: Zone, budget: Budget) -> Iterator[Period]:
+def _of(
+    calendar: CalendarObject, start: int, end: int, floating: Zone, budget: Budget, me: Collection[str]
+) -> Iterator[Period]:
     if calendar.kind == "VFREEBUSY":
         for part in calendar.parts:
             for begin, finish, source in periods_of(calendar, part, floating):
                 yield Period(begin, finish, _TYPES.get(source.parameter("FBTYPE").upper(), Busy.BUSY))
     elif calendar.kind == "VEVENT":
-        states = {id(part): busy_of(part) for part in calendar.parts}
+        states = {id(part): busy_of(part, me) for part in calendar.parts}
         if any(states.values()):
             for occurrence in Series(calendar, floating).between(start, end, budget=budget):
                 yield Period(occurrence.start, occurrence.end, states[id(occurrence.component)])

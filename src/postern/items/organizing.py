@@ -15,7 +15,7 @@ from typing import NamedTuple
 from postern.items import invitations
 from postern.items.calendar_object import CalendarObject, organizer_of
 from postern.items.occurrence import key_of, occurrence_part
-from postern.items.rendered import sequence_of, status_of
+from postern.items.rendered import answer_of, sequence_of, status_of
 from postern.items.series import Series
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.values import Kind, When, address_of, whens_of, written
@@ -266,11 +266,8 @@ def answered(old: CalendarObject, new: CalendarObject | None, address: str, stam
 
 
 def _answer(part: Component, address: str) -> str:
-    """PARTSTAT of an attendee, "NEEDS-ACTION" where it is not said; "" if he is not invited, or the meeting is cancelled."""
-    mine = next((entry for entry in part.lines("ATTENDEE") if address_of(entry.value) == address), None)
-    if mine is None or status_of(part) == "CANCELLED":
-        return ""
-    return mine.parameter("PARTSTAT").upper() or "NEEDS-ACTION"
+    """An attendee's answer; "" also if the meeting is cancelled."""
+    return "" if status_of(part) == "CANCELLED" else answer_of(part, (address,))
 
 
 def _taken_out(old: CalendarObject, new: CalendarObject) -> list[Component]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from postern.items.calendar_object import CalendarObject, organizer_of
 from postern.items.series import Extent, Series
 from postern.items.text import text_of
 from postern.protocols.content_lines import Component
-from postern.protocols.ical.values import Kind
+from postern.protocols.ical.values import Kind, address_of
 
 MAX_SUMMARY = 1_000
 """Characters of a summary, and of a place, that are rendered."""
@@ -57,10 +58,11 @@ def rendered(
     calendar: CalendarObject,
     extent: Extent | None,
     series: Series,
+    me: Collection[str],
     due: int | None = None,
     completed: int | None = None,
 ) -> Rendered:
-    """The values of an object that is in time as `extent` says."""
+    """The values of an object that is in time as `extent` says, in the calendar of somebody with these addresses."""
     main = calendar.main
     start = series.masters[0].timing.start if series.masters else None
     return Rendered(
@@ -76,7 +78,7 @@ def rendered(
         summary=text_of(main.value("SUMMARY"))[:MAX_SUMMARY],
         location=text_of(main.value("LOCATION"))[:MAX_SUMMARY],
         status=status_of(main),
-        busy=busy_of(main),
+        busy=busy_of(main, me),
         sequence=sequence_of(main),
         has_alarms=any(next(part.components("VALARM"), None) is not None for part in calendar.parts),
         due=due,
@@ -89,17 +91,25 @@ def status_of(part: Component) -> str:
     return text_of(part.value("STATUS")).strip().upper()[:MAX_STATUS]
 
 
-def busy_of(part: Component) -> Busy:
+def busy_of(part: Component, me: Collection[str] = ()) -> Busy:
     """Says how a component shows: by STATUS and TRANSP, and by Outlook's property between them (MS-OXCICAL 2.1.3.1.1.20.31)."""
     intended = part.value("X-MICROSOFT-CDO-BUSYSTATUS").strip().upper()
     status = status_of(part)
-    if status == "CANCELLED" or part.value("TRANSP").strip().upper() == "TRANSPARENT":
+    answer = answer_of(part, me) if me else ""
+    if status == "CANCELLED" or answer == "DECLINED" or part.value("TRANSP").strip().upper() == "TRANSPARENT":
         return Busy.FREE
     if intended in ("OOF", "OUTOFOFFICE"):
         return Busy.OUT_OF_OFFICE
     if intended in ("FREE", "TENTATIVE", "BUSY"):
         return Busy[intended]
-    return Busy.TENTATIVE if status == "TENTATIVE" else Busy.BUSY
+    return Busy.TENTATIVE if status == "TENTATIVE" or answer in ("TENTATIVE", "NEEDS-ACTION") else Busy.BUSY
+
+
+def answer_of(part: Component, me: Collection[str]) -> str:
+    """PARTSTAT of the first attendee with one of these addresses, which are in lower case; "NEEDS-ACTION" where it is not said,
+    and "" where nobody of them is invited."""
+    mine = next((line for line in part.lines("ATTENDEE") if address_of(line.value) in me), None)
+    return "" if mine is None else mine.parameter("PARTSTAT").strip().upper() or "NEEDS-ACTION"
 
 
 def sequence_of(part: Component) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from postern.items.calendar_object import CalendarObject
 from postern.items.rendered import Rendered, rendered
 from postern.items.series import Extent, Series
@@ -12,7 +14,7 @@ from postern.protocols.ical.zones import UTC_ZONE, Zone
 ITEM_CLASS = "IPM.Task"
 
 
-def render(calendar: CalendarObject, floating: Zone = UTC_ZONE) -> Rendered:
+def render(calendar: CalendarObject, floating: Zone = UTC_ZONE, me: Collection[str] = ()) -> Rendered:
     """The searched values of a task. Its span is the one in which a time-range test can find it (RFC 4791 section 9.9): a task
     without any date is found in each.
 
@@ -23,7 +25,7 @@ def render(calendar: CalendarObject, floating: Zone = UTC_ZONE) -> Rendered:
     due = time_of(calendar, main, "DUE", floating)
     completed = time_of(calendar, main, "COMPLETED", floating)
     created = time_of(calendar, main, "CREATED", floating)
-    return rendered(calendar, series.extent() or _without_start(due, completed, created), series, due, completed)
+    return rendered(calendar, series.extent() or _without_start(due, completed, created), series, me, due, completed)
 
 
 def time_of(calendar: CalendarObject, part: Component, name: str, floating: Zone) -> int | None:

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from postern.items.alarms import alarms
 from postern.items.calendar_object import CalendarObject
 from postern.items.filters import TimeRange
-from postern.items.series import DAY, Series, timing_of
+from postern.items.recurrence import DAY, timing_of
+from postern.items.series import Series
 from postern.items.task import time_of
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical.expansion import Budget

@@ -1,4 +1,4 @@
-"""The answers to an authority's challenges as a part of the web: one page in clear text for each."""
+"""The routes of the row `acme-challenge`: an authority that issues this host's certificate asks here who has its name."""
 
 from __future__ import annotations
 
