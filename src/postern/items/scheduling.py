@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
-from postern.items.calendar_object import CalendarObject, organizer_of
+from postern.items.calendar_object import CalendarObject, organizer_of, uid_of
 from postern.items.occurrence import key_of, occurrence_part
 from postern.items.rendered import sequence_of
 from postern.items.series import Series
@@ -61,6 +61,7 @@ def apply(stored: CalendarObject | None, message: CalendarObject, me: Collection
         return Applied(Action.NOTHING, why="another object")
     if stored is not None and not _is_same_organizer(stored, message):
         return Applied(Action.NOTHING, why="another organizer")
+    message = replace(message, parts=[part for part in message.parts if uid_of(part) == message.uid])
     handler = _HANDLERS.get(message.method)
     return handler(stored, message, me) if handler is not None else Applied(Action.NOTHING, why="no such method")
 
@@ -122,7 +123,8 @@ def _assembled(stored: CalendarObject, message: CalendarObject, parts: list[Comp
 def _request(stored: CalendarObject | None, message: CalendarObject, me: Collection[str]) -> Applied:
     """A new object, or a newer version of one. A series that is moved loses the exceptions that the message does not have."""
     if stored is None:
-        return Applied(Action.STORE, _assembled(message, message, message.parts))
+        parts = {key_of(message, part): part for part in reversed(message.parts)}  # the first of an occurrence counts
+        return Applied(Action.STORE, _assembled(message, message, list(reversed(parts.values()))))
     copy = _Copy(stored)
     for part in sorted(message.parts, key=lambda part: part.first("RECURRENCE-ID") is not None):
         key = key_of(message, part)
