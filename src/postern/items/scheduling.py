@@ -126,16 +126,21 @@ def _request(stored: CalendarObject | None, message: CalendarObject, me: Collect
         parts = {key_of(message, part): part for part in reversed(message.parts)}  # the first of an occurrence counts
         return Applied(Action.STORE, _assembled(message, message, list(reversed(parts.values()))))
     copy = _Copy(stored)
+    if message.master is not None and _version(message, message.master) < copy.version(None):
+        return Applied(Action.NOTHING, why="not newer")
+    is_series_newer = False
     for part in sorted(message.parts, key=lambda part: part.first("RECURRENCE-ID") is not None):
         key = key_of(message, part)
         version = _version(message, part)
         if version <= copy.version(key) and (key in copy.parts or key is None):
             continue
         old = copy.parts.get(key) or (copy.parts.get(None) if key is not None else None)
-        if key is not None and old is not None and sequence_of(part) < sequence_of(old):
+        if key is not None and old is not None and not is_series_newer and sequence_of(part) < sequence_of(old):
             continue
-        if key is None and version[0] > copy.version(None)[0]:
-            copy.parts.clear()
+        if key is None:
+            is_series_newer = True  # and the exceptions that come with it are those that it has now
+            if version[0] > copy.version(None)[0]:
+                copy.parts.clear()
         copy.set(key, _with_mine(part, old, me))
     return copy.result(message)
 
