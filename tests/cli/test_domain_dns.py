@@ -62,7 +62,7 @@ def test_records_are_printed_for_a_zone_file(tmp_path: Path) -> None:
     assert "_imaps._tcp.corp.test. IN SRV 0 1 993 all1.corp.test." in said
     assert "all1.corp.test. IN A 192.0.2.1" in said
     assert all(line.startswith(";") or " IN " in line for line in said)
-    assert "no key signs mail of corp.test on this host" in done.stderr
+    assert "no key of corp.test is on this host" in done.stderr
 
 
 def test_a_key_s_record_is_among_them(tmp_path: Path) -> None:
@@ -73,6 +73,12 @@ def test_a_key_s_record_is_among_them(tmp_path: Path) -> None:
     assert "p=none" in done.stdout
     call(tmp_path, "dkim", "corp.test", "--use", "one")
     assert "p=quarantine" in call(tmp_path, "dns", "corp.test").stdout
+
+
+def test_an_edge_says_which_records_others_know(tmp_path: Path) -> None:
+    done = call(tmp_path, "dns", "corp.test", roles=["edge"])
+    assert "_imaps" not in done.stdout and "MX 10 all1.corp.test." in done.stdout
+    assert "knows no client access server" in done.stderr
 
 
 def test_only_our_own_domains_have_records(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_table_fits(columns: int, words: tuple[str, ...], running: Organizat
         assert line.rstrip().endswith("pass")
     assert any("Kerberos" in line and "no realm" in line and line.rstrip().endswith("not deployed") for line in lines)
     assert any("hub-to-hub" in line and line.rstrip().endswith("not deployed") for line in lines)
-    assert any(line.startswith(" acme") for line in lines) == bool(words), (
+    assert any(line.startswith(" owa") for line in lines) == bool(words), (
         "what is not built is listed where it is asked for"
     )
     assert f"{len(DEPLOYED)} pass, {len(WAITING)} not built" in done.stdout

@@ -17,6 +17,7 @@ from postern.cli.failures import FOUND_WRONG, Failure
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.domains import a_labels, shown
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.model.organization import Organization
@@ -32,23 +33,20 @@ def dns(name: str, check: bool, as_json: bool, state_dir: str | None) -> None:
     """Show the DNS records of a domain, ready to paste into its zone.
 
     They name the servers and services of this organization that run: where mail goes, who may send, and where mail programs,
-    phones and calendars find theirs. Keys of DKIM are on the host where mail leaves, so say this there. A server with a private
-    address needs the one that the internet reaches: its line is a comment.
+    phones and calendars find theirs. Keys of DKIM are on the host where mail leaves, so say this there; an edge knows no others
+    than itself. A server with a private address needs the one that the internet reaches: its line is a comment.
 
     For example `postern domain dns example.test --check`.
     """
     domain = a_labels(name).rstrip(".")
     check_accepted(state_dir, domain)
     organization, sets, keys = _records(state_dir, domain)
-    if not check:
-        _show(sets, as_json)
-    else:
+    if not as_json:
+        _advise(organization, domain, keys)
+    if check:
         _check(organization, sets, as_json)
-    if not as_json and not keys:
-        echo(
-            f"; no key signs mail of {shown(domain)} on this host: `{called()} domain dkim {domain}` makes one",
-            err=True,
-        )
+    else:
+        _show(sets, as_json)
 
 
 def _records(state_dir: str | None, domain: str) -> tuple[Organization, tuple[RecordSet, ...], bool]:
@@ -65,6 +63,17 @@ def _records(state_dir: str | None, domain: str) -> tuple[Organization, tuple[Re
     published = [(key.name, key.record) for key in keys]
     sets = domain_records(domain, organization, services, published, bool(ring.in_use(domain)))
     return organization, sets, bool(keys)
+
+
+def _advise(organization: Organization, domain: str, keys: bool) -> None:
+    """Says on standard error which records another host knows."""
+    if not keys:
+        echo(
+            f"; no key of {shown(domain)} is on this host: where mail leaves, `{called()} domain dkim {domain}` makes one",
+            err=True,
+        )
+    if not organization.with_role(Role.CLIENT_ACCESS):
+        echo("; this host knows no client access server: ask one for the records of clients", err=True)
 
 
 def _show(sets: tuple[RecordSet, ...], as_json: bool) -> None:

@@ -34,7 +34,7 @@ _DOORS = {
     110: "POP3 (STLS)",
     995: "POP3 (TLS)",
     443: "HTTP (TLS)",
-    80: "HTTP, redirects and client configuration",
+    80: "HTTP, redirects",
     135: "RPC endpoint mapper",
     9464: "HTTP, metrics and health",
     50389: "LDAP, the edge's own directory",

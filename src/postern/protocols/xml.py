@@ -212,25 +212,32 @@ class _Reader:
         if len(name) > bounds.name:
             raise XmlError("a name is too long")
         scope = self._scope
-        element = Element("")
         if attributes:
             pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
             scope = self._declared(pairs)
-            for key, value in pairs:
-                if len(key) > bounds.name or len(value) > bounds.value:
-                    raise XmlError("an attribute is too long")
-                if key != "xmlns" and not key.startswith("xmlns:"):
-                    resolved = scope.attribute(key)
-                    if resolved in element.attributes:
-                        raise XmlError("an attribute is there twice")
-                    element.attributes[resolved] = value
-        element.name = scope.element(name)
+            own = self._own(pairs, scope)
+        else:
+            own = {}
+        element = Element(scope.names.get(name) or scope.element(name), own, [])
         if self._open:
             self._open[-1][0].children.append(element)
         else:
             self.root = element
         self._open.append((element, self._scope))
         self._scope = scope
+
+    def _own(self, pairs: list[tuple[str, str]], scope: _Scope) -> dict[str, str]:
+        """The attributes that declare no namespace."""
+        own: dict[str, str] = {}
+        for key, value in pairs:
+            if len(key) > self._bounds.name or len(value) > self._bounds.value:
+                raise XmlError("an attribute is too long")
+            if key != "xmlns" and not key.startswith("xmlns:"):
+                resolved = scope.attribute(key)
+                if resolved in own:
+                    raise XmlError("an attribute is there twice")
+                own[resolved] = value
+        return own
 
     def end(self, name: str) -> None:
         if self._pieces:

@@ -10,12 +10,12 @@ from postern.model.domains import a_labels
 from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
+from postern.roles.acme import challenge_routes
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
 from postern.roles.dav import caldav_routes, carddav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.acme.challenges import challenge_route
 from postern.services.http.access import HttpAccess
 from postern.services.http.session import HttpSession
 from postern.services.http.site import Route, Site
@@ -24,11 +24,6 @@ HTTPS = 443
 NAMES = ("", "autodiscover.", "autoconfig.")
 """Prefixes of the names below a domain under which clients look for it."""
 
-
-def _challenge_routes(runtime: Runtime, logon: ServerLogon, row: Path) -> list[Route]:
-    return [challenge_route(logon.guard(row), runtime.state.certificates)]
-
-
 Parts = Callable[[Runtime, ServerLogon, Path], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
     {
@@ -36,7 +31,7 @@ PARTS: Mapping[str, Parts] = MappingProxyType(
         "client-configuration": configuration_routes,
         "caldav": caldav_routes,
         "carddav": carddav_routes,
-        "acme-challenge": _challenge_routes,
+        "acme-challenge": challenge_routes,
     }
 )
 """By row, what makes the routes that it answers for."""
@@ -64,9 +59,11 @@ class Web:
             self._is_ours,
             runtime.organization.port(HTTPS),
         )
-        for port in dict.fromkeys(port for row in rows for port in row.ports):
+        # By number, for rows may label the same port: two doors on one number would share its connections out among them.
+        for number in dict.fromkeys(port.number or 0 for row in rows for port in row.ports):
+            served = [row for row in rows if number in {port.number for port in row.ports}]
+            port = served[0].port(number)
             tls = self._tls if port.tls is Tls.IMPLICIT else None
-            served = [row for row in rows if port in row.ports]
             await self._doors.open(served, port, partial(HttpSession, access), tls)
 
     def _is_ours(self, host: str) -> bool:

@@ -11,6 +11,7 @@ from subprocess import run
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from postern.model.organization import Profile
 from postern.model.security import Mechanism
@@ -18,7 +19,7 @@ from postern.protocols import xml
 from postern.services.autodiscover import mobileconfig
 from postern.services.autodiscover.client_services import ClientServices, client_services
 from postern.services.autodiscover.configuration import ClientConfiguration
-from tests.certificates import make
+from tests.certificates import Key, make
 from tests.services.autodiscover.callers import ask, organization, rows, services
 
 
@@ -152,9 +153,10 @@ def test_there_is_no_profile_where_nothing_runs() -> None:
     assert profile("/?emailaddress=a@example.test", nothing).status_code == 404
 
 
-def test_the_signature_is_one_that_openssl_verifies(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)])
+def test_the_signature_is_one_that_openssl_verifies(key: Key, tmp_path: Path) -> None:
     authority = make("An authority", ca=True)
-    files = make("cas1.example.test", authority).write(tmp_path)
+    files = make("cas1.example.test", authority, key=key).write(tmp_path)
     chain = files.chain.read_bytes()
     content = mobileconfig.profile("bob@example.test", services())
     assert content is not None

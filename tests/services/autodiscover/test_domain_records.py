@@ -73,6 +73,18 @@ def test_the_edge_is_where_mail_comes_in() -> None:
     assert "p=none" in told["_dmarc.sales.test", "TXT"].values[0], "no key signs yet"
 
 
+def test_an_edge_says_nothing_about_servers_that_it_does_not_know() -> None:
+    edge = Server("edge1", "edge1.example.test", frozenset({Role.EDGE}), ("192.0.2.9",))
+    told = domain_records("example.test", organization(servers=(edge,)), ClientServices("", ()), [KEY])
+    assert [(each.name, each.kind) for each in told] == [
+        ("example.test", "MX"),
+        ("example.test", "TXT"),
+        (KEY[0], "TXT"),
+        ("_dmarc.example.test", "TXT"),
+        ("edge1.example.test", "A"),
+    ]
+
+
 def test_smart_hosts_may_send() -> None:
     connectors = (
         SendConnector("internet", smart_hosts=("relay.test:587", "relay.test")),

@@ -13,7 +13,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from postern.model.domains import a_labels
-from postern.model.organization import Organization, Server
+from postern.model.organization import Organization, Role, Server
 from postern.paths.deployment import filtering_role
 from postern.paths.row import Tls
 from postern.services.autodiscover.client_services import HTTPS, ClientServices, MailService
@@ -95,7 +95,7 @@ def domain_records(
         RecordSet(
             f"_dmarc.{domain}", "TXT", (_dmarc(domain, signing),), "policy for forged mail (DMARC)", binding=False
         ),
-        *_mail_services(domain, services),
+        *_mail_services(domain, organization, services),
         *_web_services(domain, services),
     ]
     return *(each for each in sets if each.values), *_addresses(domain, organization, sets)
@@ -117,13 +117,15 @@ def _dmarc(domain: str, signing: bool) -> str:
     return f"v=DMARC1; p={'quarantine' if signing else 'none'}; rua=mailto:postmaster@{domain}"
 
 
-def _mail_services(domain: str, services: ClientServices) -> Iterable[RecordSet]:
-    """RFC 6186. IMAP has a better priority than POP3."""
+def _mail_services(domain: str, organization: Organization, services: ClientServices) -> Iterable[RecordSet]:
+    """RFC 6186. IMAP has a better priority than POP3. That a service is not here can only be said where its servers are known: an
+    edge knows itself alone."""
     ports = {"imap": services.imap, "pop3": services.pop3, "smtp": services.smtp}
     for kind, labels in _SERVICES.items():
+        known = organization.with_role(Role.HUB if kind == "smtp" else Role.CLIENT_ACCESS)
         for tls, label in labels.items():
             values = tuple(_service(port, 10 * (kind == "pop3")) for port in ports[kind] if port.tls is tls)
-            if values or not ports[kind]:
+            if values or (known and not ports[kind]):
                 purpose = f"mail programs ({kind.upper()})"
                 yield RecordSet(f"{label}._tcp.{domain}", "SRV", values or (_NOT_HERE,), purpose)
 

@@ -77,7 +77,7 @@ def _with(collection: Collection, kept: Values) -> Collection:
 
 async def with_properties(box: OwnMailbox, collections: Sequence[Collection]) -> list[Collection]:
     """Returns these collections with their properties, which are asked for at once."""
-    missing = [each.id for each in collections if each.properties is None]
+    missing = [each.node for each in collections if each.properties is None]
     kept = await properties.read_folders(box, missing) if missing else {}
     return [each if each.properties is not None else _with(each, kept.get(each.id, {})) for each in collections]
 
@@ -85,7 +85,7 @@ async def with_properties(box: OwnMailbox, collections: Sequence[Collection]) ->
 async def collections(box: OwnMailbox, space: Space) -> list[Collection]:
     """Returns the collections of a home of calendars or address books, by their path."""
     nodes = [node for node in await box.tree() if (kind := kind_of(node)) is not None and kind.space is space]
-    kept = await properties.read_folders(box, [node.id for node in nodes])
+    kept = await properties.read_folders(box, nodes)
     made: dict[str, Collection] = {}
     # Well-known folders first: nobody takes their segments from them.
     for node in sorted(nodes, key=lambda node: node.kind is FolderKind.USER):

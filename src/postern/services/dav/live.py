@@ -194,7 +194,13 @@ def _token(node: Node) -> str | None:
 
 def _quota_available(node: Node) -> str | None:
     info = node.box.info
-    return str(max(info.quota - info.used, 0)) if info.quota and _owner(node) is not None else None
+    if info is None or not info.quota or _owner(node) is None:
+        return None
+    return str(max(info.quota - info.used, 0))
+
+
+def _quota_used(node: Node) -> str | None:
+    return str(node.box.info.used) if node.box.info is not None and _owner(node) is not None else None
 
 
 def _components(node: Node) -> str | None:
@@ -231,7 +237,7 @@ LIVE: Mapping[str, Property] = {
     dav("supportedlock"): _of_collection(lambda node: SUPPORTED_LOCK, Kind.FILES),
     dav("lockdiscovery"): _of_collection(lambda node: discovery(node.locks), Kind.FILES),
     dav("quota-available-bytes"): _quota_available,
-    dav("quota-used-bytes"): lambda node: str(node.box.info.used) if _owner(node) is not None else None,
+    dav("quota-used-bytes"): _quota_used,
     dav("add-member"): _of_collection(lambda node: href(node.path), *_CALENDARS, Kind.ADDRESSBOOK),
     dav("sync-token"): _token,
     calendar_server("getctag"): lambda node: f'"{token}"' if (token := _token(node)) else None,
@@ -263,6 +269,8 @@ LIVE: Mapping[str, Property] = {
         )
     ),
 }
+QUOTAS = frozenset({dav("quota-available-bytes"), dav("quota-used-bytes")})
+"""Properties for which the mailbox is measured."""
 IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))
 """Those of an `allprop`, besides what clients have set. The documents after RFC 4918 keep their own out of it."""
 SETTABLE = frozenset({dav("displayname")})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
@@ -18,6 +20,14 @@ from postern.services.dav.request import Refusal
 
 MAX_RESOURCE = 16_777_216
 """Octets of an appointment, a contact or a document: what `items` reads at most."""
+OPEN_SECONDS = 60.0
+"""Seconds for which a mailbox counts as open: so long may a new quota wait."""
+MOST_OPEN = 10_000
+"""Mailboxes that a process remembers as open."""
+MOST_KEPT = 1_000
+"""States of mailboxes for which a process remembers the properties of collections."""
+LARGEST_KEPT = 32_768
+"""Characters of the properties of one state that are remembered: 32 MB for all."""
 
 
 class OpenMailboxes(Logon, FolderStore, Protocol):
@@ -40,15 +50,59 @@ class DavAccess:
     directory: Directory
     server: Callable[[str], DavServer | None]
     quota: int = 0
+    opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
+    kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
+
+
+class RecentlyOpened:
+    """The mailboxes that this process opened a moment ago. Each request of a client is by itself, and a thousand of them in a row
+    need not open the mailbox a thousand times."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[tuple[UUID, int], float] = OrderedDict()
+
+    def is_recent(self, mailbox: UUID, quota: int) -> bool:
+        return self._until.get((mailbox, quota), 0.0) > monotonic()
+
+    def add(self, mailbox: UUID, quota: int) -> None:
+        self._until[mailbox, quota] = monotonic() + OPEN_SECONDS
+        self._until.move_to_end((mailbox, quota))
+        if len(self._until) > MOST_OPEN:
+            self._until.popitem(last=False)
+
+
+State = tuple[tuple[int, int], ...]
+"""Folders by id, each with the change number of its last change."""
+
+
+class KeptProperties:
+    """The properties of collections, as they were read for a state of the folders. A folder's change number grows when its
+    properties change, whoever changes them."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[UUID, State], dict[int, dict[str, str]]] = OrderedDict()
+
+    def get(self, mailbox: UUID, state: State) -> dict[int, dict[str, str]] | None:
+        return self._kept.get((mailbox, state))
+
+    def put(self, mailbox: UUID, state: State, kept: dict[int, dict[str, str]]) -> None:
+        if sum(len(markup) for values in kept.values() for markup in values.values()) > LARGEST_KEPT:
+            return
+        self._kept[mailbox, state] = kept
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
 
 
 @dataclass(slots=True)
 class OwnMailbox:
-    """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it."""
+    """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
+    there after `measure`."""
 
     server: DavServer
     recipient: Recipient
-    info: MailboxInfo
+    access: DavAccess
+    quota: int
+    info: MailboxInfo | None = None
     _tree: list[FolderNode] | None = field(default=None, repr=False)
 
     @property
@@ -66,6 +120,10 @@ class OwnMailbox:
     def is_mine(self, address: str) -> bool:
         """Whether an address in a path belongs to the caller."""
         return address.lower() in (self.recipient.primary, *self.recipient.addresses)
+
+    async def measure(self) -> None:
+        """Asks how large the mailbox is now."""
+        self.info = await self.server.mailboxes.logon(self.id, self.quota)
 
     async def tree(self) -> list[FolderNode]:
         """The folders, without those that lie in the trash."""
@@ -105,14 +163,17 @@ async def own_mailbox(access: DavAccess, identity: Identity) -> OwnMailbox:
         server = access.server(recipient.database)
         if server is None:
             raise Refusal(HTTPStatus.FORBIDDEN, text="The mailbox's database is unknown here")
-        info = await server.mailboxes.logon(recipient.guid, recipient.quota or access.quota or KEEP_QUOTA)
+        box = OwnMailbox(server, recipient, access, recipient.quota or access.quota or KEEP_QUOTA)
+        if not access.opened.is_recent(box.id, box.quota):
+            await box.measure()
+            access.opened.add(box.id, box.quota)
+        return box
     except DirectoryUnavailable:
         raise unavailable() from None
     except MailboxError as error:
         if error.code == "UNAVAILABLE":
             raise unavailable() from None
         raise Refusal(HTTPStatus.FORBIDDEN, text="The mailbox cannot be opened") from None
-    return OwnMailbox(server, recipient, info)
 
 
 def unavailable() -> Refusal:

@@ -43,6 +43,7 @@ _HREF = re.compile(r"<D:href>([^<]*+)</D:href>")
 async def answer(box: OwnMailbox, target: Node | nodes.Target, body: Report, request: Request) -> Answer:
     preferences = preferences_of(request)
     if isinstance(body, ExpandProperty):
+        await box.measure()
         return whole(
             multistatus.BEGIN + await _Expansions(box, preferences).response(target, body.properties) + multistatus.END
         )

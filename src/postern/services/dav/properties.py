@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from uuid import UUID
 
+from postern.model.folders import FolderNode
 from postern.model.item_store import PropertyName
 from postern.model.mailbox import MailboxError
 from postern.protocols.dav.names import dav, element
@@ -68,12 +69,19 @@ async def read(box: OwnMailbox, items: Sequence[int], names: Sequence[str] | Non
     return result
 
 
-async def read_folders(box: OwnMailbox, folders: Sequence[int]) -> dict[int, Values]:
-    """Returns what is kept of folders, by id: dead properties, SEGMENT and COMPONENTS."""
-    numbers = await _numbers(box, None)
-    if not numbers or not folders:
+async def read_folders(box: OwnMailbox, folders: Sequence[FolderNode]) -> dict[int, Values]:
+    """Returns what is kept of folders, by id: dead properties, SEGMENT and COMPONENTS. While none of them has changed, it is
+    remembered."""
+    if not folders:
         return {}
-    return _texts((await box.store.folder_properties(box.id, folders)).items(), numbers)
+    state = tuple((node.id, node.change) for node in folders)
+    kept = box.access.kept.get(box.id, state)
+    if kept is None:
+        numbers = await _numbers(box, None)
+        bags = await box.store.folder_properties(box.id, [node.id for node in folders]) if numbers else {}
+        kept = _texts(bags.items(), numbers)
+        box.access.kept.put(box.id, state, kept)
+    return kept
 
 
 async def write(box: OwnMailbox, item: int, values: Mapping[str, str | None]) -> None:
@@ -94,6 +102,7 @@ async def write_folder(box: OwnMailbox, folder: int, values: Mapping[str, str | 
             await box.store.set_folder_properties(box.id, folder, bag)
         except MailboxError as error:
             raise _full(error) from None
+        box.forget()
 
 
 async def _bag(box: OwnMailbox, values: Mapping[str, str | None]) -> dict[int, bytes | None]:

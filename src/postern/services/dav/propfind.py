@@ -40,6 +40,8 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     find = read_propfind(await request.body(), request.charset)
     preferences = preferences_of(request)
     held = await locks.read(box) if place.space is Space.FILES and place.address else locks.Locks()
+    if find.wanted is Wanted.NAMES or live.QUOTAS & set(find.names):
+        await box.measure()
     target = await nodes.find(box, place, held)
     if isinstance(target, nodes.Target):
         writer = ResourceResponses(box, target.container, find, preferences, held)

@@ -41,7 +41,10 @@ async def guard(
     """Judges the conditions of a change of the resource `name`. `members`: it goes away; one that comes is seen. Raises
     Refusal: 412, 423."""
     held, condition_ = await held_and_if(box, request, container)
-    is_conditional = any(key in CONDITIONAL for key, _ in request.fields)
+    conditions = [field for field in request.fields if field[0] in CONDITIONAL]
+    if conditions == [(b"if-none-match", b"*")] and not condition_.lists and container.kind is not Kind.FILES:
+        return Before(None, ABSENT, held, condition_)  # the store judges it in the same step
+    is_conditional = bool(conditions)
     resource = await nodes.resource_in(box, container, name)
     current = None if resource is None else validators_of(resource)
     if is_conditional and condition(request.method, request.fields, current) is not None:
