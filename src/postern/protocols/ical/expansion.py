@@ -14,8 +14,8 @@ from typing import NamedTuple
 from postern.protocols.ical.rule import Frequency, Rule
 
 STEPS = 100_000
-"""Steps of one expansion: a quarter of a second at most. A step is a day, time or period that is looked at; a series of thirty years
-with one occurrence a day has 11,000."""
+"""Steps of one expansion: a quarter of a second at most. A step is a day, time or period that is looked at; a series of thirty
+years with one occurrence a day takes 22,000."""
 _LAST_YEAR = 9_998  # the week of a day, and a zone's offset, must still be dates
 _LAST_DAY = date(_LAST_YEAR, 12, 31).toordinal()
 _DAY = 86_400
