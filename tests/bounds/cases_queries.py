@@ -15,6 +15,7 @@ from postern.items import (
     card_query,
     collation,
     free_busy,
+    imip,
     invitations,
     occurrence,
     organizing,
@@ -110,6 +111,12 @@ def _booked(size: int) -> Work:
 
 
 CASES: Cases = {
+    "items.imip.invitation_in": lambda size: partial(
+        imip.invitation_in,
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + b"--b\r\nContent-Type: application/x\r\n\r\n" * (size // 36),
+    ),
+    "items.imip.mail": _on(_invited, lambda found: imip.mail(imip.Letter("a@b", ["b@b"], "", "1", 0), found)),
     "items.booking.decide: busy": _booked,
     "items.booking.decide: a request": _on(
         _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)

@@ -140,4 +140,4 @@ def _logs_as_before() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _account_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root's commands would make this process the state folder's owner for good, once a test has gone by way of `main`."""
-    monkeypatch.setattr(state_folder_option, "become_owner", lambda value: value)
+    monkeypatch.setattr(state_folder_option, "become_owner", lambda value, *_: value)

@@ -105,6 +105,22 @@ def test_roots_default_folder_stays_the_one_that_is_meant() -> None:
     assert done.stdout == f"{folder} 65534\n", done.stderr
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as another")
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_command_that_answers_on_port_80_keeps_the_right_to_open_it(kept: bool) -> None:
+    code = (
+        "import os, socket, sys\nfrom postern.cli import state_folder\n"
+        f"state_folder.become_owner(sys.argv[1], {kept})\n"
+        "socket.socket().bind(('127.0.0.77', 80))\nprint(os.geteuid())"
+    )
+    with short_folder() as folder:
+        (folder / "lock").touch()
+        os.chown(folder, 65534, 65534)
+        done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True)
+    assert (done.stdout == "65534\n") is kept and ("PermissionError" in done.stderr) is not kept
+
+
 def test_debug_shows_where() -> None:
     with short_folder() as folder:
         (folder / "letter.txt").write_text("mine")

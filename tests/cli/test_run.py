@@ -83,7 +83,7 @@ def test_the_demos_commands_survive_the_shell(password: str) -> None:
     assert swaks[swaks.index("--auth-password") + 1] == password
     curl = shlex.split(next(line for line in lines if "curl" in line))
     assert curl[curl.index("--user") + 1] == f"bob@example.test:{password}"
-    assert curl[curl.index("--cacert") + 1] == str(ROOT / "ca.pem")
+    assert curl[curl.index("--cacert") + 1] == str(ROOT / "certificates" / "ca.pem")
     assert curl[-1] == "imaps://[::1]:10993/INBOX;MAILINDEX=*"
 
 

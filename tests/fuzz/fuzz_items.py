@@ -23,6 +23,7 @@ if __name__ == "__main__":
             card_query,
             contact,
             free_busy,
+            imip,
             invitations,
             organizing,
             scheduling,
@@ -49,6 +50,7 @@ else:
         card_query,
         contact,
         free_busy,
+        imip,
         invitations,
         organizing,
         scheduling,
@@ -141,6 +143,8 @@ def _meeting(octets: bytes) -> None:
     for after in (message, None):
         organizing.answered(stored, after, "a@b.test", 0)
     organizing.forbidden_change(stored, message, me)
+    carried = imip.invitation_in(imip.mail(imip.Letter("a@b.test", ["b@b.test"], "", "1", 0), message))
+    assert carried is None or carried.method == message.method
     for made in (
         invitations.request(stored, 0),
         invitations.cancel(stored, 0, 1, me),

@@ -45,6 +45,7 @@ keytab = "/etc/postern.keytab"
 authorities = "/etc/authorities.pem"
 rpc-ports = [25000, 25100]
 dns-servers = ["192.0.2.53", "[2001:db8::1]:5353"]
+language = "ko"
 [[domain]]
 name = "Example.TEST"
 [[domain]]
@@ -88,6 +89,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert organization.send_connectors[0].smart_hosts == ("relay.example.net:2525",)
     assert organization.limits == dataclasses.replace(Limits(), message_size=1048576, queue_retry=(1.0, 2.0))
     assert organization.dns_servers == ("192.0.2.53", "[2001:db8::1]:5353")
+    assert organization.language == "ko"
     assert organization.databases == (Database("sales", "mbx1", "postgresql://db1.example.test/sales"),)
 
 

@@ -14,7 +14,7 @@ import uvloop
 from postern.net import door
 from postern.net.link import TlsContext
 from postern.net.mutual import MutualContext
-from postern.net.tls import Certificate, end_point, server_context
+from postern.net.tls import Certificate, FromFiles, end_point, opportunistic_context, server_context
 from postern.services.imap.session import ImapSession
 from tests.certificates import Made, authority, make
 from tests.services.client_doors import Doors
@@ -128,3 +128,16 @@ def test_what_cannot_be_used_is_not_taken_up(tmp_path: Path) -> None:
     newest = again.renewed()
     assert newest.end_point == end_point(NEW.der)
     assert context.renewed() is newest is again.renewed(), "all who ask get the same"
+
+
+@pytest.mark.parametrize("context", [opportunistic_context, lambda files: MutualContext(files, server=False)])
+def test_what_dials_shows_the_new_one_too(tmp_path: Path, context: Callable[[Certificate], FromFiles]) -> None:
+    made = context(put(OLD, tmp_path))
+    assert made.renewed() is made
+    put(NEW, tmp_path)
+    assert made.renewed() is not made
+
+
+def test_without_files_there_is_nothing_to_renew() -> None:
+    for made in (opportunistic_context(), MutualContext(None, server=False)):
+        assert made.renewed() is made

@@ -15,7 +15,7 @@ import click
 
 from postern.cli.failures import Failure, failure
 from postern.cli.files import Input, Output, OutputFile
-from postern.cli.state_folder import existing, state_option
+from postern.cli.state_folder import existing, keeps_low_ports, state_option
 from postern.cli.terminal import ask_password, day, echo, echo_json, echo_page, json_moment, json_option, print_fields
 from postern.model.words import counted
 
@@ -135,6 +135,7 @@ def import_(file: BinaryIO, key: BinaryIO | None, without_name: bool, dry_run: b
     "--local", is_flag=True, help="Have the organization's own authority sign one, in place of the certificate here."
 )
 @state_option
+@keeps_low_ports
 def renew(local: bool, state_dir: str | None) -> None:
     """Have a new certificate made now, as the certificate in place was made; this also happens by itself in time.
 
@@ -172,6 +173,7 @@ def renew(local: bool, state_dir: str | None) -> None:
 @click.option("--binding", metavar="ID", help="The key id of an account that the authority gave you otherwise.")
 @click.option("--binding-key-stdin", is_flag=True, help="Read that account's key from standard input.")
 @state_option
+@keeps_low_ports
 def acme(
     names: tuple[str, ...],
     directory: str | None,

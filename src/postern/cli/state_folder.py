@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _STATE = "postern.state"
 _seen: set[click.Command] = set()
+_low_ports: set[Callable[..., Any]] = set()
 
 
 def named(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -55,6 +56,12 @@ def group_option() -> click.Option:
     )
 
 
+def keeps_low_ports(act: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a command that opens a port below 1024, so that root's keeps the right to. It stands below `click.command`."""
+    _low_ports.add(act)
+    return act
+
+
 def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
     """Gives each command a --state option, refuses who may not use the state folder, and has root's commands carried out as the
     state folder's owner.
@@ -84,7 +91,7 @@ def _with_rights(act: Callable[..., Any], option: str, as_owner: bool) -> Callab
             if os.geteuid() != 0:
                 refuse_without_rights(options[option])
             elif as_owner:
-                options[option] = become_owner(options[option])
+                options[option] = become_owner(options[option], act in _low_ports)
         return act(*arguments, **options)
 
     return acting
@@ -112,14 +119,15 @@ def refuse_without_rights(value: Any) -> None:
                 )
 
 
-def become_owner(value: Any) -> Any:
-    """Makes this process the owner of the state folder that `value` names; of the first, where it names several."""
+def become_owner(value: Any, keep_low_ports: bool = False) -> Any:
+    """Makes this process the owner of the state folder that `value` names; of the first, where it names several. With
+    `keep_low_ports` it may open ports below 1024."""
     from postern.host import state
 
     folder = state.find(_folders(value)[0])
     if not state.is_ours(folder):
         return value
-    state.act_as_owner(folder)
+    state.act_as_owner(folder, keep_low_ports)
     # Where nobody named one, the owner's default would be another than root's.
     return str(folder.root) if not isinstance(value, tuple) else value or (str(folder.root),)
 

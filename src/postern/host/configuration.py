@@ -207,6 +207,7 @@ def _organization(shapes: FileShape) -> Organization:
         authorities=main.authorities,
         metrics=main.metrics,
         acme=main.acme,
+        language=main.language,
         offset=main.offset,
         rpc_ports=(ports[0], ports[1]),
         directory=main.directory,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from postern.model.domains import domain_name, mail_domain
+from postern.model.folder_names import LANGUAGES
 from postern.model.organization import DomainType, Profile, Role
 from postern.model.words import quoted
 
@@ -162,6 +163,14 @@ def _is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536
 
 
+def _language(value: str) -> str:
+    if value not in LANGUAGES:
+        raise ValueError(
+            f"{quoted(value)} is no language that folders are named in; write one of {', '.join(LANGUAGES)}"
+        )
+    return value
+
+
 def _directory_url(value: str) -> str:
     """Checks the URLs of a directory, of which LDAP takes several with spaces between them."""
     if value and not value.startswith(("ldap://", "ldaps://", "ldapi://")):
@@ -217,6 +226,7 @@ class OrganizationShape(Shape):
     authorities: str = ""
     metrics: bool = False
     acme: bool = False
+    language: Annotated[str, AfterValidator(_language)] = "en"
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
     """The URL of every database. Files had it before there was `[[database]]`."""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""

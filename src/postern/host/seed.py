@@ -75,7 +75,7 @@ async def demo(state: StateFolder, organization: Organization, server: Server, n
         secret_files.keep(state, Secret.DEMO_PASSWORD, password)
     if first:
         for served in organization.databases_of(server):
-            database = await MailboxDatabase.open(served.url, 2)
+            database = await MailboxDatabase.open(served.url, 2, organization.language)
             try:
                 await _deliver(database, organization.default_domain, mailboxes)
             finally:

@@ -84,11 +84,12 @@ def check_ours(state: StateFolder) -> None:
         raise StateError(f"no organization at {state.root}: start one with `postern run`, or name it with --state")
 
 
-def act_as_owner(state: StateFolder) -> None:
+def act_as_owner(state: StateFolder, keep_low_ports: bool = False) -> None:
     """Makes a command of root's act as the state folder's owner: files that it writes stay readable for the servers, and
-    sockets see the peer that they expect. Raises StateError if there is no such folder."""
+    sockets see the peer that they expect. With `keep_low_ports` it may open ports below 1024. Raises StateError if there is no
+    such folder."""
     check_ours(state)
-    account.become(account.owner(state.root))
+    account.become(account.owner(state.root), keep_low_ports)
 
 
 def processes(state: StateFolder) -> Path:

@@ -21,7 +21,7 @@ def render(calendar: CalendarObject, floating: Zone = UTC_ZONE, me: Collection[s
     """The searched values of an appointment. `floating` is the zone of dates and of times without zone; `me`
     are the owner's addresses in lower case, whose answer counts for how the appointment shows.
 
-    Bound: linear in the object, and STEPS steps of rules with a COUNT.
+    Bound: linear in the object, and COUNTED steps of rules with a COUNT.
     """
     series = Series(calendar, floating)
     extent = series.extent()

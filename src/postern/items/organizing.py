@@ -179,14 +179,15 @@ def _invitation(new: CalendarObject, keys: Keys, stamp: int) -> bytes:
 
 
 def _cancellation(old: CalendarObject, new: CalendarObject | None, keys: Keys, stamp: int) -> bytes:
-    """The cancellation of the object, or of some of its occurrences. Its SEQUENCE is above all that were sent before."""
+    """The cancellation of the object, or of some of its occurrences."""
     parts = {key: part for part in old.parts if (key := key_of(old, part)) in keys}
     for key, part in [(key_of(new, part), part) for part in new.parts] if new is not None else []:
         if key in keys and key not in parts:  # an exception that was made to leave somebody out
             others = [entry for entry in part.entries if entry.name != "ATTENDEE"]
             parts[key] = _with_lines(replace(part, entries=others), list(old.main.lines("ATTENDEE")))
-    sequence = 1 + max(sequence_of(part) for part in old.parts)
-    sequence = max(sequence, *[sequence_of(part) for part in (new or old).parts])
+    sequence = max(sequence_of(part) for source in (old, new or old) for part in source.parts)
+    if new is None:  # else who is invited again would take the invitation for the older message
+        sequence += 1
     return invitations.cancel(_with_parts(old, [_public(part) for part in parts.values()]), stamp, sequence)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
-from postern.items.calendar_object import CalendarObject, organizer_of
+from postern.items.calendar_object import CalendarObject, organizer_of, uid_of
 from postern.items.occurrence import key_of, occurrence_part
 from postern.items.rendered import sequence_of
 from postern.items.series import Series
@@ -61,6 +61,7 @@ def apply(stored: CalendarObject | None, message: CalendarObject, me: Collection
         return Applied(Action.NOTHING, why="another object")
     if stored is not None and not _is_same_organizer(stored, message):
         return Applied(Action.NOTHING, why="another organizer")
+    message = replace(message, parts=[part for part in message.parts if uid_of(part) == message.uid])
     handler = _HANDLERS.get(message.method)
     return handler(stored, message, me) if handler is not None else Applied(Action.NOTHING, why="no such method")
 
@@ -122,18 +123,24 @@ def _assembled(stored: CalendarObject, message: CalendarObject, parts: list[Comp
 def _request(stored: CalendarObject | None, message: CalendarObject, me: Collection[str]) -> Applied:
     """A new object, or a newer version of one. A series that is moved loses the exceptions that the message does not have."""
     if stored is None:
-        return Applied(Action.STORE, _assembled(message, message, message.parts))
+        parts = {key_of(message, part): part for part in reversed(message.parts)}  # the first of an occurrence counts
+        return Applied(Action.STORE, _assembled(message, message, list(reversed(parts.values()))))
     copy = _Copy(stored)
+    if message.master is not None and _version(message, message.master) < copy.version(None):
+        return Applied(Action.NOTHING, why="not newer")
+    is_series_newer = False
     for part in sorted(message.parts, key=lambda part: part.first("RECURRENCE-ID") is not None):
         key = key_of(message, part)
         version = _version(message, part)
         if version <= copy.version(key) and (key in copy.parts or key is None):
             continue
         old = copy.parts.get(key) or (copy.parts.get(None) if key is not None else None)
-        if key is not None and old is not None and sequence_of(part) < sequence_of(old):
+        if key is not None and old is not None and not is_series_newer and sequence_of(part) < sequence_of(old):
             continue
-        if key is None and version[0] > copy.version(None)[0]:
-            copy.parts.clear()
+        if key is None:
+            is_series_newer = True  # and the exceptions that come with it are those that it has now
+            if version[0] > copy.version(None)[0]:
+                copy.parts.clear()
         copy.set(key, _with_mine(part, old, me))
     return copy.result(message)
 

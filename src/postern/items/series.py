@@ -22,6 +22,10 @@ from postern.protocols.ical.zones import UTC_ZONE, Zone, moment
 MAX_OCCURRENCES = 10_000
 """Occurrences of one object that are made at most, whatever the caller asks for."""
 
+COUNTED = 20_000
+"""Steps in which the end of a rule with a COUNT is looked for, when an object is stored: 10,000 days, or 200 years of months. A
+series that goes on after that is kept as one without end."""
+
 
 class Occurrence(NamedTuple):
     """An occurrence. `recurrence` is its RECURRENCE-ID in the form of the series' DTSTART (None: the object has no series),
@@ -146,13 +150,13 @@ class Series:
     def extent(self) -> Extent | None:
         """The span in which the object has occurrences. None: it has no start.
 
-        Bound: STEPS steps of rules with a COUNT; others are not expanded.
+        Bound: COUNTED steps of rules with a COUNT; others are not expanded.
         """
         moved = [self._of_exception(made) for made in self.exceptions.values()]
         starts = [occurrence.start for occurrence in moved]
         until = [occurrence.end for occurrence in moved]
         endless = False
-        budget = Budget()
+        budget = Budget(COUNTED)
         for master in self.masters:
             behind, ahead = self._reach(master)
             begin = self.zones.utc(master.timing.start, self.floating)

@@ -18,7 +18,7 @@ def render(calendar: CalendarObject, floating: Zone = UTC_ZONE, me: Collection[s
     """The searched values of a task. Its span is the one in which a time-range test can find it (RFC 4791 section 9.9): a task
     without any date is found in each.
 
-    Bound: linear in the object, and STEPS steps of rules with a COUNT.
+    Bound: linear in the object, and COUNTED steps of rules with a COUNT.
     """
     series = Series(calendar, floating)
     main = calendar.main

@@ -17,6 +17,7 @@ _NAMES = {
     "ru": ("Календарь", "Контакты", "Задачи", "Заметки", "Дневник"),
     "zh": ("日历", "联系人", "任务", "便笺", "日记"),
 }
+LANGUAGES = tuple(_NAMES)
 FORMER_NAMES = sorted({name for names in _NAMES.values() for name in names})
 """All names of this table: a folder that has one was not named by its owner."""
 

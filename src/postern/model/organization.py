@@ -180,6 +180,8 @@ class Organization:
     """True if servers tell monitoring their metrics, on the row `metrics`."""
     acme: bool = False
     """True if servers may get certificates by ACME, on the rows `acme` and `acme-challenge`."""
+    language: str = "en"
+    """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
 
     @property
     def databases(self) -> tuple[Database, ...]:

@@ -30,7 +30,7 @@ class Mailbox:
         await self.logon.start()
         # host.contradictions sees to it that a mailbox server has one database.
         (served,) = self.runtime.organization.databases_of(self.runtime.server)
-        self.database = await MailboxDatabase.open(served.url)
+        self.database = await MailboxDatabase.open(served.url, language=self.runtime.organization.language)
         runtime, rows = self.runtime, self.runtime.rows
         retention, first = runtime.organization.limits.mailbox_retention, runtime.worker == 0
         self.house = Housekeeping(self.database, self.logon.directory, runtime.observed, retention, maintains=first)

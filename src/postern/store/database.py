@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folder_names import folder_names
 from postern.model.folders import MAIL, Folder, FolderChanges, FolderKind, FolderNode, FolderTree, Right, SharedFolder
 from postern.model.item_store import ItemChanges, ItemStore, PropertyName, RenderedItem, StoredItem
 from postern.model.items import Column, CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
@@ -37,6 +38,7 @@ from postern.store import (
     search,
     transport,
     usage,
+    wire,
 )
 from postern.store import items as item_work
 from postern.store import resources as resource_work
@@ -56,17 +58,18 @@ _SWEEP = 500
 class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
     """One database of mailboxes. Many processes may open the same one."""
 
-    def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices) -> None:
+    def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices, language: str) -> None:
         self._conninfo = conninfo
         self._pool = pool
         self._searches = searches
         self._notices = notices
         self._renewal = renewal.Renewal(pool)
+        self._names = wire.texts(folder_names(language).values())
 
     @staticmethod
-    async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
+    async def open(conninfo: str, connections: int = 8, language: str = "en") -> MailboxDatabase:
         """Opens the database, after it brought the schema up to date. This process opens at most `connections` (3 or more), of
-        which a quarter and one more are for searches, and two more for notices.
+        which a quarter and one more are for searches, and two more for notices. Calendar and its like are named in `language`.
 
         Raises MailboxError("UNAVAILABLE") when the server does not answer, SchemaError when it holds a newer schema.
         """
@@ -80,7 +83,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
         pool = Pool(conninfo, max(1, connections - searching - 1), "postern")
         notices = Notices(conninfo, pool)
         await notices.start()
-        return MailboxDatabase(conninfo, pool, searches, notices)
+        return MailboxDatabase(conninfo, pool, searches, notices, language)
 
     async def transport(self) -> Transport:
         """Returns how the database is reached, and how this process authenticated to it."""
@@ -140,7 +143,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
         return await disconnected.purge(self._pool, mailbox, int(time.time()) + 1) > 0
 
     async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
-        return await folders.logon(self._pool, mailbox, quota)
+        return await folders.logon(self._pool, mailbox, quota, self._names)
 
     async def folders(self, mailbox: UUID) -> list[Folder]:
         return await folders.folders(self._pool, mailbox)

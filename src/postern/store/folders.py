@@ -51,11 +51,12 @@ _FIRST_UNSEEN = """
 the end, for then the unseen ones are mostly the newest."""
 
 
-async def logon(pool: Pool, mailbox: UUID, quota: int) -> MailboxInfo:
+async def logon(pool: Pool, mailbox: UUID, quota: int, names: wire.Parameter) -> MailboxInfo:
+    """Does what Mailboxes.logon says. `names` are those of the well-known folders without mail, for a mailbox that has none."""
     row = (
         await pool.run(
-            "SELECT used, quota, items, change FROM logon($1::uuid, $2::bigint)",
-            [mailbox.bytes, wire.int8(quota)],
+            "SELECT used, quota, items, change FROM logon($1::uuid, $2::bigint, $3::text[])",
+            [mailbox.bytes, wire.int8(quota), names],
         )
     )[0]
     used, limit, items, change = map(wire.to_int8, row)

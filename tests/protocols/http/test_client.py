@@ -44,6 +44,13 @@ def test_an_answer_is_whole_by_its_length_its_last_chunk_or_its_end(framed: byte
     assert (answer.status, answer.body, answer.field(b"a"), answer.field(b"c")) == (200, b"hello", b"b", b"")
 
 
+def test_what_comes_behind_the_answer_changes_nothing() -> None:
+    for step in (0, 1, 9):
+        for more in (b"HTTP/1.1 2P", b"HTTP/1.1 500 Odd\r\nC: d\r\n\r\nx", b"HTTP/1.1 100 Continue\r\n\r\n"):
+            answer = answered(b"HTTP/1.1 204 No Content\r\nA: b\r\n\r\n" + more, step)
+            assert answer == Response(204, ((b"a", b"b"),), b"")
+
+
 def test_informational_answers_are_passed_over() -> None:
     answer = answered(b"HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 204 No Content\r\nC: d\r\n\r\n", ends=False)
     assert isinstance(answer, Response) and answer.status == 204 and answer.fields == ((b"c", b"d"),)

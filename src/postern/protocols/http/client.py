@@ -52,6 +52,7 @@ class ClientMachine:
         self._out = b"\r\n".join([*lines, b"", body])
         self._parser = httptools.HttpResponseParser(self)
         self._left = MAX_ANSWER
+        self._status = 0
         self._fields: list[Field] = []
         self._body: list[bytes] = []
         self._head_is_whole = self._is_whole = self._is_given = False
@@ -93,7 +94,7 @@ class ClientMachine:
         self._is_given = True
         if self._broken:
             return NoResponse(self._broken)
-        return Response(self._parser.get_status_code(), tuple(self._fields), b"".join(self._body))
+        return Response(self._status, tuple(self._fields), b"".join(self._body))
 
     # What the parser calls
 
@@ -104,7 +105,8 @@ class ClientMachine:
             self._fields.append((name.lower(), value.strip()))
 
     def on_headers_complete(self) -> None:
-        self._head_is_whole = True
+        if not self._is_whole:  # the parser reads on behind the answer
+            self._head_is_whole, self._status = True, self._parser.get_status_code()
 
     def on_body(self, data: bytes) -> None:
         if not self._is_whole:
@@ -112,7 +114,7 @@ class ClientMachine:
 
     def on_message_complete(self) -> None:
         # An informational answer comes before the true one (RFC 9110 section 15.2).
-        if 100 <= self._parser.get_status_code() < 200:
+        if 100 <= self._status < 200 and not self._is_whole:
             self._fields, self._body, self._head_is_whole = [], [], False
         else:
             self._is_whole = True

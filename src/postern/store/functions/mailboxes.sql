@@ -25,8 +25,8 @@ END $$;
 
 -- The well-known folders without mail (`model.folders.FOLDER_CLASSES`), which a mailbox of an older version does not have. A folder
 -- of the user's own at the top that has the name and the class becomes the well-known one; a name that is taken otherwise gets a
--- number.
-CREATE FUNCTION furnish(wanted uuid) RETURNS void LANGUAGE plpgsql AS $$
+-- number. `names` are those of calendar, contacts, tasks, notes and journal.
+CREATE FUNCTION furnish(wanted uuid, names text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(wanted);
     known record;
@@ -35,8 +35,8 @@ BEGIN
         RETURN;
     END IF;
     FOR known IN SELECT * FROM (VALUES
-        ('calendar', 'Calendar', 'IPF.Appointment'), ('contacts', 'Contacts', 'IPF.Contact'), ('tasks', 'Tasks', 'IPF.Task'),
-        ('notes', 'Notes', 'IPF.StickyNote'), ('journal', 'Journal', 'IPF.Journal')) AS k(kind, name, class)
+        ('calendar', names[1], 'IPF.Appointment'), ('contacts', names[2], 'IPF.Contact'), ('tasks', names[3], 'IPF.Task'),
+        ('notes', names[4], 'IPF.StickyNote'), ('journal', names[5], 'IPF.Journal')) AS k(kind, name, class)
     LOOP
         UPDATE folders f SET kind = known.kind, change = (SELECT b.change + 1 FROM mailboxes b WHERE b.id = m.id)
         WHERE f.mailbox = m.id AND f.path = ARRAY[known.name] AND f.class = known.class AND f.kind = 'user';
@@ -51,7 +51,7 @@ END $$;
 
 -- Opens a mailbox; the first time with its well-known folders. A `new_quota` below 0 leaves what is set;
 -- with another the directory knows the owner, who may be back.
-CREATE FUNCTION logon(wanted uuid, new_quota bigint) RETURNS mailboxes LANGUAGE plpgsql AS $$
+CREATE FUNCTION logon(wanted uuid, new_quota bigint, names text[]) RETURNS mailboxes LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes;
 BEGIN
@@ -68,7 +68,7 @@ BEGIN
         SELECT * INTO m FROM mailboxes WHERE guid = wanted;
     END IF;
     IF m.furnished < 1 THEN
-        PERFORM furnish(wanted);
+        PERFORM furnish(wanted, names);
         SELECT * INTO m FROM mailboxes WHERE guid = wanted;
     END IF;
     IF new_quota >= 0 AND (m.quota <> new_quota OR m.disconnected > 1) THEN

@@ -1,0 +1,132 @@
+"""Meetings in mails (RFC 6047): finds the iTIP message in a mail, and makes a mail of one."""
+
+from __future__ import annotations
+
+from base64 import encodebytes
+from collections.abc import Sequence
+from datetime import timedelta
+from email.header import Header
+from email.utils import formatdate
+from typing import NamedTuple
+
+from postern.items.calendar_object import CalendarObject, Refused, read
+from postern.items.recurrence import timing_of
+from postern.items.text import readable, text_of
+from postern.protocols.ical.values import Kind
+from postern.protocols.mime.charsets import MAX_LABEL, decode, known
+from postern.protocols.mime.parameters import parameter
+from postern.protocols.mime.structure import Part, scan
+from postern.protocols.mime.transfer import from_transfer
+
+METHODS = frozenset({"PUBLISH", "REQUEST", "REPLY", "ADD", "CANCEL", "REFRESH", "COUNTER", "DECLINECOUNTER"})
+MAX_SUBJECT = 500
+"""Characters of a subject that is made of a summary."""
+MAX_DESCRIPTION = 20_000
+"""Characters of a description that the text for a person repeats."""
+_CALENDAR = ((b"text", b"calendar"), (b"text", b"x-vcalendar"), (b"application", b"ics"))
+
+
+class Letter(NamedTuple):
+    """The frame of a mail. Addresses are without names; `date` is in seconds since the epoch, `message_id` without brackets."""
+
+    sender: str
+    recipients: Sequence[str]
+    subject: str
+    message_id: str
+    date: int
+
+
+def invitation_in(content: bytes) -> CalendarObject | None:
+    """The iTIP message in a mail: its first calendar part that has a METHOD. Messages that are attached are not looked into, for
+    they were sent to somebody else. None: there is none, or its METHOD is not that of its Content-Type (RFC 6047 section 2.4).
+
+    Bound: linear in the content for each level of multiparts; one part is read as a calendar.
+    """
+    stack = [scan(content)]
+    while stack:
+        part = stack.pop()
+        if part.is_multipart:
+            stack.extend(reversed(part.children))
+        elif (part.type, part.subtype) in _CALENDAR:
+            return _read(content, part)
+    return None
+
+
+def _read(content: bytes, part: Part) -> CalendarObject | None:
+    octets = from_transfer(content[part.body : part.end], part.encoding.decode("latin-1"))
+    charset = parameter(part.parameters, b"charset")[:MAX_LABEL]
+    if known(charset) and charset.lower() not in ("utf-8", "us-ascii"):
+        octets = decode(octets, charset).encode("utf-8", "replace")
+    calendar = read(octets)
+    if isinstance(calendar, Refused) or calendar.method not in METHODS:
+        return None
+    said = parameter(part.parameters, b"method").strip().upper()
+    return calendar if said in ("", calendar.method) else None
+
+
+def mail(letter: Letter, message: CalendarObject, text: str = "") -> bytes:
+    """A mail with an iTIP message, which a person sees as `text` ("": what the message says), and a program as a calendar.
+
+    Bound: linear in the message.
+    """
+    boundary = "=_" + "".join([c for c in letter.message_id if c.isascii() and c.isalnum()])[:40]
+    octets = message.root.octets()
+    lines = [
+        f"From: <{_one_line(letter.sender)}>",
+        "To: " + ",\r\n ".join([f"<{_one_line(address)}>" for address in letter.recipients]),
+        "Subject: " + _subject(letter.subject or text_of(message.main.value("SUMMARY"))),
+        f"Date: {formatdate(letter.date)}",
+        f"Message-ID: <{_one_line(letter.message_id)}>",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative; boundary="{boundary}"',
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=utf-8",
+        *_encoded((text or described(message)).encode("utf-8", "replace")),
+        f"--{boundary}",
+        f"Content-Type: text/calendar; charset=utf-8; method={message.method}; component={message.kind}",
+        *_encoded(octets),
+        f"--{boundary}--",
+        "",
+    ]
+    return "\r\n".join(lines).encode("utf-8", "replace")
+
+
+def _encoded(octets: bytes) -> list[str]:
+    return ["Content-Transfer-Encoding: base64", "", *encodebytes(octets).decode("ascii").splitlines()]
+
+
+def _one_line(text: str) -> str:
+    return "".join([c for c in readable(text) if c.isprintable() and c not in "<> "])
+
+
+def _subject(text: str) -> str:
+    shown = " ".join(text[:MAX_SUBJECT].split())
+    if shown.isascii() and len(shown) < 60 and "=?" not in shown:
+        return shown
+    return Header(shown, "utf-8", maxlinelen=75, header_name="Subject").encode(linesep="\r\n")
+
+
+def described(message: CalendarObject) -> str:
+    """The text for a person: what, when and where."""
+    main = message.main
+    lines = [text_of(main.value("SUMMARY")), _when(message), text_of(main.value("LOCATION"))]
+    description = text_of(main.value("DESCRIPTION"))[:MAX_DESCRIPTION]
+    return "\n".join([line for line in lines if line] + (["", description] if description else [])) + "\n"
+
+
+def _when(message: CalendarObject) -> str:
+    """The first occurrence, as the clock of its own zone shows it."""
+    timing = timing_of(message.main, message.zones)
+    if timing is None:
+        return ""
+    start, length = timing.start, timing.length
+    days = max(length.days - 1, 0) if start.is_date else length.days
+    form = "%m-%d" if start.is_date else "%m-%d %H:%M"
+    try:
+        end = start.local + timedelta(days=days, seconds=length.seconds)
+    except OverflowError:
+        end = start.local
+    zone = "UTC" if start.kind is Kind.UTC else readable(start.zone)
+    times = [f"{time.year:04d}-{time:{form}}" for time in dict.fromkeys((start.local, end))]
+    return " – ".join(times) + (f" ({zone})" if zone else "")
