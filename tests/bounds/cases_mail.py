@@ -11,7 +11,7 @@ from postern.cli import terminal
 from postern.model.delivery import Delivery
 from postern.model.mailbox import MailboxError
 from postern.protocols.authentication.header import Field
-from postern.services.mailbox import outbox
+from postern.services.mailbox import authorship, outbox
 from postern.services.smtp import data as smtp_data
 from postern.store import delivery, rendered, search, threads
 from postern.transport import submission
@@ -19,6 +19,7 @@ from postern.transport.agents import sender_policy
 from tests.bounds.growth import Cases, Work, finished, pieces
 
 ANNA = submission.Submitter("anna@good.test", frozenset({"anna@good.test"}))
+_OURS = b"Received: from x by h (Postern) with ESMTPSA;\r\n"
 
 
 def _fixed(header: bytes) -> Work:
@@ -83,6 +84,12 @@ def _below_the_end(n: int, count: int) -> bytes:
 CASES: Cases = {
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
     "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
+    "services.mailbox.authorship.proven_author": lambda size: partial(
+        authorship.proven_author, b"From: a@b.test\r\n" + _OURS * (size // len(_OURS)) + b"\r\n", {"h"}
+    ),
+    "services.mailbox.authorship.proven_author: comments": lambda size: partial(
+        authorship.proven_author, _OURS + b"From: " + b"(" * size + b"\r\n\r\n", {"h"}
+    ),
     "services.mailbox.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
     "services.smtp.data.refused_header": lambda size: partial(
         smtp_data.refused_header, b"received:a\n" * 1999 + b"a" * size, 1 << 20

@@ -21,6 +21,7 @@ from postern.items import (
     organizing,
     scheduling,
     series,
+    stored,
     time_range,
     zones,
 )
@@ -152,6 +153,7 @@ CASES: Cases = {
         lambda found: time_range.alarm_in_range(found, list(found.main.components()), SPAN, UTC_ZONE, Budget()),
     ),
     "items.alarms.alarms": _on(_alarming, lambda found: sum(1 for _ in alarms.alarms(found, 0, None))),
+    "items.stored.values_of": _on(_alarming, lambda made: stored.values_of(made, 0)),
     "items.alarms.next_alarm": _on(_alarming, lambda found: alarms.next_alarm(found, SPAN.start or 0)),
     "items.calendar_query.matches: properties": _on(
         _attended,

@@ -14,10 +14,12 @@ if __name__ == "__main__":
         from postern.protocols.authentication import dkim, dkim_records, dmarc, header, results, spf, tags
         from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization, canonical_field
         from postern.protocols.authentication.questions import Answer, Found, Question, answered
+        from postern.services.mailbox import authorship
 else:
     from postern.protocols.authentication import dkim, dkim_records, dmarc, header, results, spf, tags
     from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization, canonical_field
     from postern.protocols.authentication.questions import Answer, Found, Question, answered
+    from postern.services.mailbox import authorship
 
 from ipaddress import ip_address
 
@@ -80,6 +82,9 @@ def _results(rest: bytes) -> None:
         relaxed = canonical_field(field.raw, Canonicalization.RELAXED)
         assert canonical_field(relaxed, Canonicalization.RELAXED) == relaxed
         assert canonical_field(field.raw, Canonicalization.SIMPLE) == field.raw
+    trace = b"Received: from x by mx.good.test (Postern) with "
+    proven = authorship.proven_author(trace + rest + b"\r\n\r\n", {"mx.good.test"})
+    assert proven == "" or "@" in proven
     left = results.without_claims(b"Authentication-Results: " + rest + b"\r\n", ("mx.good.test",))
     assert not any(results.speaks_as(field, frozenset({"mx.good.test"})) for field in header.fields(left))
     header.purported_responsible(header.fields(rest))

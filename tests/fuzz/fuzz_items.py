@@ -27,6 +27,7 @@ if __name__ == "__main__":
             invitations,
             organizing,
             scheduling,
+            stored,
             task,
             text,
             zones,
@@ -54,6 +55,7 @@ else:
         invitations,
         organizing,
         scheduling,
+        stored,
         task,
         text,
         zones,
@@ -112,6 +114,8 @@ def _calendar(octets: bytes) -> None:
         assert rendered.recurs_until is None or occurrence.end <= rendered.recurs_until
     alarm = alarms.next_alarm(calendar, 0)
     assert alarm is None or alarm.time > 0
+    kept = stored.values_of(calendar, 0, {"a@b.test"})
+    assert kept.reminds is None or kept.reminds >= 0
     ringing = ComponentFilter(calendar.kind, components=(ComponentFilter("VALARM", time_range=SPAN),))
     calendar_query.matches(calendar, ComponentFilter("VCALENDAR", components=(ringing,)), budget=budget)
     inside = ComponentFilter(calendar.kind, time_range=SPAN, properties=(PropertyFilter("X", is_not_defined=True),))

@@ -5,27 +5,18 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import islice
 
-from postern.items import appointment, calendar_object, contact, task
-from postern.items.alarms import alarms
-from postern.items.calendar_object import CalendarObject, Refused
-from postern.model.item_store import FROM_EVER, Busy, RenderedItem
+from postern.items import calendar_object, contact
+from postern.items.calendar_object import Refused
+from postern.items.stored import class_of, is_address, values_of
+from postern.model.item_store import RenderedItem
 from postern.model.resources import NOTHING_RENDERED
 from postern.protocols import xml
 from postern.protocols.dav.names import CALDAV, CARDDAV, DAV, element
-from postern.protocols.ical.expansion import Budget
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.request import Refusal
 
 FILE_CLASS = "IPM.Document"
-DAY = 86_400
-MAX_ADDRESS = 320
-"""Octets of an address that the store keeps to look an item up."""
-REMINDER_STEPS = 20_000
-"""Steps for the next alarm of an object that is put: about 20 ms."""
-FEW = 16
-"""Alarms of which the first is taken."""
 _MEDIA = {
     Kind.CALENDAR: ("text/calendar", "text/x-vcalendar"),
     Kind.TASKS: ("text/calendar", "text/x-vcalendar"),
@@ -79,7 +70,7 @@ def _card(octets: bytes) -> Content:
         raise refusal(refused, CARDDAV)
     values = contact.render(card)
     is_list = values.kind == "group"
-    addresses = tuple(dict.fromkeys(each.lower() for each in values.emails if "@" in each and _is_address(each)))
+    addresses = tuple(dict.fromkeys(each.lower() for each in values.emails if "@" in each and is_address(each)))
     return Content(
         octets,
         contact.LIST_CLASS if is_list else contact.ITEM_CLASS,
@@ -95,42 +86,4 @@ def _calendar(collection: Collection, octets: bytes, now: int) -> Content:
         raise refusal(refused, CALDAV)
     if calendar.kind not in collection.components:
         raise Refusal(HTTPStatus.FORBIDDEN, element(f"{{{CALDAV}}}supported-calendar-component"))
-    is_task = calendar.kind == "VTODO"
-    values = task.render(calendar) if is_task else appointment.render(calendar)
-    starts, ends = values.starts, values.recurs_until
-    if starts is None and is_task:
-        starts, ends = FROM_EVER, None
-    if values.floating:
-        # They may be in any zone, and are up to a day earlier or later than in UTC.
-        starts = starts if starts is None or starts == FROM_EVER else starts - DAY
-        ends = None if ends is None else ends + DAY
-    item_class = task.ITEM_CLASS if is_task else _CLASSES.get(calendar.kind, appointment.ITEM_CLASS)
-    return Content(
-        octets,
-        item_class,
-        RenderedItem(
-            uid=values.uid,
-            starts=starts,
-            ends=ends,
-            expands=values.recurs or values.floating,
-            busy=Busy(int(values.busy)),
-            is_private=calendar.main.value("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
-            status=values.status,
-            organizer=values.organizer if _is_address(values.organizer) else "",
-            reminds=_next_reminder(calendar, now) if values.has_alarms else None,
-        ),
-    )
-
-
-def _is_address(address: str) -> bool:
-    return len(address.encode()) <= MAX_ADDRESS
-
-
-def _next_reminder(calendar: CalendarObject, now: int) -> int | None:
-    """The time of the first alarm that is still to come. Alarms come about in the order of the occurrences that they are for, and
-    those of a few occurrences may be the other way round."""
-    coming = islice(alarms(calendar, now, None, budget=Budget(REMINDER_STEPS)), FEW)
-    return min((alarm.time for alarm in coming), default=None)
-
-
-_CLASSES = {"VJOURNAL": appointment.JOURNAL_CLASS}
+    return Content(octets, class_of(calendar), values_of(calendar, now))

@@ -1,0 +1,66 @@
+"""Says what the store keeps beside the octets of an appointment or a task: its class, and the values by which it is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+
+from postern.items import appointment, task
+from postern.items.alarms import alarms
+from postern.items.calendar_object import CalendarObject
+from postern.items.recurrence import DAY
+from postern.model.item_store import FROM_EVER, Busy, RenderedItem
+from postern.protocols.ical.expansion import Budget
+
+MAX_ADDRESS = 320
+"""Octets of an address that the store keeps to look an item up."""
+REMINDER_STEPS = 20_000
+"""Steps for the next alarm of an object that is stored: about 20 ms."""
+FEW = 16
+"""Alarms of which the first is taken."""
+_CLASSES = {"VTODO": task.ITEM_CLASS, "VJOURNAL": appointment.JOURNAL_CLASS}
+
+
+def class_of(calendar: CalendarObject) -> str:
+    """The class of the item that a calendar object is."""
+    return _CLASSES.get(calendar.kind, appointment.ITEM_CLASS)
+
+
+def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> RenderedItem:
+    """The values to store beside an object that `calendar_object.check` lets pass. `now` is in seconds since the epoch. `me` are
+    the owner's addresses in lower case, whose answer counts for how an appointment shows.
+
+    Bound: linear in the object, COUNTED steps of rules with a COUNT, and REMINDER_STEPS steps for the next alarm.
+    """
+    is_task = calendar.kind == "VTODO"
+    values = task.render(calendar, me=me) if is_task else appointment.render(calendar, me=me)
+    starts, ends = values.starts, values.recurs_until
+    if starts is None and is_task:
+        starts, ends = FROM_EVER, None
+    if values.floating:
+        # They may be in any zone, and are up to a day earlier or later than in UTC.
+        starts = starts if starts is None or starts == FROM_EVER else starts - DAY
+        ends = None if ends is None else ends + DAY
+    return RenderedItem(
+        uid=values.uid,
+        starts=starts,
+        ends=ends,
+        expands=values.recurs or values.floating,
+        busy=Busy(int(values.busy)),
+        is_private=calendar.main.value("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
+        status=values.status,
+        organizer=values.organizer if is_address(values.organizer) else "",
+        reminds=_next_reminder(calendar, now) if values.has_alarms else None,
+    )
+
+
+def is_address(address: str) -> bool:
+    """Whether an address is short enough to look an item up by it."""
+    return len(address.encode()) <= MAX_ADDRESS
+
+
+def _next_reminder(calendar: CalendarObject, now: int) -> int | None:
+    """The time of the first alarm that is still to come. Alarms come about in the order of the occurrences that they are for, and
+    those of a few occurrences may be the other way round."""
+    coming = islice(alarms(calendar, now, None, budget=Budget(REMINDER_STEPS)), FEW)
+    return min((alarm.time for alarm in coming), default=None)
