@@ -89,6 +89,7 @@ WRITERS = {
     "dcerpc/interfaces/logon_broker": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/mail_submission": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/mailbox": "declares interfaces; `ndr` reads",
+    "dcerpc/interfaces/mailbox_assistants": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/mailbox_items": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/management": "declares an interface; `ndr` reads",
     "dcerpc/protection": "says what a security context does",

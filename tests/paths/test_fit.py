@@ -70,7 +70,7 @@ def test_connections_of_the_table_fit(
         (ONE, HOME, connected("127.0.0.1", 40000, "127.0.0.1", 5432)),
         (ONE, HOME, connected("127.0.0.1", 40000, "203.0.113.9", 30003)),
         (THREE, MAILBOX, connected("192.0.2.2", 30003, "203.0.113.9", 40000)),
-        (THREE, MAILBOX, connected("192.0.2.2", 10135, "127.0.0.1", 40000)),
+        (THREE, HUB, connected("192.0.2.1", 10135, "127.0.0.1", 40000)),
         (THREE, MAILBOX, connected("192.0.2.2", 40000, "203.0.113.9", 25)),
         (OUTSIDE, HUB, connected("192.0.2.1", 40000, "203.0.113.9", 53, Wire.UDP)),
         (OUTSIDE, HUB, connected("192.0.2.1", 40000, "192.0.2.9", 389)),

@@ -82,7 +82,14 @@ def test_both_roles_on_one_host_speak_over_a_unix_socket(row_id: str, profile: P
 
 
 def test_the_rows_that_are_meant() -> None:
-    known = {"hub-to-mailbox-mapi", "mailbox-to-hub-submission", "cas-to-mailbox", "ad-topology", "rus-rpc"}
+    known = {
+        "hub-to-mailbox-mapi",
+        "mailbox-to-hub-submission",
+        "cas-to-mailbox",
+        "ad-topology",
+        "rus-rpc",
+        "mailbox-assistants",
+    }
     assert known <= set(LOCAL_RPC)
 
 

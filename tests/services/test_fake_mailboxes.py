@@ -8,12 +8,16 @@ from contextlib import asynccontextmanager
 import pytest
 
 from postern.model.mailbox_server import Mailboxes
+from tests.model.assistant_store_contract import AssistantStoreContract
+from tests.model.assistant_store_contract import Opened as AssistantStoreOpened
+from tests.model.assistant_store_contract import Store as AssistantStore
 from tests.model.item_store_contract import ItemStoreContract, Store
 from tests.model.item_store_contract import Opened as ItemStoreOpened
 from tests.model.mailboxes_contract import MailboxesContract, Opened
 from tests.model.resource_store_contract import Opened as ResourceStoreOpened
 from tests.model.resource_store_contract import ResourceStoreContract
 from tests.model.resource_store_contract import Store as ResourceStore
+from tests.services.fake_assistant_store import FakeAssistantStore
 from tests.services.fake_item_store import FakeItemStore
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.fake_resource_store import FakeResourceStore
@@ -45,5 +49,15 @@ class TestFakeResourceStore(ResourceStoreContract):
         @asynccontextmanager
         async def open_one() -> AsyncIterator[ResourceStore]:
             yield FakeResourceStore()
+
+        return open_one
+
+
+class TestFakeAssistantStore(AssistantStoreContract):
+    @pytest.fixture
+    def opened(self) -> AssistantStoreOpened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[AssistantStore]:
+            yield FakeAssistantStore()
 
         return open_one

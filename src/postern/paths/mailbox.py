@@ -34,7 +34,7 @@ MAILBOX: tuple[Path, ...] = (
     row("mapi-access",             "client > mailbox",                ports.RPC,       "NTLM, Kerberos",         "RPC privacy",
         waits_for="MAPI (EMSMDB and NSPI)"),
     row("mailbox-assistants",      "mailbox > mailbox",               ports.RPC,       "NTLM, Kerberos",         "never",
-        waits_for="the mailbox assistants", practical=(profiles.RPC_PRIVACY,)),
+        practical=(profiles.RPC_PRIVACY, profiles.LOCAL_RPC)),
     row("availability-to-mailbox", "client-access > mailbox",         ports.RPC,       "NTLM, Kerberos",         "RPC privacy",
         waits_for="the availability service"),
     row("mailbox-to-ad",           "mailbox > active-directory",      ports.AD,        "Kerberos",               "Kerberos",

@@ -1,14 +1,17 @@
-"""The mailbox role: mailboxes in PostgreSQL, reached by hubs and client access servers over RPC alone."""
+"""The mailbox role: mailboxes in PostgreSQL, reached by other servers over RPC alone, and their assistants."""
 
 from __future__ import annotations
 
 from postern.model.organization import Role
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_assistants import MAILBOX_ASSISTANTS
 from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
+from postern.services.mailbox.assistants import MailboxAssistants, waking
+from postern.services.mailbox.calendar_attendant import CalendarAttendant
 from postern.services.mailbox.housekeeping import Housekeeping
 from postern.services.mailbox.submission import SubmissionNotifier, telling
 from postern.services.rpc.client import RpcClient
@@ -35,6 +38,9 @@ class Mailbox:
         retention, first = runtime.organization.limits.mailbox_retention, runtime.worker == 0
         self.house = Housekeeping(self.database, self.logon.directory, runtime.observed, retention, maintains=first)
         await self.house.start()
+        attendant = CalendarAttendant(self.database, self.logon.directory, lambda: runtime.feed.current.own_names())
+        self.assistants = MailboxAssistants(self.database, attendant, looks=first)
+        self.assistants.start()
         notify = rows["mailbox-to-hub-submission"]
         hubs = [
             RpcClient(MAIL_SUBMISSION, self.rpc.calls.target(notify, hub, Role.HUB), runtime.observed)
@@ -43,10 +49,12 @@ class Mailbox:
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
         self.notifier.start()
         mailboxes = telling(self.database, self.notifier.submitted)
+        delivered = waking(self.database, self.assistants.note)
         services: list[RpcService] = [
             InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
             InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], self.database),
-            InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], self.database),
+            InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], delivered),
+            InterfaceService(MAILBOX_ASSISTANTS, rows["mailbox-assistants"], self.assistants),
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)
 
@@ -54,6 +62,7 @@ class Mailbox:
         await self.house.stop()
         await self.doors.close()
         await self.notifier.close()
+        await self.assistants.close()
         await self.database.close()
         await self.logon.stop()
 

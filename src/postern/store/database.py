@@ -42,6 +42,7 @@ from postern.store import (
 )
 from postern.store import items as item_work
 from postern.store import resources as resource_work
+from postern.store.assistants import AssistantDatabase
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
@@ -55,7 +56,7 @@ RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
-class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
+class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore, AssistantDatabase):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices, language: str) -> None:

@@ -17,9 +17,11 @@ from postern.store.rendered import PLACES, Batch, Unrenderable, placeholders
 from postern.telemetry.attempts import LIMIT, forget, given_up, strike
 
 _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
-    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, $6::uuid[], $7::bigint[],
-    {placeholders(8, PLACES)})"""  # noqa: S608 (our own words)
+    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, $6::uuid[], $7::bigint[], $8::bigint[],
+    {placeholders(9, PLACES)})"""  # noqa: S608 (our own words)
 
+_CALENDARS = (b'"calendar"', b'"x-vcalendar"', b'"ics"')
+"""Subtypes of the parts that `items.imip` reads. A name that happens to be one costs the attendant a look."""
 _OF_VALUES = ("22", "23", "54")
 """Classes of SQLSTATE that blame the parameters, or the rows that they meet: data, integrity, limits exceeded."""
 
@@ -102,6 +104,7 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
             wire.int8(now),
             wire.uuids(granted),
             wire.int8s(granted.values()),
+            wire.int8s(_with_calendars(batch)),
             *batch.parameters(),
         ],
     )
@@ -112,6 +115,12 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
     return [
         [results[places[mailbox, delivery.delivery_id]] for mailbox in delivery.mailboxes] for delivery in deliveries
     ]
+
+
+def _with_calendars(batch: Batch) -> list[int]:
+    """The messages of a batch, counted from 1, that have a part which may be a calendar, by their rendered BODYSTRUCTURE."""
+    structures = (rendered.structure.lower() for rendered in batch.rendered)
+    return [place for place, structure in enumerate(structures, 1) if any(mark in structure for mark in _CALENDARS)]
 
 
 def with_return_path(delivery: Delivery) -> bytes:

@@ -49,6 +49,9 @@ def _call(head: str, start: int, middle: int) -> str:
 _PUT = f"""SELECT item, is_new, change FROM put_resource({
     _call("$1::uuid, $2::bigint, $3::text, $4::bytea, $5::boolean, $6::text, $7::bigint", 8, 1 + _VALUES)
 })"""  # noqa: S608 (our own words)
+_LAND = f"""SELECT item, is_new, change FROM land_meeting({
+    _call("$1::bigint, $2::uuid, $3::bigint, $4::text, $5::bytea, $6::boolean, $7::text, $8::bigint", 9, 1 + _VALUES)
+})"""  # noqa: S608 (our own words)
 _REPLACE = f"""SELECT replace_resource({
     _call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7, 1 + _VALUES)
 })"""
@@ -68,7 +71,9 @@ async def put(
     values: RenderedItem,
     expected: bytes | None,
     unique_uid: bool,
+    meeting: int | None = None,
 ) -> Put:
+    """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says."""
     checked_name(name)
     checked_rendered(values)
     tag = content_tag(content)
@@ -84,7 +89,10 @@ async def put(
         *_values([values]),
         *(await rendered([content], exactly=True)).parameters(),
     ]
-    item, is_new, change = (await retried(pool, _PUT, parameters))[0]
+    statement = _PUT
+    if meeting is not None:
+        statement, parameters = _LAND, [wire.int8(meeting), *parameters]
+    item, is_new, change = (await retried(pool, statement, parameters))[0]
     notices.changed(mailbox, wire.to_int8(change))
     return Put(wire.to_int8(item), tag, is_new == b"\x01")
 

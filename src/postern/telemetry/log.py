@@ -174,6 +174,16 @@ class Event(StrEnum):
         "A recipient could not be given its addresses, or a policy's filter means nothing; the rest is done.",
     )
     ATTENDANT_WORKS = "attendant-works", "info", "This server's attendant keeps the recipients now, or rests again."
+    MEETING_APPLIED = (
+        "meeting-applied",
+        "info",
+        "The calendar attendant applied a meeting that a mail brought to the calendar of the mailbox's owner.",
+    )
+    MEETING_LEFT = (
+        "meeting-left",
+        "info",
+        "The calendar attendant left a message with a calendar part as mail; the line says why.",
+    )
     TOPOLOGY_CHANGED = "topology-changed", "info", "Other domain controllers answer now, or in another order."
     DNS_UNAVAILABLE = "dns-unavailable", "warning", "The name servers do not say which domain controllers there are."
     SECURE_CHANNEL = "secure-channel", "info", "The machine account's secure channel to a domain controller is there."

@@ -12,6 +12,7 @@ from postern.model.organization import Role
 from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_assistants import MAILBOX_ASSISTANTS
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.verify.ad_checks import check_ad_row
 from postern.verify.challenge_checks import check_challenge_row
@@ -86,6 +87,7 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "cas-to-mailbox":            Probe(From.CALLER, RpcRow(MAILBOX_ACCESS, "folders", _no_mailbox)),
     "hub-to-mailbox-mapi":       Probe(From.CALLER, RpcRow(MAILBOX_DELIVERY, "folders", _no_mailbox)),
     "mailbox-to-hub-submission": Probe(From.CALLER, RpcRow(MAIL_SUBMISSION, "notify", _no_news)),
+    "mailbox-assistants":        Probe(From.CALLER, RpcRow(MAILBOX_ASSISTANTS, "state")),
     "rus-rpc":                   Probe(From.CALLER, RpcRow(RECIPIENT_UPDATE, "standing")),
     "ad-topology":               Probe(From.CALLER, RpcRow(AD_TOPOLOGY, "controllers")),
 

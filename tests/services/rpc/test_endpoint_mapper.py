@@ -32,6 +32,7 @@ from postern.protocols.dcerpc.interfaces.endpoint import (
 )
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_assistants import MAILBOX_ASSISTANTS
 from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import NDR
@@ -121,6 +122,7 @@ def test_ports_have_their_fixed_places_in_the_range() -> None:
         (MAILBOX_ACCESS.syntax, 20000),
         (MAILBOX_DELIVERY.syntax, 20000),
         (MAILBOX_ITEMS.syntax, 20000),
+        (MAILBOX_ASSISTANTS.syntax, 20000),
         (MAIL_SUBMISSION.syntax, 20001),
     ]
     assert rpc_port(whole, Role.HUB) == 20001

@@ -1,8 +1,9 @@
 -- Delivers a batch: pair n puts message `which[n]` (counted from 1) into the inbox of `guids[n]`, unless `delivery_ids[n]`
--- came there before. From now on the mailbox `owners[n]` may hold `quotas[n]` octets, 0 for any number. Statuses are those of model.delivery.DeliveryStatus. What one mailbox refuses does not touch the rest.
+-- came there before. `meetings` are the messages, counted from 1, that wait for the calendar attendant of each mailbox. From now
+-- on the mailbox `owners[n]` may hold `quotas[n]` octets, 0 for any number. Statuses are those of model.delivery.DeliveryStatus. What one mailbox refuses does not touch the rest.
 CREATE FUNCTION deliver(
     which bigint[], guids uuid[], delivery_ids text[], dates bigint[], now bigint, owners uuid[], quotas bigint[],
-    rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},
+    meetings bigint[], rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},
     OUT statuses bigint[], OUT changed uuid[], OUT changes bigint[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -47,7 +48,7 @@ BEGIN
 
     ids := store_contents(rendering, hashes, sizes, datas, %{arguments});
     WITH taken AS MATERIALIZED (
-        SELECT p.n, ids[p.which] AS content, sizes[p.which] AS size, m.id AS mailbox, p.delivery_id, p.date, f.id AS folder,
+        SELECT p.n, p.which, ids[p.which] AS content, sizes[p.which] AS size, m.id AS mailbox, p.delivery_id, p.date, f.id AS folder,
             f.uid_next - 1 + row_number() OVER (PARTITION BY f.id ORDER BY p.n) AS uid, m.change + 1 AS modseq
         FROM unnest($1, $2, $3, $4, statuses) WITH ORDINALITY AS p(which, guid, delivery_id, date, status, n)
         JOIN mailboxes m ON m.guid = p.guid
@@ -56,6 +57,10 @@ BEGIN
     ), i AS (
         INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size, arrived, created)
         SELECT t.folder, t.uid, t.content, 0, t.modseq, t.date, t.size, t.modseq, $5 FROM taken t
+        RETURNING items.id, items.folder, items.uid
+    ), g AS (
+        INSERT INTO meetings (item, mailbox)
+        SELECT i.id, t.mailbox FROM taken t JOIN i ON i.folder = t.folder AND i.uid = t.uid WHERE t.which = ANY ($8)
     ), d AS (
         INSERT INTO delivered SELECT t.mailbox, t.delivery_id, $5 FROM taken t
     ), o AS (

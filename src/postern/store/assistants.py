@@ -1,0 +1,55 @@
+"""Keeps the list of delivered messages that the calendar attendant has not finished."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from postern.model.assistants import AssistantStore, WaitingMeeting
+from postern.model.item_store import RenderedItem
+from postern.model.resources import Put
+from postern.store import resources, wire
+from postern.store.connection import Pool
+from postern.store.notices import Notices
+
+_WAITING = """
+    SELECT m.guid, g.item FROM meetings g JOIN mailboxes m ON m.id = g.mailbox
+    WHERE g.item > $2::bigint AND ($1::uuid IS NULL OR m.guid = $1::uuid) ORDER BY g.item LIMIT $3::bigint
+"""
+_FINISH = """
+    DELETE FROM meetings g USING mailboxes m WHERE g.item = $2::bigint AND m.id = g.mailbox AND m.guid = $1::uuid
+    RETURNING g.item
+"""
+
+
+class AssistantDatabase(AssistantStore):
+    """The part of a mailbox database that the assistants use alone."""
+
+    _pool: Pool
+    _notices: Notices
+
+    async def waiting_meetings(
+        self, mailbox: UUID | None = None, after: int = 0, most: int = 100
+    ) -> list[WaitingMeeting]:
+        parameters = [None if mailbox is None else mailbox.bytes, wire.int8(after), wire.int8(most)]
+        return [
+            WaitingMeeting(UUID(bytes=guid), wire.to_int8(item))
+            for guid, item in await self._pool.run(_WAITING, parameters)
+        ]
+
+    async def land_meeting(
+        self,
+        mailbox: UUID,
+        message: int,
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        expected: bytes,
+    ) -> Put:
+        return await resources.put(
+            self._pool, self._notices, mailbox, folder, name, content, item_class, rendered, expected, True, message
+        )
+
+    async def finish_meeting(self, mailbox: UUID, message: int) -> bool:
+        return bool(await self._pool.run(_FINISH, [mailbox.bytes, wire.int8(message)]))

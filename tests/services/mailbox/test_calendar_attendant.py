@@ -1,0 +1,405 @@
+"""Meetings in mails, from their delivery into the calendar, with a crash at every step; in memory and in PostgreSQL.
+
+covers: calendar_attendant, assistants
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from postern.items.calendar_object import read
+from postern.items.imip import Letter, mail
+from postern.model.assistants import AssistantState
+from postern.model.delivery import Delivery
+from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
+from postern.model.folders import FOLDER_CLASSES, FolderKind
+from postern.model.item_store import Busy, RenderedItem
+from postern.model.mailbox import MailboxError
+from postern.model.resources import ABSENT, Resource
+from postern.services.mailbox import calendar_attendant
+from postern.services.mailbox.assistants import MailboxAssistants, waking
+from postern.services.mailbox.calendar_attendant import CalendarAttendant, OwnersDirectory
+from tests.model.assistant_store_contract import Store
+from tests.services.fake_assistant_store import FakeAssistantStore
+from tests.store.conftest import opened as opened_database
+from tests.support.waiting import until
+
+NAMES = frozenset({"hub1.corp.test", "corp.test"})
+ANN, BOB, CAROL = "ann@away.test", "bob@corp.test", "carol@corp.test"
+STRANGER = (
+    b"Received: from x ([192.0.2.9])\r\n\tby hub1.corp.test (Postern) with ESMTPS;\r\n\tnow\r\n"
+    b"Authentication-Results: hub1.corp.test; dkim=pass header.d=away.test\r\n"
+)
+USER = b"Received: from mailbox by hub1.corp.test (Postern) with MAPI;\r\n\tnow\r\n"
+Opened = Callable[[], AbstractAsyncContextManager[Store]]
+
+
+def meeting(
+    method: str,
+    sequence: int = 0,
+    start: str = "20270301T100000Z",
+    organizer: str = ANN,
+    attendee: str = f";PARTSTAT=NEEDS-ACTION:mailto:{BOB}",
+    more: str = "",
+    stamp: str = "20270101T000000Z",
+) -> str:
+    return (
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nUID:meeting-1\r\nDTSTAMP:{stamp}\r\n"
+        f"SEQUENCE:{sequence}\r\nDTSTART:{start}\r\nDURATION:PT1H\r\nSUMMARY:Talk {sequence}\r\n"
+        f"ORGANIZER:mailto:{organizer}\r\nATTENDEE{attendee}\r\n{more}END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+
+
+def letter(text: str, sender: str = ANN, trace: bytes = STRANGER) -> bytes:
+    message = read(text.encode())
+    assert not isinstance(message, tuple)
+    return trace + mail(Letter(sender, (BOB,), "", f"{uuid4().hex}@x.test", 0), message)
+
+
+class People:
+    """The owners of mailboxes: bob, who has two addresses, and carol."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.guids = {BOB: uuid4(), CAROL: uuid4()}
+        self.addresses = {BOB: (BOB, "robert@corp.test"), CAROL: (CAROL,)}
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        if self.down:
+            raise DirectoryUnavailable
+        return {guid: address for address, guid in self.guids.items() if guid in guids}
+
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        answers = {address: await self.recipient(address) for address in addresses}
+        return {address: recipient for address, recipient in answers.items() if recipient is not None}
+
+    async def recipient(self, address: str) -> Recipient | None:
+        for primary, addresses in self.addresses.items():
+            if address in addresses:
+                return Recipient(self.guids[primary], RecipientType.USER, "", primary, addresses, "db")
+        return None
+
+
+class Crash(BaseException):
+    """Ends the attendant as a signal ends a process: nothing catches it."""
+
+
+class Crashing:
+    """A store that crashes before its call of this number, or with `after` behind it."""
+
+    def __init__(self, store: Store, at: int, after: bool) -> None:
+        self._store, self._left, self._after = store, at, after
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            self._left -= 1
+            if self._left == 0 and not self._after:
+                raise Crash
+            result = await method(*arguments, **named)
+            if self._left == 0:
+                raise Crash
+            return result
+
+        return call
+
+
+@dataclass
+class World:
+    store: Store
+    people: People = field(default_factory=People)
+    number: int = 0
+
+    def assistants(self, store: Any = None, looks: bool = False) -> MailboxAssistants:
+        store = store or self.store
+        attendant = CalendarAttendant(store, cast(OwnersDirectory, self.people), lambda: NAMES, lambda: 1_790_000_000.0)
+        return MailboxAssistants(store, attendant, looks, interval=0.01)
+
+    async def deliver(self, content: bytes, owner: str = BOB, store: Any = None) -> None:
+        self.number += 1
+        mailbox = self.people.guids[owner]
+        await (store or self.store).deliver([Delivery(f"{mailbox}/{self.number}", content, (mailbox,))])
+
+    async def attend(self, *contents: bytes, owner: str = BOB) -> AssistantState:
+        for content in contents:
+            await self.deliver(content, owner)
+        assistants = self.assistants()
+        await assistants.attend()
+        return await assistants.state()
+
+    async def copies(self, owner: str = BOB) -> list[Resource]:
+        guid = self.people.guids[owner]
+        ids = (await self.store.with_uids(guid, None, ["meeting-1"])).ids
+        return list(await self.store.with_ids(guid, ids, content=True))
+
+    async def text(self, owner: str = BOB) -> str:
+        (copy,) = await self.copies(owner)
+        assert copy.content is not None
+        return copy.content.decode().replace("\r\n ", "")
+
+    async def put(self, text: str, owner: str = BOB) -> None:
+        guid = self.people.guids[owner]
+        calendar = next(node.id for node in await self.store.tree(guid) if node.kind is FolderKind.CALENDAR)
+        rendered = RenderedItem(uid="meeting-1")
+        await self.store.put(guid, calendar, "own.ics", text.encode(), "IPM.Appointment", rendered, ABSENT)
+
+
+def own(text: str) -> str:
+    return text.replace("METHOD:REQUEST\r\n", "")
+
+
+def check(opened: Opened, steps: Callable[[World], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with opened() as store:
+            world = World(store)
+            for guid in world.people.guids.values():
+                await store.logon(guid)
+            await steps(world)
+
+    asyncio.run(asyncio.wait_for(run(), 120))
+
+
+class CalendarAttendantCases:
+    """Subclasses give the fixture `opened`."""
+
+    @pytest.fixture
+    def opened(self) -> Opened:
+        raise NotImplementedError
+
+    def test_a_request_lands_tentatively_and_the_mail_stays(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            state = await world.attend(letter(meeting("REQUEST")))
+            assert state == (0, 1, 0, 0)
+            (copy,) = await world.copies()
+            assert copy.item_class == "IPM.Appointment" and "METHOD" not in await world.text()
+            guid = world.people.guids[BOB]
+            start = 1_803_895_200
+            (rendered,) = (await world.store.overlapping(guid, copy.folder, start, start + 1)).values()
+            assert (rendered.busy, rendered.organizer) == (Busy.TENTATIVE, ANN)
+            folders = await world.store.folders(guid)
+            assert next(folder.messages for folder in folders if folder.kind is FolderKind.INBOX) == 1
+
+        check(opened, steps)
+
+    def test_updates_and_cancellations_apply_in_order(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            newer = letter(meeting("REQUEST", 1, "20270302T100000Z"))
+            await world.attend(letter(meeting("REQUEST")), newer)
+            assert "DTSTART:20270302T100000Z" in await world.text()
+            await world.attend(letter(meeting("REQUEST")))
+            assert "SUMMARY:Talk 1" in await world.text(), "an older one comes too late"
+            state = await world.attend(letter(meeting("CANCEL", 2)))
+            assert "STATUS:CANCELLED" in await world.text() and state.applied == 1
+
+        check(opened, steps)
+
+    def test_a_reply_changes_the_organizers_copy(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            await world.put(own(meeting("REQUEST", organizer=CAROL, attendee=f":mailto:{ANN}")), CAROL)
+            answer = meeting("REPLY", organizer=CAROL, attendee=f";PARTSTAT=ACCEPTED:mailto:{ANN}")
+            state = await world.attend(letter(answer), owner=CAROL)
+            assert "PARTSTAT=ACCEPTED" in await world.text(CAROL) and state.applied == 1
+
+        check(opened, steps)
+
+    def test_an_answer_to_somebody_elses_meeting_stays_mail(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            await world.put(own(meeting("REQUEST", organizer=CAROL, attendee=f":mailto:{ANN}")))
+            answer = meeting("REPLY", organizer=CAROL, attendee=f";PARTSTAT=ACCEPTED:mailto:{ANN}")
+            assert (await world.attend(letter(answer))).left == 1
+            assert "ACCEPTED" not in await world.text()
+
+        check(opened, steps)
+
+    def test_what_is_not_proven_stays_mail(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            stranger = STRANGER.replace(b"dkim=pass", b"dkim=fail")
+            other = STRANGER.replace(b"header.d=away", b"header.d=evil")
+            left = [
+                letter(meeting("REQUEST"), trace=b""),
+                letter(meeting("REQUEST"), trace=stranger),
+                letter(meeting("REQUEST"), trace=other),
+                letter(meeting("REQUEST", organizer=CAROL)),
+                letter(meeting("REQUEST", organizer=CAROL), "eve@corp.test", USER),
+                letter(meeting("REQUEST", organizer=BOB), BOB, USER),
+                letter(meeting("PUBLISH")),
+                letter(meeting("COUNTER")),
+                b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n",
+            ]
+            assert await world.attend(*left) == (0, 0, len(left), 0)
+            assert await world.copies() == []
+
+        check(opened, steps)
+
+    def test_users_of_ours_speak_under_each_of_their_addresses(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            request = meeting("REQUEST", organizer="robert@corp.test", attendee=f":mailto:{CAROL}")
+            await world.attend(letter(request, BOB, USER), owner=CAROL)
+            assert len(await world.copies(CAROL)) == 1
+
+        check(opened, steps)
+
+    def test_a_copy_in_another_calendar_is_the_one_that_changes(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            await world.attend(letter(meeting("REQUEST")))
+            guid, (copy,) = world.people.guids[BOB], await world.copies()
+            team = await world.store.create_in(guid, 0, "Team", FOLDER_CLASSES[FolderKind.CALENDAR])
+            await world.store.move_items(guid, [copy.id], team.id)
+            await world.attend(letter(meeting("REQUEST", 1)))
+            (moved,) = await world.copies()
+            assert (moved.id, moved.folder) == (copy.id, team.id) and "Talk 1" in await world.text()
+
+        check(opened, steps)
+
+    def test_a_task_lands_among_the_tasks(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            task = meeting("REQUEST").replace("VEVENT", "VTODO")
+            await world.attend(letter(task))
+            (copy,) = await world.copies()
+            assert copy.item_class == "IPM.Task"
+
+        check(opened, steps)
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_a_crash_between_two_steps_does_nothing_twice(self, opened: Opened, after: bool) -> None:
+        async def steps(world: World) -> None:
+            guid = world.people.guids[BOB]
+            crashes = 0
+            for at in range(1, 30):
+                await world.deliver(letter(meeting("REQUEST", at, stamp=f"20270101T0000{at:02}Z")))
+                broken = world.assistants(Crashing(world.store, at, after))
+                try:
+                    await broken.attend()
+                except Crash:
+                    crashes += 1
+                before = [copy.tag for copy in await world.copies()]
+                done = not await world.store.waiting_meetings(guid)
+                await world.assistants().attend()
+                tags = [copy.tag for copy in await world.copies()]
+                assert len(tags) == 1 and (not done or tags == before)
+                assert f"SEQUENCE:{at}\r\n" in await world.text()
+                if done and crashes < at:
+                    break
+            else:
+                raise AssertionError("it never came to its end")
+            assert crashes > 4
+
+        check(opened, steps)
+
+    def test_what_the_owner_removed_meanwhile_does_not_come_back(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            guid = world.people.guids[BOB]
+            await world.attend(letter(meeting("REQUEST")))
+            await world.store.delete(guid, [copy.id for copy in await world.copies()])
+            assert await world.attend() == (0, 0, 0, 0)
+            assert await world.copies() == []
+
+        check(opened, steps)
+
+    def test_two_attendants_at_once_apply_it_once(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            for number in range(5):
+                await world.deliver(letter(meeting("REQUEST", number)))
+            pair = [world.assistants(), world.assistants()]
+            await asyncio.gather(*(each.attend() for each in pair))
+            states = [await each.state() for each in pair]
+            assert states[0].waiting == 0 and sum(state.set_aside for state in states) == 0
+            assert sum(state.applied for state in states) == 5
+            assert "SEQUENCE:4\r\n" in await world.text()
+
+        check(opened, steps)
+
+    def test_a_delivery_wakes_and_others_are_found(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            assistants = world.assistants()
+            assistants.start()
+            await world.deliver(letter(meeting("REQUEST")), store=waking(world.store, assistants.note))
+            await until(lambda: _is_done(assistants, 1))
+            await assistants.close()
+            looking = world.assistants(looks=True)
+            looking.start()
+            await world.deliver(letter(meeting("REQUEST", 1)))
+            await until(lambda: _is_done(looking, 1))
+            await looking.close()
+
+        check(opened, steps)
+
+
+def _is_done(assistants: MailboxAssistants, applied: int) -> bool:
+    return assistants._done[calendar_attendant.Outcome.APPLIED] == applied
+
+
+class TestInMemory(CalendarAttendantCases):
+    @pytest.fixture
+    def opened(self) -> Opened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[Store]:
+            yield FakeAssistantStore()
+
+        return open_one
+
+    def test_a_message_that_breaks_it_is_set_aside(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def steps(world: World) -> None:
+            read_it = calendar_attendant.invitation_in
+            broken = letter(meeting("REQUEST", 7))
+
+            def invitation_in(content: bytes) -> Any:
+                if b"breaks" in content:
+                    raise RecursionError
+                return read_it(content)
+
+            monkeypatch.setattr(calendar_attendant, "invitation_in", invitation_in)
+            await world.deliver(broken + b"breaks")
+            await world.deliver(letter(meeting("REQUEST")))
+            await world.deliver(letter(meeting("REQUEST", attendee=f":mailto:{CAROL}")), CAROL)
+            assistants = world.assistants()
+            for count in range(3):
+                await assistants.attend()
+                assert len(await world.copies(CAROL)) == 1, "another mailbox does not wait"
+                assert len(await world.copies()) == (count == 2)
+            assert await assistants.state() == (0, 2, 0, 1)
+
+        check(opened, steps)
+
+    def test_without_a_directory_everything_waits(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            world.people.down = True
+            await world.deliver(letter(meeting("REQUEST")))
+            assistants = world.assistants()
+            with pytest.raises(DirectoryUnavailable):
+                await assistants.attend()
+            world.people.down = False
+            await assistants.attend()
+            assert await assistants.state() == (0, 1, 0, 0)
+
+        check(opened, steps)
+
+    def test_a_database_that_is_away_is_no_failure_of_the_message(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            await world.deliver(letter(meeting("REQUEST")))
+            fake = cast(FakeAssistantStore, world.store)
+            assistants = world.assistants()
+            for _ in range(3):
+                fake.unavailable = True
+                with pytest.raises(MailboxError):
+                    await assistants.attend()
+            fake.unavailable = False
+            await assistants.attend()
+            assert await assistants.state() == (0, 1, 0, 0)
+
+        check(opened, steps)
+
+
+@pytest.mark.slow
+class TestInPostgres(CalendarAttendantCases):
+    @pytest.fixture
+    def opened(self, postgres_dsn: str) -> Opened:
+        return lambda: opened_database(postgres_dsn)
