@@ -111,5 +111,8 @@ CASES: Cases = {
     S + "filters.calendar_data": _elements(filters.calendar_data, "calendar-data", "comp"),
     S + "filters.address_data": _elements(filters.address_data, "address-data", "prop"),
     S + "filters.floating_zone": _zone,
+    S + "filters.kept_zone": lambda size: (
+        lambda: filters.kept_zone("BEGIN:VCALENDAR\r\n" + "A:b\r\n" * (size // 5), "x" * size)
+    ),
     S + "places.place_of": lambda size: lambda: places.place_of("/dav/files" + "/a" * (size // 2)),
 }

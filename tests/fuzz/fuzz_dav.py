@@ -74,6 +74,7 @@ def _report(name: str, report: reports.Report) -> None:
     if isinstance(report, reports.Query):
         with suppress(Refusal):
             filters.floating_zone(report.timezone, report.timezone_id)
+        filters.kept_zone(report.timezone, report.timezone_id)
         for read in (filters.component_filter, filters.card_filter):
             with suppress(Refusal):
                 read(report.filter)

@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from postern.model.organization import Organization, StateFolder
 from postern.net.tls import server_context
 from postern.services.acme.client import AcmeError
 from postern.telemetry.observed import Observed
-from postern.trust.certificates.chains import names_in
+from postern.trust.certificates.chains import Chain, judge, names_in
 from tests.host.folders import short_folder
 from tests.pebble import NAMES, Pebble, pebble
 from tests.support.ports import free_offset
@@ -115,6 +116,39 @@ def test_a_certificate_that_an_administrator_brings_is_not_renewed(
     assert not acme.is_due(folder, time.time() + 100 * DAY)
     (folder.certificates / "acme.json").write_text("[]")
     assert acme.recorded(folder) is None and not renewed(folder, organization)
+
+
+def test_an_order_that_is_cut_short_is_due_again(
+    folder: StateFolder, organization: Organization, server: Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order(folder, organization, record(server))
+    first = here(folder)
+    acme._keep(folder, replace(kept(folder), due=time.time() - 1))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("postern.host.acme.own_certificate.install", full)
+        with pytest.raises(OSError, match="No space"):
+            order(folder, organization, kept(folder))
+    assert here(folder) == first and first.source is Source.ACME and acme.is_due(folder, time.time())
+    assert renewed(folder, organization) and here(folder).leaf != first.leaf
+    assert not acme.is_due(folder, time.time())
+
+
+def test_an_import_during_a_renewal_stays(
+    folder: StateFolder, organization: Organization, server: Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order(folder, organization, record(server))
+
+    def judge_late(*given: Any, **more: Any) -> Chain:
+        own_certificate.renew_locally(folder, organization, organization.servers[0])
+        return judge(*given, **more)
+
+    monkeypatch.setattr("postern.host.acme.judge", judge_late)
+    assert not renewed(folder, organization)
+    assert here(folder).source is Source.LOCAL and acme.recorded(folder) is None
 
 
 def test_failures_are_put_off_longer_and_longer(

@@ -141,6 +141,8 @@ def test_connections_stay_while_certificates_come_and_go(here: Organization, ser
     assert {"acme", "acme-challenge"} <= {each["path"] for each in observed}
     assert not (here.state / "alarms.jsonl").exists(), "each socket fitted a row"
 
+    assert here.verify("--path", "acme-challenge")["acme-challenge"]["verdict"] == "pass"
+
     before = shown(here, 993)
     root = authority("Another authority")
     files = make(NAME, root, days=(-1, 90)).write(here.state.parent)

@@ -50,8 +50,8 @@ CHALLENGE_PORT = 80
 @dataclass(frozen=True, slots=True)
 class AcmeRecord:
     """An order that is renewed. `authorities` is a PEM file that validates the authority's server, "" for the machine's own;
-    `certificate` is the SHA-256 of the certificate that was issued last. Times are seconds since 1970: `due` is when the next
-    order is made. `failures` counts those that failed since."""
+    `certificate` is the SHA-256 of the certificate that was issued last, `former` that of the one before. Times are seconds since
+    1970: `due` is when the next order is made. `failures` counts those that failed since."""
 
     directory: str
     contact: str
@@ -62,6 +62,7 @@ class AcmeRecord:
     binding: str = ""
     binding_key: str = ""
     certificate: str = ""
+    former: str = ""
     due: float = 0.0
     failures: int = 0
 
@@ -102,10 +103,13 @@ async def order(
     roots = read_authorities(file) if (file := authorities_file(organization.authorities)) else []
     now = datetime.datetime.now(datetime.UTC)
     chain = judge(bundle.certificates, key, record.names, roots, now, whole=False)
-    own_certificate.install(state, chain, acme=True)
+    _check_wanted(state, record)
     leaf = chain.certificates[0]
-    issued = own_certificate.fingerprint(leaf)
-    _keep(state, replace(record, certificate=issued, due=_next_order(chain), failures=0))
+    # Whenever this process ends, the certificate in place is one of the two, and an order that was cut short is due again.
+    issued = replace(record, certificate=own_certificate.fingerprint(leaf), former=record.certificate, failures=0)
+    _keep(state, issued)
+    own_certificate.install(state, chain, acme=True)
+    _keep(state, replace(issued, due=_next_order(chain)))
     log(Event.ACME_ISSUED, path="acme", names=list(record.names), until=leaf.not_valid_after_utc.isoformat())
     return chain
 
@@ -119,6 +123,8 @@ async def renew(state: StateFolder, organization: Organization, server: Server, 
     try:
         await order(state, organization, server, record, observed)
     except (AcmeError, TransportError, ChainError, OSError) as error:
+        if recorded(state) is None:
+            return False
         pause = min(FIRST_BACK_OFF * 2**record.failures, LAST_BACK_OFF)
         if isinstance(error, RateLimited):
             pause = max(pause, error.seconds)
@@ -128,6 +134,12 @@ async def renew(state: StateFolder, organization: Organization, server: Server, 
         log(Event.ACME_FAILED, path="acme", names=list(record.names), error=str(error), again_in=round(pause))
         return False
     return True
+
+
+def _check_wanted(state: StateFolder, record: AcmeRecord) -> None:
+    """Raises AcmeError if an administrator ended the renewal while it went on."""
+    if record.certificate and recorded(state) is None:
+        raise AcmeError("another certificate was put into place meanwhile, and stays")
 
 
 def _next_order(chain: Chain) -> float:

@@ -237,7 +237,7 @@ def _source(state: StateFolder, leaf: x509.Certificate) -> Source:
         return Source.LOCAL
     with contextlib.suppress(OSError, ValueError, AttributeError):
         record = json.loads((state.certificates / ACME_RECORD).read_bytes())
-        if record.get("certificate") == fingerprint(leaf):
+        if fingerprint(leaf) in (record.get("certificate"), record.get("former")):
             return Source.ACME
     return Source.OWN
 

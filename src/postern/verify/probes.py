@@ -14,6 +14,7 @@ from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.verify.ad_checks import check_ad_row
+from postern.verify.challenge_checks import check_challenge_row
 from postern.verify.direct_trust_checks import check_direct_trust_row
 from postern.verify.edge_directory_checks import check_adam_row, check_edgesync_row
 from postern.verify.engine_checks import check_database_row, check_directory_row
@@ -98,6 +99,7 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "postgresql":                Probe(From.HOME, check_database_row),
     "private-directory":         Probe(From.CALLER, check_directory_row),
     "metrics":                   Probe(From.CALLER, check_metrics_row),
+    "acme-challenge":            Probe(From.HOME, check_challenge_row, behind=(Role.CLIENT_ACCESS,)),
 
     "hub-to-internet":     _nobody(_TRAFFIC),
     "any-server-to-dns":   _nobody("our servers ask the name servers here; nobody can dial it"),
@@ -108,7 +110,6 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "recipient-filter":    _nobody("the edge asks its own directory here: see edge-adam"),
     "dnsbl":               _nobody("our servers ask block lists here; nobody can dial it"),
     "acme":                _nobody("our servers ask the certificate authority here; nobody can dial it"),
-    "acme-challenge":      _nobody("an authority asks here while a challenge waits; `postern certificate acme` shows it"),
     "ssh":                 _MACHINE,
     "ntp":                 _MACHINE,
     "dhcp":                _MACHINE,

@@ -54,6 +54,8 @@ def test_overwrite() -> None:
         ("/dav/%2e%2e/x", None),
         ("/dav/%ff", None),
         ("/dav/a%0ab", None),
+        ("https://mail.example.test\r\n/dav/", None),
+        ("https://mail.example.test//dav/", None),
         ("https://[::1/x", None),
         ("ftp://mail.example.test/x", None),
         ("/" + "a" * 9000, None),

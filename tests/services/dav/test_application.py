@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postern.model.directory import DirectoryUnavailable, RecipientType
+from postern.model.mailbox import MailboxError
 from postern.services.dav.application import METHODS
 from postern.services.dav.places import Place, Space, place_of
 from tests.services.dav.site import (
@@ -124,6 +125,24 @@ def test_stores_and_directories_that_do_not_answer() -> None:
 
             site.recipients.recipient = away  # type: ignore[method-assign, assignment] # a directory that is away
             assert (await client.get(f"{CALENDAR}x.ics")).status_code == 503
+
+    run(work())
+
+
+def test_a_store_that_fails_in_the_middle_of_an_answer_breaks_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that has begun cannot become another: the door cuts the connection, and nobody takes a part for the whole."""
+
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as client:
+            await client.put(f"{CALENDAR}x.ics", content=event("x"))
+
+            async def fails(*arguments: Any) -> Any:
+                raise MailboxError("UNAVAILABLE", "The database does not answer")
+
+            monkeypatch.setattr(site.mailboxes, "resources", fails)
+            with pytest.raises(MailboxError):
+                await client.request("PROPFIND", CALENDAR, headers={"depth": "1"})
 
     run(work())
 

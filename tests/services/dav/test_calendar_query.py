@@ -84,6 +84,12 @@ def test_floating_times_are_in_the_zone_of_the_query() -> None:
             )
             assert (await client.request("PROPPATCH", CALENDAR, content=body)).status_code == 207
             assert "floating" in await names(client, query(MARCH))
+            zone = "<C:calendar-timezone-id>{}</C:calendar-timezone-id>"
+            body = body[: body.index("<C:calendar-timezone>")] + zone + "</D:prop></D:set></D:propertyupdate>"
+            answer = await client.request("PROPPATCH", CALENDAR, content=body.format("Mars/Base"))
+            assert b"valid-timezone" in answer.content
+            await client.request("PROPPATCH", CALENDAR, content=body.format("America/New_York"))
+            assert "floating" not in await names(client, query(MARCH)), "the name goes before the text"
             for zone, precondition in (
                 ("<C:timezone>nonsense</C:timezone>", "C:valid-calendar-data"),
                 ("<C:timezone-id>Mars/Base</C:timezone-id>", "C:valid-timezone"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import importlib
 import os
 import shutil
@@ -140,7 +141,7 @@ def test_a_caller_that_no_row_admits_is_refused() -> None:
 
 
 def test_a_page_of_another_site_changes_nothing_here() -> None:
-    """A browser sends the user's credentials with it by itself; programs send no Origin."""
+    """A browser sends the user's credentials with it by itself. Thunderbird names our own origin, other programs none."""
 
     async def run() -> None:
         door = WebDoor()
@@ -217,8 +218,8 @@ def test_a_password_that_is_changed_ends_the_connection() -> None:
             door.people.set("alice@example.test", "new password")
             for _ in range(2):
                 await door.authenticator.reauthorization.round()
-            with pytest.raises(httpx.TransportError):
-                await before.get("/")
+            with contextlib.suppress(httpx.TransportError):  # a client that saw the end makes another connection
+                assert (await before.get("/")).status_code == 401
             assert (await client.get("/")).status_code == 401
             assert (await client.get("/", auth=("alice", "new password"))).status_code == 200
 

@@ -108,7 +108,7 @@ def test_every_answer_protects_browsers_and_names_no_version() -> None:
                 assert fields["strict-transport-security"] == "max-age=31536000"
                 assert fields["x-content-type-options"] == "nosniff" and fields["x-frame-options"] == "DENY"
                 assert fields["content-security-policy"] == "frame-ancestors 'none'"
-                assert fields["referrer-policy"] == "no-referrer" and "server" not in fields
+                assert fields["referrer-policy"] == "same-origin" and "server" not in fields
                 assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", fields["date"])
             own = await client.get("/own/")
             assert own.headers.get_list("content-security-policy") == ["default-src 'self'"]

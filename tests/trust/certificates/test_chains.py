@@ -114,6 +114,7 @@ def test_der_is_read() -> None:
         (key_pem(LEAF)[:80], "the key in the file is damaged"),
         (pem(LEAF.certificate) * 21, "21 certificates"),
     ],
+    ids=("nothing", "text", "certificate", "key", "many"),  # two runners must call them alike, and the key is a new one
 )
 def test_what_cannot_be_read_is_said(data: bytes, says: str) -> None:
     with pytest.raises(ChainError, match=says):

@@ -13,6 +13,7 @@ MAX_URL = 8_192
 """Octets of a URL in a field or a body. Names have 255 octets, and few are nested more than a dozen deep."""
 MAX_TOKEN = 512
 MAX_PREFERENCES = 16
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SECOND = re.compile(r"Second-(\d{1,10})\Z", re.IGNORECASE)
 _CODED = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{0,31}:[!-;=?-~]{1,511})>\Z")
 
@@ -76,7 +77,7 @@ def read_url(value: str, host: str = "") -> str | None:
     Bound: linear; at most MAX_URL characters.
     """
     value = value.strip()
-    if not value or len(value) > MAX_URL:
+    if not value or len(value) > MAX_URL or _CONTROL.search(value):
         return None
     if value.startswith("/") and not value.startswith("//"):
         raw = re.split(r"[?#]", value, maxsplit=1)[0]
@@ -94,7 +95,7 @@ def read_url(value: str, host: str = "") -> str | None:
         path = unquote_to_bytes(raw).decode()
     except UnicodeError:
         return None
-    if any(letter < " " or letter == "\x7f" for letter in path) or {".", ".."} & set(path.split("/")):
+    if path.startswith("//") or _CONTROL.search(path) or {".", ".."} & set(path.split("/")):
         return None
     return path
 

@@ -91,13 +91,14 @@ class DavApplication:
         request = Request.of(scope, receive)
         try:
             answer = await self._answer(request)
-            await answer.send(send, request.method == "HEAD")
+            await answer.begin()
         except ClientLeft:
             return
         except Refusal as refusal:
-            await refused(refusal).send(send, request.method == "HEAD")
+            answer = refused(refusal)
         except MailboxError as error:
-            await refused(_of_store(error)).send(send, request.method == "HEAD")
+            answer = refused(_of_store(error))
+        await answer.send(send, request.method == "HEAD")
 
     async def _answer(self, request: Request) -> Answer:
         try:

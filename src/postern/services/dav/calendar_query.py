@@ -39,18 +39,18 @@ BATCH = 100
 STEPS = 5_000_000
 """Steps that the rules of all objects may take for one query: about five seconds."""
 FAR = 1 << 62
-_TIME_ZONE = caldav("calendar-timezone")
+_TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
 _CLASSES = {"VEVENT": "IPM.Appointment", "VTODO": "IPM.Task", "VJOURNAL": "IPM.Activity"}
 PRODUCT = "-//Postern//CalDAV//EN"
 
 
 async def zone_of(box: OwnMailbox, collection: Collection, text: str = "", name: str = "") -> Zone:
     """Returns the zone of times without one: that of a query by its text or name, or the calendar's. Raises Refusal."""
-    kept = ""
-    if not text and not name:
-        (collection,) = await folders.with_properties(box, [collection])
-        kept = collection.dead.get(_TIME_ZONE, "")
-    return filters.floating_zone(text, name, xml.read(kept.encode()).text if kept else "")
+    if text or name:
+        return filters.floating_zone(text, name)
+    (collection,) = await folders.with_properties(box, [collection])
+    kept, id_ = (collection.dead.get(each, "") for each in (_TIME_ZONE, _TIME_ZONE_ID))
+    return filters.kept_zone(*[xml.read(markup.encode()).text if markup else "" for markup in (kept, id_)])
 
 
 @dataclass(frozen=True, slots=True)

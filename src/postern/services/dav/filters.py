@@ -217,9 +217,16 @@ def address_data(part: Element | None) -> Pick | None:
     return Pick("VCARD", (("VERSION", False), *names), ()) if names else None
 
 
-def floating_zone(text: str, name: str, kept: str = "") -> Zone:
-    """Returns the zone of times without one: that of a query by its iCalendar text or its name (RFC 7809), else that of the
-    calendar's property, else UTC.
+def kept_zone(text: str, name: str) -> Zone:
+    """Returns the zone of a calendar's properties, by its name or else by its iCalendar text; UTC where they have none.
+
+    Bound: linear in the texts.
+    """
+    return zone_named(name.strip()) or (zone_of_calendar(text.encode()) if text else None) or UTC_ZONE
+
+
+def floating_zone(text: str, name: str) -> Zone:
+    """Returns the zone of times without one, as a query has it: by its name (RFC 7809) or its iCalendar text. Raises Refusal.
 
     Bound: linear in the texts.
     """
@@ -228,9 +235,7 @@ def floating_zone(text: str, name: str, kept: str = "") -> Zone:
         if zone is None:
             raise invalid(CALDAV, "valid-timezone")
         return zone
-    if text:
-        zone = zone_of_calendar(text.encode())
-        if zone is None:
-            raise invalid(CALDAV, "valid-calendar-data")
-        return zone
-    return (zone_of_calendar(kept.encode()) if kept else None) or UTC_ZONE
+    zone = zone_of_calendar(text.encode())
+    if zone is None:
+        raise invalid(CALDAV, "valid-calendar-data")
+    return zone

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from postern.items import calendar_object
 from postern.items.calendar_object import Refused
+from postern.items.zones import zone_named
 from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import MAX_VALUE, Change, read_proppatch
@@ -22,7 +23,7 @@ from postern.services.dav.resource_properties import DATA, IN_ALL
 from postern.services.dav.writing import check_if, held_and_if
 
 _NAME = dav("displayname")
-_TIME_ZONE = caldav("calendar-timezone")
+_TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
 _PROTECTED = "<D:cannot-modify-protected-property/>"
 _COMPUTED = frozenset({*IN_ALL, *DATA, *(name for name in live.LIVE if name not in live.SETTABLE)})
 """Properties that no client sets, of collections and of resources."""
@@ -36,6 +37,8 @@ def checked(kind: Kind, change: Change) -> str | None:
         return None
     if len(change.markup.encode()) > MAX_VALUE:
         return "<D:sufficient-disk-space/>"
+    if change.name == _TIME_ZONE_ID and zone_named(change.value.text.strip()) is None:
+        return "<C:valid-timezone/>"
     if change.name == _TIME_ZONE and kind in (Kind.CALENDAR, Kind.TASKS) and not _is_time_zone(change.value.text):
         return "<C:valid-calendar-data/>"
     return None

@@ -97,11 +97,18 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """An answer. A body that comes piece by piece is sent as it is made."""
+    """An answer. A body that comes piece by piece is sent as it is made, after `begin`."""
 
     status: HTTPStatus
     fields: list[Field] = field(default_factory=list)
     body: bytes | AsyncIterator[str] = b""
+    first: str = ""
+    """The first piece of the body, which `begin` has made."""
+
+    async def begin(self) -> None:
+        """Makes the first piece of the body: what fails until then is refused by an answer of its own."""
+        if not isinstance(self.body, bytes):
+            self.first = await anext(self.body)
 
     async def send(self, send: Send, is_head: bool = False) -> None:
         fields = list(self.fields)
@@ -111,9 +118,8 @@ class Answer:
             await send({"type": "http.response.start", "status": int(self.status), "headers": fields})
             await send({"type": "http.response.body", "body": b"" if is_head else self.body})
             return
-        # What fails before the first piece is an answer of its own.
-        pieces = [await anext(self.body)]
-        size = len(pieces[0])
+        pieces = [self.first]
+        size = len(self.first)
         await send({"type": "http.response.start", "status": int(self.status), "headers": fields})
         async for piece in self.body:
             pieces.append(piece)

@@ -293,6 +293,6 @@ class HttpSession(Conversation):
 
 def _is_from_another_site(head: RequestHead) -> bool:
     """Whether a page of another site had a browser send this (RFC 6454 section 7): the browser adds what it knows of the user by
-    itself, Negotiate in a domain above all. Programs other than browsers send no Origin."""
+    itself, Negotiate in a domain above all. Other programs send no Origin, or that of the server itself (Thunderbird)."""
     origin = head.field(b"origin")
     return origin is not None and origin.partition(b"://")[2].lower() != (head.field(b"host") or b"").lower()
