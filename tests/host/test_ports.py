@@ -39,7 +39,7 @@ def test_needs_are_the_tables() -> None:
     assert {10025, 10587, 10465, 10143, 10993, 10110, 10995, 10135, 30000, 30019} <= set(found)
     assert "imap4" in found[10143]
     assert "internet-to-hub" in found[10025]
-    assert "autodiscover" in found[10443] and "caldav" not in found[10443], "a row that is not built opens nothing"
+    assert "caldav" in found[10443] and "owa" not in found[10443], "a row that is not built opens nothing"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])

@@ -91,16 +91,24 @@ def _log_on(row: str, *urls: str) -> Call:
     return Call(CLIENT1.name, row, "a log-on with Kerberos over TLS", f"{_TICKET} && {log_ons}")
 
 
+def _page(row: str, name: str, target: str, options: str = "") -> Call:
+    ask = f"curl -sSf --negotiate -u : --max-time 15 -o /dev/null {options}".rstrip()
+    return Call(CLIENT1.name, row, name, f"{_TICKET} && {ask} https://{CAS1.fqdn}{target}")
+
+
 CALLS = (
     Call(CLIENT1.name, "client-to-kdc", "a ticket", _TICKET),
     _log_on("imap4", f"imaps://{CAS1.fqdn}/", f"imap://{CAS1.fqdn}/"),
     _log_on("pop3", f"pop3s://{CAS1.fqdn}/", f"pop3://{CAS1.fqdn}/"),
-    Call(
-        CLIENT1.name,
-        "autodiscover",
-        "a page with Kerberos over TLS",
-        f"{_TICKET} && curl -sSf --negotiate -u : --max-time 15 -o /dev/null "
-        f"https://{CAS1.fqdn}/autodiscover/autodiscover.xml",
+    _page("autodiscover", "a page with Kerberos over TLS", "/autodiscover/autodiscover.xml"),
+    _page(
+        "caldav", "one's calendars with Kerberos over TLS", f"/dav/calendars/{_INSIDE}/", "-X PROPFIND -H 'Depth: 1'"
+    ),
+    _page(
+        "carddav",
+        "one's address books with Kerberos over TLS",
+        f"/dav/addressbooks/{_INSIDE}/",
+        "-X PROPFIND -H 'Depth: 1'",
     ),
     Call(
         CLIENT1.name,

@@ -81,6 +81,20 @@ def test_contents_whole_and_in_part() -> None:
     run(work())
 
 
+def test_a_card_in_another_version() -> None:
+    async def work() -> None:
+        async with DavSite().client() as client:
+            await fill(client)
+            path = f"{CONTACTS}{b'Kim Min'.hex()}"
+            data = "<A:address-data content-type='text/vcard' version='{}'/>"
+            for version, number in (("4.0", "4.0"), ("3.0", "3.0")):
+                answers = Responses(await report(client, CONTACTS, query(KIM, data.format(version))))
+                text = str(answers.text(path, "A:address-data"))
+                assert f"VERSION:{number}" in text and "FN:Kim Min" in text
+
+    run(work())
+
+
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         monkeypatch.setattr(card_query, "PAGE", 3)

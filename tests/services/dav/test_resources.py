@@ -6,6 +6,7 @@ covers: contents, writing
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -271,6 +272,34 @@ def test_the_store_knows_when_an_event_is() -> None:
             years = await store.overlapping(mailbox, calendar, noon + 10**8, noon + 10**8 + 60)
             assert [rendered.uid for rendered in years.values()] == ["y"]
             assert len(await store.overlapping(mailbox, nodes["IPF.Task"], 1, 2)) == 1
+
+    run(work())
+
+
+def test_the_store_knows_the_next_reminder() -> None:
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as client:
+            alarm = ("BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:x", "TRIGGER:-PT15M", "END:VALARM")
+            start = int(time.time()) // 60 * 60 + 7200
+            soon = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(start))
+            await client.put(X, content=event("x", "Soon", soon, *alarm))
+            yesterday = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(start - 86_400))
+            await client.put(f"{CALENDAR}y.ics", content=event("y", "Daily", yesterday, "RRULE:FREQ=DAILY", *alarm))
+            await client.put(f"{CALENDAR}z.ics", content=event("z", "Past", yesterday, *alarm))
+            due = await site.mailboxes.reminders(start)
+            assert [reminder.at for reminder in due] == [start - 900] * 2
+
+    run(work())
+
+
+def test_what_is_too_long_to_look_up_is_stored_all_the_same() -> None:
+    async def work() -> None:
+        async with DavSite().client() as client:
+            long = "é" * 300 + "@example.test"
+            answer = await client.put(X, content=event("x", "Long", "20260301T120000Z", f"ORGANIZER:mailto:{long}"))
+            assert answer.status_code == 201
+            assert (await client.put(f"{CONTACTS}x", content=card("x", "Bo", f"EMAIL:{long}"))).status_code == 201
 
     run(work())
 

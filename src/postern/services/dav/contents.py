@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 
 from postern.items import appointment, calendar_object, contact, task
-from postern.items.calendar_object import Refused
+from postern.items.alarms import alarms
+from postern.items.calendar_object import CalendarObject, Refused
 from postern.model.item_store import FROM_EVER, Busy, RenderedItem
 from postern.model.resources import NOTHING_RENDERED
 from postern.protocols import xml
 from postern.protocols.dav.names import CALDAV, CARDDAV, DAV, element
+from postern.protocols.ical.expansion import Budget
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.request import Refusal
 
 FILE_CLASS = "IPM.Document"
 DAY = 86_400
+MAX_ADDRESS = 320
+"""Octets of an address that the store keeps to look an item up."""
+REMINDER_STEPS = 20_000
+"""Steps for the next alarm of an object that is put: about 20 ms."""
+FEW = 16
+"""Alarms of which the first is taken."""
 _MEDIA = {
     Kind.CALENDAR: ("text/calendar", "text/x-vcalendar"),
     Kind.TASKS: ("text/calendar", "text/x-vcalendar"),
@@ -51,7 +61,7 @@ def examine(collection: Collection, octets: bytes) -> Content:
         return Content(octets, FILE_CLASS, NOTHING_RENDERED)
     if collection.kind is Kind.ADDRESSBOOK:
         return _card(octets)
-    return _calendar(collection, octets)
+    return _calendar(collection, octets, int(time.time()))
 
 
 def refusal(refused: Refused, space: str) -> Refusal:
@@ -69,7 +79,7 @@ def _card(octets: bytes) -> Content:
         raise refusal(refused, CARDDAV)
     values = contact.render(card)
     is_list = values.kind == "group"
-    addresses = tuple(dict.fromkeys(address.lower() for address in values.emails if "@" in address))
+    addresses = tuple(dict.fromkeys(each.lower() for each in values.emails if "@" in each and _is_address(each)))
     return Content(
         octets,
         contact.LIST_CLASS if is_list else contact.ITEM_CLASS,
@@ -77,7 +87,7 @@ def _card(octets: bytes) -> Content:
     )
 
 
-def _calendar(collection: Collection, octets: bytes) -> Content:
+def _calendar(collection: Collection, octets: bytes, now: int) -> Content:
     calendar = calendar_object.read(octets)
     refused = calendar if isinstance(calendar, Refused) else calendar_object.check(calendar)
     if refused is not None or isinstance(calendar, Refused):
@@ -106,9 +116,21 @@ def _calendar(collection: Collection, octets: bytes) -> Content:
             busy=Busy(int(values.busy)),
             is_private=calendar.main.value("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
             status=values.status,
-            organizer=values.organizer,
+            organizer=values.organizer if _is_address(values.organizer) else "",
+            reminds=_next_reminder(calendar, now) if values.has_alarms else None,
         ),
     )
+
+
+def _is_address(address: str) -> bool:
+    return len(address.encode()) <= MAX_ADDRESS
+
+
+def _next_reminder(calendar: CalendarObject, now: int) -> int | None:
+    """The time of the first alarm that is still to come. Alarms come about in the order of the occurrences that they are for, and
+    those of a few occurrences may be the other way round."""
+    coming = islice(alarms(calendar, now, None, budget=Budget(REMINDER_STEPS)), FEW)
+    return min((alarm.time for alarm in coming), default=None)
 
 
 _CLASSES = {"VJOURNAL": appointment.JOURNAL_CLASS}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from postern.items import calendar_data, calendar_object, contact
-from postern.items.calendar_data import Pick, Wanted
+from postern.items import calendar_data, calendar_object, card_data, contact
+from postern.items.calendar_data import Wanted
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.model.resources import Resource
 from postern.protocols import xml
@@ -17,6 +17,7 @@ from postern.protocols.dav.names import element
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE, Zone
 from postern.services.dav import filters
+from postern.services.dav.filters import CardWanted
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA, DATA
 
@@ -37,7 +38,7 @@ class Data:
 
     name: str
     wanted: Wanted
-    card: Pick | None
+    card: CardWanted | None
     floating: Zone = UTC_ZONE
 
     @classmethod
@@ -74,7 +75,8 @@ class Data:
         card = contact.read(content)
         if isinstance(card, Refused) or self.card is None:
             return content
-        return calendar_data.picked(card.card.root, self.card).octets()
+        retrieved = card_data.retrieve(card, self.card.version, self.card.properties)
+        return content if isinstance(retrieved, Refused) else retrieved
 
 
 async def content_of(box: OwnMailbox, resource: Resource) -> bytes:

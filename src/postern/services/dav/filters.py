@@ -7,8 +7,10 @@ What cannot be read raises Refusal with the precondition of the document.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import NamedTuple
 
 from postern.items.calendar_data import Pick, Wanted
+from postern.items.contact import VERSIONS
 from postern.items.filters import (
     CardFilter,
     Collation,
@@ -205,16 +207,27 @@ def _span(part: Element, name: str) -> TimeRange | None:
     return time_range(span.attributes["start"], span.attributes["end"])
 
 
-def address_data(part: Element | None) -> Pick | None:
-    """Reads what is wanted of a card; None for all of it.
+class CardWanted(NamedTuple):
+    """A request for a card: in a version ("": the one that it has), and with these properties, each with whether its value is
+    left out; None stands for all."""
+
+    version: str
+    properties: tuple[tuple[str, bool], ...] | None
+
+
+def address_data(part: Element | None) -> CardWanted | None:
+    """Reads what is wanted of a card; None for all of it, as it is.
 
     Bound: linear; at most MAX_PICKED properties.
     """
     if part is None:
         return None
-    _check_data(part, CARDDAV, "supported-address-data", "text/vcard", ("3.0", "4.0"))
-    names = [(_name(each, CARDDAV), each.attributes.get("novalue") == "yes") for each in part.find_all(carddav("prop"))]
-    return Pick("VCARD", (("VERSION", False), *names), ()) if names else None
+    _check_data(part, CARDDAV, "supported-address-data", "text/vcard", VERSIONS)
+    names = tuple(
+        (_name(each, CARDDAV), each.attributes.get("novalue") == "yes") for each in part.find_all(carddav("prop"))
+    )
+    version = part.attributes.get("version", "")
+    return CardWanted(version, names or None) if names or version else None
 
 
 def kept_zone(text: str, name: str) -> Zone:
