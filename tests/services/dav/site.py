@@ -112,7 +112,7 @@ class DavSite:
 
 
 TO_DAV = RedirectResponse("/dav/", HTTPStatus.MOVED_PERMANENTLY)
-"""What `services.autodiscover.configuration` answers at the well-known places (RFC 6764 section 5), for clients that look there."""
+"""The answer of `services.autodiscover.configuration` at the well-known places (RFC 6764 section 5)"""
 
 
 class DavDoor(WebDoor):
