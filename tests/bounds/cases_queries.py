@@ -7,6 +7,7 @@ from functools import partial
 
 from postern.items import (
     alarms,
+    attachments,
     booking,
     calendar_data,
     calendar_object,
@@ -112,6 +113,22 @@ def _booked(size: int) -> Work:
 
 
 CASES: Cases = {
+    "items.attachments.of_calendar": _on(
+        partial(_calendar, pattern=b"ATTACH;FMTTYPE=a/b;ENCODING=BASE64:AAAA\r\n"), attachments.of_calendar
+    ),
+    "items.attachments.of_contact": _on(
+        partial(_card, pattern=b"PHOTO;A;B;C:data:a/b;c;d,x\r\n"), attachments.of_contact
+    ),
+    "items.attachments.Attachment.octets: base64": _on(
+        lambda size: attachments.of_calendar(_calendar(size, b"ATTACH;ENCODING=BASE64:\r\n" + b" AA\r\n" * 20_000))[0],
+        lambda found: found.octets,
+    ),
+    "items.attachments.Attachment.octets: percents": _on(
+        lambda size: attachments.of_calendar(_calendar(size, b"ATTACH:data:," + b"%41%" * (size // 4 - 9) + b"\r\n"))[
+            0
+        ],
+        lambda found: found.octets,
+    ),
     "items.imip.invitation_in": lambda size: partial(
         imip.invitation_in,
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"

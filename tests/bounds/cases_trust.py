@@ -32,6 +32,7 @@ NOBODY: Any = None
 GUARD = Guard([TABLE["imap4"]], frozenset({Mechanism.BASIC}))
 WEB = Guard([TABLE["mapi-over-http"]], frozenset({Mechanism.BASIC, Mechanism.NTLM, Mechanism.KERBEROS}))
 WEB_AUTHENTICATOR = Authenticator(NOBODY)
+MAIL_HASHES: Any = SimpleNamespace(digest_realm="mail")
 ONLY_PLAIN: Any = SimpleNamespace(available=frozenset({Mechanism.BASIC}))
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
@@ -131,8 +132,8 @@ def _digest(value: bytes) -> Work:
 
 def _digest_request(value: bytes) -> Work:
     def work() -> None:
-        keeping = digest.DigestKeeping(NOBODY, digest.Nonces())
-        connection = digest.DigestAuthentication(WEB_AUTHENTICATOR, keeping, "mail")
+        keeping = digest.DigestKeeping(MAIL_HASHES, digest.Nonces())
+        connection = digest.DigestAuthentication(WEB_AUTHENTICATOR, keeping)
         for _ in range(len(value) // digest.MAX_FIELD):
             finished(connection.judge(value[: digest.MAX_FIELD], "GET", b"/", Asking(PEER, TLS)))
 

@@ -80,6 +80,7 @@ def test_every_reader_has_a_case_and_every_case_a_reader() -> None:
 
 
 WRITERS = {
+    "acme/signing": "signs what we write",
     "dav/multistatus": "writes",
     "authentication/questions": "carries questions and answers as values",
     "dcerpc/interfaces/ad_topology": "declares an interface; `ndr` reads",
@@ -94,6 +95,7 @@ WRITERS = {
     "dcerpc/interfaces/management": "declares an interface; `ndr` reads",
     "dcerpc/protection": "says what a security context does",
     "edge/hashes": "hashes addresses",
+    "dcerpc/interfaces/resource_codecs": "says which codecs of `codecs` read",
     "dcerpc/interfaces/published": "lists our interfaces",
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",

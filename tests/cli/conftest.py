@@ -23,6 +23,7 @@ from postern.cli.group import group
 from postern.cli.mailbox import mailbox
 from postern.cli.user import user
 from postern.directory.settings import AdministrationError
+from postern.directory.slapd_adapter import SlapdDirectory
 from postern.host import configuration, directory
 from postern.host import state as state_folder
 from postern.host.engines import start as engines
@@ -31,6 +32,7 @@ from postern.model.organization import Organization, StateFolder
 from postern.model.security import Peer
 from postern.trust.acceptor import Granted
 from postern.trust.authenticator import Authenticator
+from postern.trust.passwords.realm_hash import KeptRealmHashes
 from tests.support.needs import needs
 
 COMMANDS: dict[str, click.Command] = {
@@ -96,6 +98,15 @@ class Organized:
 
         return asyncio.run(ask())
 
+    def digest_hash(self, name: str) -> str | None:
+        async def ask() -> str | None:
+            async with directory.opened(self.state, self.organization) as opened:
+                account = await opened.read.account(name)
+                assert account is not None and isinstance(opened.read, SlapdDirectory)
+                return await KeptRealmHashes(opened.read).realm_hash(account, name, "SHA-256")
+
+        return asyncio.run(ask())
+
 
 @pytest.fixture(scope="session")
 @needs("slapd")
@@ -125,7 +136,7 @@ def org(started: Organized) -> Organized:
     for entry in started.json("domain", "list"):
         if entry["source"] == "directory":
             started.done("domain", "remove", entry["name"])
-    for mechanism in ("ntlm", "scram"):
+    for mechanism in ("digest", "ntlm", "scram"):
         started.done("domain", "auth", "disable", mechanism)
     return started
 

@@ -17,6 +17,7 @@ from postern.cli.user import user
 from postern.host import configuration, directory, secret_files
 from postern.host import state as state_folder
 from postern.model.organization import AcceptedDomain
+from postern.trust.passwords.realm_hash import realm_hash
 from tests.cli.conftest import PASSWORD, Organized
 
 pytestmark = pytest.mark.slow
@@ -145,7 +146,8 @@ def test_rooms(org: Organized) -> None:
 def test_ntlm_and_scram_need_an_administrator_and_a_new_password(org: Organized) -> None:
     org.add("alice")
     assert org.json("domain", "auth", "list") == [
-        {"mechanism": "ntlm", "enabled": False}, {"mechanism": "scram", "enabled": False}]  # fmt: skip
+        {"mechanism": name, "enabled": False} for name in ("digest", "ntlm", "scram")
+    ]
     words = org.done("domain", "auth", "enable", "ntlm")
     assert "1 user (alice@example.test)" in words and "postern user passwd" in words
     assert org.json("user", "show", "alice")["verifiers"] == ["argon2id"]
@@ -159,6 +161,24 @@ def test_ntlm_and_scram_need_an_administrator_and_a_new_password(org: Organized)
     assert probe["verifiers"] == ["argon2id", "nt", "scram-sha-256"] and probe["hidden"]
     assert "3 verifiers" in org.done("domain", "auth", "disable", "ntlm")
     assert org.json("user", "show", "alice")["verifiers"] == ["argon2id"]
+
+
+def test_digest_has_hashes_of_the_name_that_a_password_is_set_for(org: Organized) -> None:
+    for name in ("alice", "bob"):
+        org.add(name, "--alias", f"{name[:2]}@example.test")
+    said = org.done("domain", "auth", "enable", "digest")
+    assert "2 users (alice@example.test, bob@example.test)" in said and "Postern's own account can read them" in said
+    assert {"mechanism": "digest", "enabled": True} in org.json("domain", "auth", "list")
+    org.done("user", "passwd", "al@example.test", "--password-stdin", typed=PASSWORD)
+    org.add("carol")
+    probe = secret_files.obtain(org.state, "probe-account")
+    for name, password in (("alice", PASSWORD), ("carol", PASSWORD), ("postern-probe", probe)):
+        assert org.json("user", "show", name)["verifiers"] == ["argon2id", "digest"]
+        for spelling in (name, f"{name}@example.test"):
+            assert org.digest_hash(spelling) == realm_hash("SHA-256", spelling, "example.test", password)
+    assert org.digest_hash("bob") is None
+    assert "3 verifiers" in org.done("domain", "auth", "disable", "digest")
+    assert org.digest_hash("alice") is None
 
 
 def test_our_own_account_is_listed_only_when_asked_for(org: Organized) -> None:
@@ -177,11 +197,15 @@ def test_our_own_accounts_follow_the_default_domain(org: Organized) -> None:
         asyncio.run(directory.seed(org.state, organization, organization.servers[0]))
         return {one["name"]: one["guid"] for one in org.json("user", "list", "--own")}
 
+    org.done("domain", "auth", "enable", "digest")
     before = seeded("example.test")
     after = seeded("new.test")
     assert after.keys() == {"postern-probe@new.test", "postmaster@new.test"}
     assert set(after.values()) == set(before.values()), "the mailboxes are the same"
-    assert org.logs_on("postern-probe@new.test", secret_files.obtain(org.state, "probe-account"))
+    password = secret_files.obtain(org.state, "probe-account")
+    assert org.logs_on("postern-probe@new.test", password)
+    name = "postern-probe@new.test"
+    assert org.digest_hash(name) == realm_hash("SHA-256", name, "example.test", password), "in the realm as it was"
     assert "there is no" in org.refused("user", "show", "postmaster@example.test")
     assert seeded("example.test") == before
 

@@ -83,7 +83,7 @@ def test_the_table_fits(columns: int, words: tuple[str, ...], running: Organizat
 
 
 def test_what_is_enabled_is_verified(running: Organization) -> None:
-    for mechanism in ("ntlm", "scram"):
+    for mechanism in ("digest", "ntlm", "scram"):
         running.command("domain", "auth", "enable", mechanism)
     running.stop()
     restarted = organizations.start(running.state, running.offset)
@@ -91,6 +91,9 @@ def test_what_is_enabled_is_verified(running: Organization) -> None:
     for report in running.verify("--path", "imap4", "--path", "pop3", "--path", "client-to-hub-smtp").values():
         assert report["verdict"] == "pass", report["detail"]
         assert {"Basic", "NTLM", "SCRAM-SHA-256"} == set(report["observed"]["auth"])
+    (report,) = running.verify("--path", "autodiscover").values()
+    assert report["verdict"] == "pass", report["detail"]
+    assert {"Basic", "Digest", "NTLM", "Negotiate"} == set(report["observed"]["auth"])
 
 
 def test_a_failure_is_told_and_is_the_exit_status(running: Organization) -> None:

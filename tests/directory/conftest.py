@@ -76,7 +76,7 @@ async def _empty(slapd: RunningSlapd) -> None:
         for kind in ("objectGUID", "posternDomainType"):
             for entry in await client.search(SUFFIX, SUBTREE, f"({kind}=*)", ("cn",)):
                 await client.delete(entry.dn)
-        for kind in ("nt", "scram-sha-256"):
+        for kind in ("nt", "scram-sha-256", "digest"):
             await Administration(client, SUFFIX).disable_verifier(kind)
     finally:
         await client.close()

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from postern.directory import entries
 from postern.directory.slapd_adapter import SlapdDirectory
 from postern.model.organization import AcceptedDomain, DomainType
+from postern.trust.passwords.realm_hash import ALGORITHMS, KeptRealmHashes, realm_hash
+from postern.trust.passwords.verifiers import verifiers
 from tests.directory.conftest import RunningSlapd
 from tests.directory.contract import DirectoryContract, Opened, check
 
@@ -31,6 +33,42 @@ class TestSlapdDirectory(DirectoryContract):
             assert await read.verifier(account, "nt") is None
             assert await read.verifier(account, "argon2id") == "a"
             assert await read.enabled_verifiers() == frozenset()
+
+        check(opened, steps)
+
+    def test_hashes_for_digest_have_a_realm_that_stays(self, opened: Opened) -> None:
+        async def steps(read: SlapdDirectory, write) -> None:
+            assert (await read.enabled_verifiers(), read.digest_realm) == (frozenset(), "")
+            await write.enable_verifier("digest", "example.test")
+            await write.enable_verifier("digest", "another.test")
+            assert (await read.enabled_verifiers(), read.digest_realm) == ({"digest"}, "example.test")
+            made = verifiers("wonderland", {"digest"}, "kim@회사.test", read.digest_realm)
+            await write.add_user("kim@회사.test", made)
+            account, kept = await read.account("kim"), KeptRealmHashes(read)
+            for name in ("kim", "kim@회사.test", "kim@xn--vf4b131b.test"):
+                for algorithm in ALGORITHMS:
+                    made_of = realm_hash(algorithm, name, "example.test", "wonderland")
+                    assert await kept.realm_hash(account, name, algorithm) == made_of
+            await write.enable_verifier("nt")
+            assert await write.disable_verifier("nt") == 0
+            assert (await read.enabled_verifiers(), read.digest_realm) == ({"digest"}, "example.test")
+            assert await write.disable_verifier("digest") == 1
+            assert (await read.enabled_verifiers(), read.digest_realm) == (frozenset(), "")
+            assert await kept.realm_hash(account, "kim", "MD5") is None
+            await write.enable_verifier("digest", "another.test")
+            assert (await read.enabled_verifiers(), read.digest_realm) == ({"digest"}, "another.test")
+
+        check(opened, steps)
+
+    def test_a_new_name_ends_the_hashes_of_the_old_one(self, opened: Opened) -> None:
+        async def steps(read: SlapdDirectory, write) -> None:
+            for name, kinds in (("alice@example.test", {"digest"}), ("bob@example.test", ())):
+                await write.add_user(name, verifiers("wonderland", kinds, name, "example.test"))
+                await write.move(name, name.replace("example", "another"))
+                account = await read.account(name.replace("example", "another"))
+                assert account.name.endswith("@another.test")
+                assert await read.verifier(account, "digest") is None
+                assert await read.verifier(account, "argon2id") is not None
 
         check(opened, steps)
 

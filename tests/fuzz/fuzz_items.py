@@ -15,6 +15,7 @@ if __name__ == "__main__":
         from postern.items import (
             alarms,
             appointment,
+            attachments,
             booking,
             calendar_data,
             calendar_object,
@@ -43,6 +44,7 @@ else:
     from postern.items import (
         alarms,
         appointment,
+        attachments,
         booking,
         calendar_data,
         calendar_object,
@@ -123,6 +125,8 @@ def _calendar(octets: bytes) -> None:
     wanted = calendar_data.Wanted(expand=SPAN, limit_busy=SPAN)
     calendar_data.retrieve(calendar, wanted, budget=Budget(20_000), most=50)
     calendar_data.retrieve(calendar, calendar_data.Wanted(limit_series=SPAN))
+    for attachment in attachments.of_calendar(calendar):
+        assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
     periods = free_busy.free_busy([calendar], SPAN.start or 0, SPAN.end or 0, budget=budget)
     assert all(first.end <= second.start for first, second in pairwise(periods))
@@ -172,6 +176,7 @@ def _card(octets: bytes) -> None:
     for value in (rendered.uid, rendered.name, rendered.organization, *rendered.emails, *rendered.telephones):
         value.encode("utf-8")
         assert "\0" not in value
+    attachments.of_contact(found_card)
     for version in contact.VERSIONS:
         octets_of_card = card_data.retrieve(found_card, version)
         assert isinstance(octets_of_card, bytes)

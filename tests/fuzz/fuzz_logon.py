@@ -45,6 +45,8 @@ PEER = Peer("192.0.2.1", 40_000)
 class Nobody(Authenticator):
     """An authenticator whose directory is empty, and who keeps no account of guesses."""
 
+    digest_realm = "mail"
+
     def __init__(self) -> None:
         self.directory = self.proofs = self
         self.available = frozenset(NAMES)

@@ -37,7 +37,7 @@ class Accounts(dict[str, str]):
     async def verifier(self, account: str, kind: str) -> str:
         return self[account]
 
-    async def verifiers(self, password: str) -> dict[str, str]:
+    async def verifiers(self, name: str, password: str) -> dict[str, str]:
         return {"argon2id": password}
 
     async def add_user(self, name: str, verifiers: Mapping[str, str], **more: object) -> None:

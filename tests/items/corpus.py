@@ -81,6 +81,12 @@ CALENDARS = [
     Calendar("no END", _event(NOON).rpartition(b"END:VCAL")[0], AT_NOON, defects=("no END:VCALENDAR",)),
     Calendar("lower case", _event(NOON).lower(), AT_NOON),
     Calendar("EUC-KR", _event(NOON, "SUMMARY:@").replace(b"@", "회의".encode("euc-kr")), AT_NOON, "회의"),
+    Calendar(
+        "Latin-1",
+        _event(NOON, "SUMMARY:@").replace(b"@", "Größe: 5 £, déjà".encode("latin-1")),
+        AT_NOON,
+        "Größe: 5 £, déjà",
+    ),
     Calendar("control characters", _event(NOON, "SUMMARY:a\0\x07b\x1b[31m"), AT_NOON, "ab[31m"),
     Calendar("a zone that nobody describes", _event("DTSTART;TZID=Elsewhere:20260105T120000"), AT_NOON),
     Calendar("a known zone without VTIMEZONE", _event("DTSTART;TZID=Asia/Seoul:20260105T210000"), AT_NOON),

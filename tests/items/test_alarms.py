@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postern.items.alarms import alarms, next_alarm
 from postern.protocols.ical.zones import seconds
@@ -71,3 +73,21 @@ def test_the_next_alarm_of_an_endless_series_is_found_at_once() -> None:
     lines = event("DTSTART:20000105T120000Z", "RRULE:FREQ=DAILY", *_alarm("TRIGGER:-PT15M"))
     alarm = next_alarm(read(*lines), _utc("01060000"))
     assert alarm is not None and alarm.time == _utc("01061145")
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3_000, 3_000), st.booleans()), min_size=1, max_size=4),
+    st.integers(0, 20 * 1_440),
+    st.sampled_from(["FREQ=DAILY;COUNT=12", "FREQ=HOURLY;INTERVAL=7;COUNT=40", "FREQ=WEEKLY;COUNT=2"]),
+)
+def test_the_next_alarm_is_the_earliest_of_all(triggers: list[tuple[int, bool]], minute: int, rule: str) -> None:
+    lines = [
+        line
+        for minutes, from_end in triggers
+        for line in _alarm(f"TRIGGER{';RELATED=END' if from_end else ''}:{'-' if minutes < 0 else ''}PT{abs(minutes)}M")
+    ]
+    found = read(*event(*START, f"RRULE:{rule}", *lines))
+    after = _utc("01010000") + 60 * minute
+    alarm = next_alarm(found, after)
+    times = [each.time for each in alarms(found, after + 1, None)]
+    assert (None if alarm is None else alarm.time) == min(times, default=None)

@@ -12,7 +12,7 @@ class Kept:
     """The hashes of users' passwords, by account and spelling of the name. `asked` counts look-ups."""
 
     def __init__(self, realm: str) -> None:
-        self.realm = realm
+        self.digest_realm = realm
         self.hashes: dict[tuple[str, str, str], str] = {}
         self.away = False
         self.asked = 0
@@ -20,7 +20,7 @@ class Kept:
     def add(self, account: str, password: str, *names: str) -> None:
         for name in (account, *names):
             for algorithm in ALGORITHMS:
-                self.hashes[account, name, algorithm] = realm_hash(algorithm, name, self.realm, password)
+                self.hashes[account, name, algorithm] = realm_hash(algorithm, name, self.digest_realm, password)
 
     async def realm_hash(self, account: Account, name: str, algorithm: str) -> str | None:
         self.asked += 1

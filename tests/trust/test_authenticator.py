@@ -44,6 +44,10 @@ def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authe
         people.enabled = {kind}
         assert run(authenticator.refresh()) == {Mechanism.BASIC, mechanism}
         assert begin(authenticator, name, Asking(PEER, TLS)) is not None
+    people.enabled = {"digest"}
+    assert run(authenticator.refresh()) == {Mechanism.BASIC, Mechanism.DIGEST}
+    people.enabled = {"scram-sha-256"}
+    run(authenticator.refresh())
     people.away = True
     with pytest.raises(DirectoryUnavailable):
         run(authenticator.refresh())

@@ -15,12 +15,14 @@ from typing import Any, cast
 import pytest
 import trustme
 
-from postern.model.organization import Profile
+from postern.model.organization import ActiveDirectory, Profile
 from postern.model.security import Encryption, Mechanism
 from postern.paths import row as rows
 from postern.paths.table import settle
 from postern.services.http.site import Receive, Route, Scope, Send
+from postern.trust.framing.digest import DigestKeeping, Nonces
 from postern.trust.host import HostCredentials
+from postern.trust.passwords.realm_hash import ALGORITHMS
 from postern.verify.report import RowReport, Verdict
 from postern.verify.sasl_client import Credentials
 from postern.verify.web_checks import WebRow
@@ -28,6 +30,7 @@ from tests.services.http.doors import WebDoor, answer
 from tests.support.ports import free_port
 from tests.transport.world import organization
 from tests.trust import kdc
+from tests.trust.kept import Kept
 
 ROW = settle(Profile.PRACTICAL)["autodiscover"]
 OPEN = settle(Profile.PRACTICAL)["client-configuration"]
@@ -39,9 +42,14 @@ async def page(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def report_of(
-    door: WebDoor, row: rows.Path, folder: Path, enabled: frozenset[Mechanism] = frozenset(), realm: str = ""
+    door: WebDoor,
+    row: rows.Path,
+    folder: Path,
+    enabled: frozenset[Mechanism] = frozenset(),
+    realm: str = "",
+    domain: ActiveDirectory | None = None,
 ) -> RowReport:
-    known = replace(organization(offset=door.port - 443), realm=realm)
+    known = replace(organization(offset=door.port - 443), realm=realm, active_directory=domain)
     server = SimpleNamespace(addresses=("127.0.0.1",), fqdn="localhost", name="here")
     authority = folder / "ca.pem"
     door.authority.cert_pem.write_to_path(str(authority))
@@ -58,14 +66,18 @@ def probed(
     served: Callable[[WebDoor], Route],
     enabled: frozenset[Mechanism] = frozenset(),
     host: HostCredentials | None = None,
+    digest: DigestKeeping | None = None,
 ) -> RowReport:
     """The report about a door that is said to be of `row` and has the route `served`."""
 
     async def run() -> RowReport:
         door = WebDoor(host=host)
         door.people.enabled = {"nt"} if Mechanism.NTLM in enabled else set()
+        if digest is not None:
+            door.people.enabled.add("digest")
         door.clear = door.port - 443 + 80
         async with door.opened(served(door)):
+            door.access = replace(door.access, digest=digest)
             return await asyncio.to_thread(report_of, door, row, folder, enabled, host.realm if host else "")
 
     return asyncio.run(run())
@@ -80,6 +92,59 @@ def test_a_door_as_it_should_be(tmp_path: Path, has_ntlm: bool) -> None:
     assert passed == ({Mechanism.BASIC, Mechanism.NTLM, Mechanism.NEGOTIATE} if has_ntlm else {Mechanism.BASIC})
     assert [entry.mechanism for entry in report.mechanisms] == list(ROW.supported_auth)
     assert sorted(report.ports) == ["443/TCP (SSL)", "80/TCP"] and len(report.checks) == 14
+
+
+@pytest.mark.parametrize("password", ["wonderland", "another"])
+def test_digest_by_each_algorithm_where_it_is_enabled(tmp_path: Path, password: str) -> None:
+    kept = Kept("example.test")
+    kept.add("alice@example.test", "wonderland")
+    for spoiled in () if password == "wonderland" else [ALGORITHMS[-1]]:
+        kept.hashes["alice@example.test", "alice@example.test", spoiled] = "0" * 32
+    report = probed(
+        tmp_path,
+        ROW,
+        lambda door: door.route("/", page, methods=READS),
+        frozenset({Mechanism.DIGEST}),
+        digest=DigestKeeping(kept, Nonces()),
+    )
+    digest = next(entry for entry in report.mechanisms if entry.mechanism is Mechanism.DIGEST)
+    assert digest.verdict is (Verdict.PASS if password == "wonderland" else Verdict.FAIL)
+    assert "a wrong password by Digest is refused" in {check.name for check in report.checks if check.passed}
+
+
+def test_in_active_directory_digest_is_not_deployed_and_says_why(tmp_path: Path) -> None:
+    async def run() -> RowReport:
+        door = WebDoor()
+        door.people.enabled = set()
+        door.clear = door.port - 443 + 80
+        domain = ActiveDirectory("example.test", "EXAMPLE")
+        async with door.opened(door.route("/", page, methods=READS)):
+            return await asyncio.to_thread(report_of, door, ROW, tmp_path, domain=domain)
+
+    report = asyncio.run(run())
+    digest = next(entry for entry in report.mechanisms if entry.mechanism is Mechanism.DIGEST)
+    assert digest.verdict is Verdict.NOT_DEPLOYED and "Active Directory keeps no hash" in digest.detail
+    assert {check.name: check.passed for check in report.checks}["Digest is refused"]
+
+
+def test_digest_is_refused_where_the_profile_drops_it(tmp_path: Path) -> None:
+    strict = settle(Profile.HARDENED)["autodiscover"]
+    kept = Kept("example.test")
+    kept.add("alice@example.test", "wonderland")
+
+    def report_about(served: rows.Path) -> RowReport:
+        return probed(
+            tmp_path,
+            strict,
+            lambda door: door.route("/", page, rows=[served], methods=READS),
+            frozenset({Mechanism.DIGEST}),
+            digest=DigestKeeping(kept, Nonces()),
+        )
+
+    passed = {check.name: check.passed for check in report_about(strict).checks}
+    assert passed["Digest is refused"] and passed["only listed mechanisms are shown"]
+    failed = {check.name: check.passed for check in report_about(ROW).checks}
+    assert not failed["Digest is refused"] and not failed["only listed mechanisms are shown"]
 
 
 def test_an_open_door_as_it_should_be(tmp_path: Path) -> None:

@@ -171,9 +171,9 @@ def new_password(from_stdin: bool) -> str:
     return password
 
 
-async def verifiers_of(directory: OpenDirectory, password: str) -> dict[str, str]:
+async def verifiers_of(directory: OpenDirectory, name: str, password: str) -> dict[str, str]:
     try:
-        return await directory.verifiers(password)
+        return await directory.verifiers(name, password)
     except ValueError as error:
         raise Failure(f"this password cannot be used ({error}): choose another", os.EX_DATAERR) from None
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from postern.host.directory import OpenDirectory
     from postern.model.organization import Organization, StateFolder
 
-_MECHANISMS = {"ntlm": "nt", "scram": "scram-sha-256"}
+_MECHANISMS = {"digest": "digest", "ntlm": "nt", "scram": "scram-sha-256"}
 _WARNINGS = {
+    "digest": "Its hashes open HTTP doors that list Digest as the password does; only Postern's own account can read them.",
     "ntlm": "An NT hash is as good as the password to a thief; only Postern's own account can read it.",
     "scram": "",
 }
@@ -122,7 +123,7 @@ def enable(mechanism: str, state_dir: str | None) -> None:
     kind = _MECHANISMS[mechanism]
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
-        await directory.write.enable_verifier(kind)
+        await directory.write.enable_verifier(kind, a_labels(organization.default_domain))
         await ensure_probe_account(directory, state, organization)
         users = without_own(await directory.write.listings(RecipientType.USER))
         return [listing.name for listing in users if kind not in listing.verifiers]

@@ -107,7 +107,7 @@ def add(
         full, further, home_database = await check(directory, organization, state)
         await directory.write.add_user(
             full,
-            await verifiers_of(directory, password) if password else {},
+            await verifiers_of(directory, full, password) if password else {},
             display_name=display_name,
             aliases=further,
             database=home_database,
@@ -204,7 +204,8 @@ def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
     password = new_password(password_stdin)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
-        made = await verifiers_of(directory, password)
+        entry = await directory.write.show(name)
+        made = await verifiers_of(directory, entry.name, password)
         await directory.write.set_verifiers(name, made)
         return sorted(made)
 

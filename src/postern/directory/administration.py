@@ -129,7 +129,8 @@ class Administration(Settings):
         raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}: choose another address")
 
     async def move(self, name: str, address: str) -> None:
-        """Makes `address` the primary address and logon name of a user, who gives up the former. The mailbox stays the same."""
+        """Makes `address` the primary address and logon name of a user, who gives up the former. The mailbox stays the same. The
+        hashes for Digest go, for the former name stands in them."""
         entry, address = await self._find(name, "user"), checked(address)
         await self.refuse_taken([address], but=entry.dn)
         others = entries.addresses_of(entry.attributes)[1:]
@@ -139,6 +140,7 @@ class Administration(Settings):
                 (REPLACE, "userPrincipalName", [address.encode()]),
                 (REPLACE, "proxyAddresses", entries.proxy_addresses(address, others)),
                 (REPLACE, "mail", [address.encode()] if address.isascii() else None),
+                (REPLACE, VERIFIER_ATTRIBUTES["digest"], None),
             ],
         )
 

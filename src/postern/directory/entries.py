@@ -33,6 +33,7 @@ VERIFIER_ATTRIBUTES = {
     "argon2id": "posternArgon2id",
     "nt": "posternNTHash",
     "scram-sha-256": "posternScramSha256",
+    "digest": "posternRealmHashes",
 }
 
 RECIPIENT_ATTRIBUTES = (

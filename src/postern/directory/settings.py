@@ -29,7 +29,7 @@ from postern.model.domains import domain_name, fold, mail_domain, spellings
 from postern.model.organization import AcceptedDomain, Server
 from postern.model.words import counted
 
-VERIFIER_KINDS = frozenset({"nt", "scram-sha-256"})
+VERIFIER_KINDS = frozenset({"nt", "scram-sha-256", "digest"})
 """The kinds of verifiers that can be enabled beside argon2id."""
 
 _CONTAINERS = ("Users", "Groups", "Contacts", "Rooms", "Servers")
@@ -152,13 +152,21 @@ class Settings:
         """Returns the distinguished name of the container of the accepted domains."""
         return f"{_DOMAINS},{self._suffix}"
 
-    async def enable_verifier(self, kind: str) -> None:
-        await self._set_verifier_policy(ADD, kind)
+    async def enable_verifier(self, kind: str, realm: str = "") -> None:
+        """Has a kind of verifier kept of passwords that are set from now on. The hashes of "digest" are made in the `realm`,
+        which stays the same until the kind is disabled."""
+        changes: list[Change] = [(ADD, "posternVerifier", [kind.encode()])]
+        if kind == "digest":
+            changes.append((ADD, "posternDigestRealm", [realm.encode("ascii")]))
+        await self._change_policy(kind, changes)
 
     async def disable_verifier(self, kind: str) -> int:
         """Disables a kind of verifier, and removes those that users have, for unused ones are not kept. Servers keep theirs.
         Returns the number of users who had one."""
-        await self._set_verifier_policy(DELETE, kind)
+        changes: list[Change] = [(DELETE, "posternVerifier", [kind.encode()])]
+        if kind == "digest":
+            changes.append((REPLACE, "posternDigestRealm", None))
+        await self._change_policy(kind, changes)
         attribute = VERIFIER_ATTRIBUTES[kind]
         users = await self._client.search(self._suffix, SUBTREE, f"(&(objectClass=user)({attribute}=*))", ("cn",))
         for entry in users:
@@ -173,13 +181,11 @@ class Settings:
         except AlreadyThere:
             pass
 
-    async def _set_verifier_policy(self, kind_of_change: int, kind: str) -> None:
+    async def _change_policy(self, kind: str, changes: Sequence[Change]) -> None:
         if kind not in VERIFIER_KINDS:
-            raise AdministrationError(f'"{kind}" cannot be enabled or disabled: name ntlm or scram')
+            raise AdministrationError(f'"{kind}" cannot be enabled or disabled: name digest, ntlm or scram')
         try:
-            await self._client.modify(
-                f"{_POLICY},{self._suffix}", [(kind_of_change, "posternVerifier", [kind.encode()])]
-            )
+            await self._client.modify(f"{_POLICY},{self._suffix}", changes)
         except (AlreadyThere, NoSuchEntry):
             pass  # it was so already
 

@@ -44,6 +44,8 @@ class SlapdDirectory:
         self._suffix = suffix
         self._cache = RecipientCache(self._fetch, cache_known, cache_unknown)
         self._key = secrets.token_bytes(32)
+        self.digest_realm = ""
+        """The realm in which hashes for HTTP Digest are made, as `enabled_verifiers` found it last; "" for none."""
 
     @staticmethod
     def open(row: Path, uri: str, password: str, observed: Observed | None = None) -> SlapdDirectory:
@@ -113,7 +115,10 @@ class SlapdDirectory:
 
     async def enabled_verifiers(self) -> frozenset[str]:
         matches = await self._client.search(
-            self._suffix, SUBTREE, "(objectClass=authenticationPolicy)", ("posternVerifier",)
+            self._suffix, SUBTREE, "(objectClass=authenticationPolicy)", ("posternVerifier", "posternDigestRealm")
+        )
+        self.digest_realm = next(
+            (realm for e in matches if (realm := entries.text(e.attributes, "posternDigestRealm"))), ""
         )
         return frozenset(value.decode() for entry in matches for value in entry.attributes.get("posternVerifier", ()))
 

@@ -52,13 +52,13 @@ class OpenDirectory:
     locator: TopologyClient | None = None
     """The service that knows the domain's controllers."""
 
-    async def verifiers(self, password: str) -> dict[str, str]:
-        """The verifiers that this directory now stores for a user's new password. Raises ValueError for a password that may not
-        be used."""
+    async def verifiers(self, name: str, password: str) -> dict[str, str]:
+        """The verifiers that this directory now stores for the new password of a user with this logon name. Raises
+        ValueError for a password that may not be used."""
         if isinstance(self.read, DomainDirectory):
             return {PASSWORD: password}
         kinds = await self.read.enabled_verifiers()
-        return await asyncio.to_thread(verifiers, password, kinds)
+        return await asyncio.to_thread(verifiers, password, kinds, name, self.read.digest_realm)
 
 
 @asynccontextmanager
@@ -105,7 +105,7 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
             if not name.exists():
                 raise SeedError(f"{name} is missing: `postern setup ad` makes this server's account and its files")
         return ""
-    for secret in (Secret.DIRECTORY, Secret.PROBE_ACCOUNT):
+    for secret in (Secret.DIRECTORY, Secret.PROBE_ACCOUNT, Secret.DIGEST_NONCES):
         secret_files.obtain(state, secret)
     async with opened(state, organization) as directory:
         await directory.write.seed()
@@ -193,7 +193,7 @@ async def ensure_probe_account(
     if account is None:
         await directory.write.add_user(
             name,
-            await directory.verifiers(password),
+            await directory.verifiers(name, password),
             display_name=_PROBE_NAME,
             database=next(iter(organization.databases), None),
             hidden=True,
@@ -202,7 +202,7 @@ async def ensure_probe_account(
     listing = await directory.write.show(name)
     stored = await directory.read.verifier(account, "argon2id")
     if set(listing.verifiers) != kinds or not await asyncio.to_thread(matches, stored, password):
-        await directory.write.set_verifiers(name, await directory.verifiers(password))
+        await directory.write.set_verifiers(name, await directory.verifiers(name, password))
     if not account.enabled:
         await directory.write.set_enabled(name, True)
     return name, password

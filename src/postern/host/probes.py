@@ -25,7 +25,7 @@ from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from postern.verify.unix_sockets import reachable, under
 
-_ENABLED = {"nt": Mechanism.NTLM, "scram-sha-256": Mechanism.SCRAM}
+_ENABLED = {"nt": Mechanism.NTLM, "scram-sha-256": Mechanism.SCRAM, "digest": Mechanism.DIGEST}
 
 
 class NothingRuns(Exception):

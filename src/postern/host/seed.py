@@ -107,12 +107,14 @@ async def _has_password(
             return True
         if password == former or not await asyncio.to_thread(matches, stored, former):
             return False
-        await opened.write.set_verifiers(address, await opened.verifiers(password))
+        await opened.write.set_verifiers(address, await opened.verifiers(address, password))
         return True
     if display_name is None:
         return False
     home = organization.databases[0]
-    await opened.write.add_user(address, await opened.verifiers(password), display_name=display_name, database=home)
+    await opened.write.add_user(
+        address, await opened.verifiers(address, password), display_name=display_name, database=home
+    )
     return True
 
 

@@ -154,10 +154,12 @@ def next_alarm(calendar: CalendarObject, after: int, floating: Zone = UTC_ZONE) 
 
     Bound: as `alarms`.
     """
+    triggers = [trigger for part in calendar.parts for trigger in triggers_of(calendar, part, floating)]
+    before = max((-min(trigger.lead[0], 0) for trigger in triggers), default=0)
     best: Alarm | None = None
     for alarm in alarms(calendar, after + 1, None, floating):
         if best is None or alarm.time < best.time:
             best = alarm
-        if alarm.occurrence is not None and alarm.occurrence.start > best.time + 400 * DAY:
-            break
+        if alarm.occurrence is not None and alarm.occurrence.start > best.time + before:
+            break  # the alarms of later occurrences are later
     return best

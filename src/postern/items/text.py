@@ -3,15 +3,18 @@ database or a terminal refuses."""
 
 from __future__ import annotations
 
-from postern.protocols.content_lines import octets_of, unescaped
-from postern.protocols.mime.charsets import decode
+import re
 
+from postern.protocols.content_lines import octets_of, unescaped
+from postern.protocols.mime.charsets import decode, known
+
+_HANGUL = re.compile(r"[\x00-\x7f\uac00-\ud7a3]*+")
 _CONTROLS = dict.fromkeys((*range(9), *range(11, 32), 127))
 
 
 def readable(value: str, charset: str = "") -> str:
-    """A value without control characters. Octets that are not UTF-8 are read as `charset`, else as windows-1252, or as what the
-    octets can be.
+    """A value without control characters. Octets that are not UTF-8 are read as `charset`; without it as Korean if they
+    make Hangul, else as windows-1252.
 
     Bound: linear in the value, and not longer than it.
     """
@@ -20,8 +23,15 @@ def readable(value: str, charset: str = "") -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        value = decode(octets_of(value), "", charset or "cp949")
+        octets = octets_of(value)
+        value = decode(octets, charset) if known(charset) else _guessed(octets)
     return value.translate(_CONTROLS)
+
+
+def _guessed(octets: bytes) -> str:
+    """Text without a charset: Korean if that makes Hangul of all that is not ASCII, else windows-1252."""
+    korean = decode(octets, "cp949")
+    return korean if _HANGUL.fullmatch(korean) else decode(octets, "cp1252")
 
 
 def text_of(value: str) -> str:

@@ -121,7 +121,7 @@ class Directory(Protocol):
         ...
 
     async def verifier(self, account: Account, kind: str) -> str | None:
-        """A secret attribute, `kind` one of "argon2id", "nt", "scram-sha-256"; None if the account has none."""
+        """A secret attribute, `kind` one of "argon2id", "nt", "scram-sha-256", "digest"; None if the account has none."""
         ...
 
 
@@ -129,7 +129,7 @@ class DirectoryPolicy(Protocol):
     """Settings that an administrator keeps in the directory besides postern.toml. Raises DirectoryUnavailable."""
 
     async def enabled_verifiers(self) -> frozenset[str]:
-        """The kinds of verifier, among "nt" and "scram-sha-256", that are kept of users' passwords besides argon2id."""
+        """The kinds of verifier, among "nt", "scram-sha-256" and "digest", that are kept of users' passwords besides argon2id."""
         ...
 
     async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:

@@ -15,6 +15,8 @@ class Secret(StrEnum):
     """This server's password in the directory."""
     SCRAM_SALTS = "scram-salts"
     """The key from which the salts of accounts that do not exist are made."""
+    DIGEST_NONCES = "digest-nonces"
+    """The key of the nonces of HTTP Digest, which all processes of a door take from each other."""
     ADAM = "adam"
     """The password of the administrator of an edge's directory."""
     ADAM_SERVICE = "adam-service"

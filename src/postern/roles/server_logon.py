@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from postern.directory.slapd_adapter import SlapdDirectory
 from postern.net.tls import Certificate
 from postern.roles.credentials import host_credentials
 from postern.roles.open_directory import open_directory
@@ -10,13 +11,15 @@ from postern.roles.runtime import Part, Runtime
 from postern.roles.secrets import Secret
 from postern.services.directory.refresh import DirectoryRefresh
 from postern.trust.authenticator import Authenticator
+from postern.trust.framing.digest import DigestKeeping, Nonces
+from postern.trust.passwords.realm_hash import KeptRealmHashes
 
 
 class ServerLogon:
     """Authentication in one process. Call `start` first and `stop` last."""
 
     def __init__(self, runtime: Runtime, part: Part) -> None:
-        state = runtime.state
+        state, self._secrets = runtime.state, runtime.secrets
         self.open_directory = opened = open_directory(runtime, part)
         self.directory = opened.directory
         salt_key = runtime.secrets.read(Secret.SCRAM_SALTS).encode()
@@ -27,6 +30,13 @@ class ServerLogon:
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
         self._refresh = DirectoryRefresh(self.authenticator, self.directory, runtime.feed)
         self.guard = self._refresh.guard
+
+    def digest_keeping(self) -> DigestKeeping | None:
+        """The tools of HTTP Digest; None in Active Directory, which hands out no hashes."""
+        if not isinstance(self.directory, SlapdDirectory):
+            return None
+        key = self._secrets.read(Secret.DIGEST_NONCES).encode()
+        return DigestKeeping(KeptRealmHashes(self.directory), Nonces(key))
 
     async def start(self) -> None:
         """Reads the directory and starts to follow it. Raises DirectoryUnavailable for our own directory only, which was started

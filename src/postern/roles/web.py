@@ -58,6 +58,7 @@ class Web:
             runtime.server.fqdn,
             self._is_ours,
             runtime.organization.port(HTTPS),
+            digest=logon.digest_keeping(),
         )
         # By number, for rows may label the same port: two doors on one number would share its connections out among them.
         for number in dict.fromkeys(port.number or 0 for row in rows for port in row.ports):

@@ -23,7 +23,7 @@ from postern.trust.membership import GroupSid, Membership
 from postern.trust.passwords.judge import Judge
 from postern.trust.passwords.proofs import DomainProofs
 
-_KIND_OF = {Mechanism.NTLM: "nt", Mechanism.SCRAM: "scram-sha-256"}
+_KIND_OF = {Mechanism.NTLM: "nt", Mechanism.SCRAM: "scram-sha-256", Mechanism.DIGEST: "digest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Authenticator(Judge):
         self._always = frozenset(always)
         self._of_servers = frozenset({Mechanism.NTLM, *({Mechanism.KERBEROS} if has_realm and AVAILABLE else ())})
         self.available: frozenset[Mechanism] = self._always
-        """Mechanisms by which users can be verified now. NTLM and SCRAM join when `refresh` finds them enabled."""
+        """Mechanisms by which users can be verified now. NTLM, SCRAM and Digest join when `refresh` finds them enabled."""
 
     async def refresh(self) -> frozenset[Mechanism]:
         """Asks the directory which mechanisms an administrator enabled. Services call it at start and now and then. Raises

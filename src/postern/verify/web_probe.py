@@ -85,31 +85,17 @@ class WebConnection:
         return page
 
     def digest(self, method: str, target: str, who: Credentials) -> Page:
-        """Asks for a page as a caller who proves himself by Digest with SHA-256 or MD5 (RFC 7616 section 3.4)."""
-        shown = [c.partition(" ")[2] for c in self.ask(method, target).challenges if c.startswith("Digest ")]
+        """Asks for a page as a caller who proves himself by Digest (RFC 7616 section 3.4), by each algorithm that is shown.
+        Returns the first answer that refuses, else the last."""
+        page = self.ask(method, target)
+        shown = [challenge for challenge in page.challenges if challenge.startswith("Digest ")]
         if not shown:
             return self.ask(method, target, 'Digest username="x"')
-        said = parse_keqv_list(parse_http_list(shown[0]))
-        name = hashlib.sha256 if said.get("algorithm", "").upper() == "SHA-256" else hashlib.md5
-
-        def hashed(*parts: str) -> str:
-            return name(":".join(parts).encode()).hexdigest()
-
-        own, count = secrets.token_hex(8), "00000001"
-        secret = hashed(who.name, said.get("realm", ""), who.password)
-        response = hashed(secret, said.get("nonce", ""), count, own, "auth", hashed(method, target))
-        fields = {
-            "username": who.name,
-            "realm": said.get("realm", ""),
-            "nonce": said.get("nonce", ""),
-            "uri": target,
-            "cnonce": own,
-            "response": response,
-            "opaque": said.get("opaque", ""),
-        }
-        quoted = "".join(f', {key}="{value}"' for key, value in fields.items())
-        plain = f"algorithm={said.get('algorithm', 'MD5')}, qop=auth, nc={count}"
-        return self.ask(method, target, f"Digest {plain}{quoted}")
+        for number, challenge in enumerate(shown, 1):
+            page = self.ask(method, target, _digest(challenge, number, method, target, who))
+            if not page.yes:
+                break
+        return page
 
     def seal(self) -> Seal | None:
         sock = self._client.sock
@@ -120,6 +106,29 @@ class WebConnection:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _digest(challenge: str, number: int, method: str, target: str, who: Credentials) -> str:
+    """The Authorization field that answers a challenge of Digest; `number` counts the answers to its nonce."""
+    said = parse_keqv_list(parse_http_list(challenge.partition(" ")[2]))
+    name = hashlib.sha256 if said.get("algorithm", "").upper() == "SHA-256" else hashlib.md5
+
+    def hashed(*parts: str) -> str:
+        return name(":".join(parts).encode()).hexdigest()
+
+    own, count = secrets.token_hex(8), f"{number:08x}"
+    secret = hashed(who.name, said.get("realm", ""), who.password)
+    fields = {
+        "username": who.name,
+        "realm": said.get("realm", ""),
+        "nonce": said.get("nonce", ""),
+        "uri": target,
+        "cnonce": own,
+        "response": hashed(secret, said.get("nonce", ""), count, own, "auth", hashed(method, target)),
+        "opaque": said.get("opaque", ""),
+    }
+    quoted = "".join(f', {key}="{value}"' for key, value in fields.items())
+    return f"Digest algorithm={said.get('algorithm', 'MD5')}, qop=auth, nc={count}{quoted}"
 
 
 def exchange_for(mechanism: Mechanism, who: Credentials, host: str, by_kerberos: bool) -> Exchange:

@@ -210,6 +210,7 @@ def test_what_a_server_may_not_says_who_may(prepared: Prepared) -> None:
             (write.add_contact("out@corp.test", "a@elsewhere.test"), "there is no contact"),
             (write.ensure_server(Server("x", "x.corp.test", frozenset({Role.HUB}), ()), {}), "setup ad"),
             (write.enable_verifier("nt"), "judges NTLM"),
+            (write.enable_verifier("digest", "example.test"), "hands out no hashes for Digest"),
         ]
         for attempt, words in attempts:
             with pytest.raises(AdministrationError, match=words):

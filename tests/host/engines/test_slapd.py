@@ -65,12 +65,15 @@ def ldapsearch(server: PrivateSlapd, *words: str) -> subprocess.CompletedProcess
     )
 
 
+KINDS = ("nt", "scram-sha-256", "digest")
+
+
 def add_people(server: PrivateSlapd) -> None:
     async def run() -> None:
         client = Client(TABLE["private-directory"], server.uri, SERVICE, PASSWORD)
         write = directory.Administration(client, SUFFIX)
         await write.seed()
-        await write.add_user("alice@x.test", passwords.verifiers("wonderland", ["nt", "scram-sha-256"]))
+        await write.add_user("alice@x.test", passwords.verifiers("wonderland", KINDS, "alice@x.test", "x.test"))
         # Someone who can bind at all: Postern's own users have no password that slapd knows.
         await client.add(
             f"cn=reader,{SUFFIX}",
@@ -89,12 +92,17 @@ def test_secrets_are_postern_s_own(running: PrivateSlapd) -> None:
     add_people(running)
     ours = ldapsearch(running, "-x", "-D", SERVICE, "-w", PASSWORD, "(cn=alice@x.test)")
     assert ours.returncode == 0, ours.stderr
-    for name in ("posternArgon2id: $argon2id$", "posternNTHash: ", "posternScramSha256: SCRAM-SHA-256$"):
+    for name in (
+        "posternArgon2id: $argon2id$",
+        "posternNTHash: ",
+        "posternScramSha256: SCRAM-SHA-256$",
+        "posternRealmHashes: SHA-256$",
+    ):
         assert name in ours.stdout
 
     theirs = ldapsearch(running, "-x", "-D", f"cn=reader,{SUFFIX}", "-w", "readers-password", "(cn=*)", "*", "+")
     assert "userPrincipalName: alice@x.test" in theirs.stdout
-    for secret in ("posternArgon2id", "posternNTHash", "posternScramSha256", "userPassword"):
+    for secret in ("posternArgon2id", "posternNTHash", "posternScramSha256", "posternRealmHashes", "userPassword"):
         assert secret not in theirs.stdout
     # Nor can it be asked for by comparison.
     probe = ldapsearch(running, "-x", "-D", f"cn=reader,{SUFFIX}", "-w", "readers-password", "(posternNTHash=*)", "cn")

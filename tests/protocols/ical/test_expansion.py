@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dateutil_time
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
@@ -57,15 +59,13 @@ def _rules(draw: st.DrawFn) -> tuple[Rule, datetime]:
         by_second=draw(_list(0, 59, 3)),
         by_position=position,
     )
+    if rule.by_week:
+        rule = replace(rule, count=None)  # dateutil miscounts
     if rule.by_week or not any(
         (rule.by_month, rule.by_week, rule.by_year_day, rule.by_month_day, by_day, rule.by_hour, rule.by_minute)
     ):
-        rule = Rule(**{**_fields(rule), "by_position": ()})
+        rule = replace(rule, by_position=())
     return rule, start
-
-
-def _fields(rule: Rule) -> dict[str, object]:
-    return {name: getattr(rule, name) for name in Rule.__slots__}
 
 
 @settings(max_examples=RULES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -79,17 +79,32 @@ def test_a_rule_gives_the_times_that_dateutil_gives(
     monkeypatch.setattr(dateutil_time, "MAXYEAR", end.year)  # else dateutil looks until 9999
     try:
         theirs = rrulestr(written_rule(rule), dtstart=start)
-        expected = list(islice(takewhile(lambda time: time <= end, theirs), 40))
+        expected = _compared(rule, takewhile(lambda time: time <= end, theirs))
     except ValueError:
         return  # dateutil refuses what can never match
-    ours = list(islice(expand(rule, start, Budget(1_000_000), before=end), 40))
-    assert ours == expected
+    assert _compared(rule, expand(rule, start, Budget(1_000_000), before=end)) == expected
     if len(expected) > 3:
         middle = expected[len(expected) // 2]
-        assert (
-            list(islice(expand(rule, start, Budget(1_000_000), middle, end), 10))
-            == [time for time in expected if time >= middle][:10]
-        )
+        ours = _compared(rule, expand(rule, start, Budget(1_000_000), middle, end))
+        assert ours[:10] == [time for time in expected if time >= middle][:10]
+
+
+def _compared(rule: Rule, times: Iterator[datetime]) -> list[datetime]:
+    """The first times. dateutil counts a week too many in some years, and so misses days in January of the week before: those
+    are held against ISO 8601 below."""
+    if rule.by_week:
+        times = (time for time in times if (time.month, time.day) > (1, 3))
+    return list(islice(times, 40))
+
+
+@pytest.mark.parametrize("number", [1, 2, 52, 53])
+def test_weeks_are_those_of_iso_8601(number: int) -> None:
+    rule = read_rule(f"FREQ=YEARLY;BYWEEKNO={number}")
+    assert rule is not None
+    start = datetime(1990, 1, 1, 9)
+    days = [start + timedelta(days=day) for day in range(365 * 40)]
+    expected = [day for day in days if day.isocalendar().week == number]
+    assert list(expand(rule, start, Budget(), before=days[-1])) == expected
 
 
 @given(_rules())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, cast
 from uuid import NAMESPACE_DNS, UUID, uuid5
 from xml.etree import ElementTree
 
 import httpx
+from starlette.responses import RedirectResponse
 
 from postern.model.directory import Directory, Recipient, RecipientType
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
-from postern.services.dav.application import METHODS, WELL_KNOWN, DavApplication, well_known
+from postern.services.dav.application import METHODS, DavApplication
 from postern.services.dav.mailbox import DavAccess, DavServer
 from postern.services.http.site import Caller, Receive, Route, Scope, Send
 from tests.services.fake_resource_store import FakeResourceStore
@@ -109,6 +111,10 @@ class DavSite:
         return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="https://mail.example.test")
 
 
+TO_DAV = RedirectResponse("/dav/", HTTPStatus.MOVED_PERMANENTLY)
+"""The answer of `services.autodiscover.configuration` at the well-known places (RFC 6764 section 5)"""
+
+
 class DavDoor(WebDoor):
     """A door to DAV; alice and bob have the password "wonderland"."""
 
@@ -126,7 +132,7 @@ class DavDoor(WebDoor):
     async def opened_to_dav(self) -> AsyncIterator[DavDoor]:
         routes: list[Route] = [
             self.route("/dav/", self.application, methods=METHODS, body=32 << 20),
-            *(self.route(path, well_known, methods=METHODS) for path in WELL_KNOWN),
+            *(self.route(f"/.well-known/{name}", TO_DAV, methods=METHODS) for name in ("caldav", "carddav")),
         ]
         async with self.opened(*routes):
             yield self

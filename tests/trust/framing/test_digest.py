@@ -74,7 +74,7 @@ class Server:
         self.connect()
 
     def connect(self) -> None:
-        self.digest = DigestAuthentication(self.authenticator, self.keeping, REALM)
+        self.digest = DigestAuthentication(self.authenticator, self.keeping)
 
     def challenge(self, algorithm: int = SHA_256) -> str:
         return self.digest.challenges(PEER)[algorithm]

@@ -211,11 +211,11 @@ class DomainAdministration(Administration):
     async def _domains(self) -> str:
         return await self._below(names.ACCEPTED_DOMAINS)
 
-    async def enable_verifier(self, kind: str) -> None:
-        raise NotConfigured(_NO_VERIFIERS)
+    async def enable_verifier(self, kind: str, realm: str = "") -> None:
+        raise NotConfigured(_NO_DIGEST if kind == "digest" else _NO_VERIFIERS)
 
     async def disable_verifier(self, kind: str) -> int:
-        raise NotConfigured(_NO_VERIFIERS)
+        raise NotConfigured(_NO_DIGEST if kind == "digest" else _NO_VERIFIERS)
 
     # Within
 
@@ -294,6 +294,9 @@ _MEMBERS = (
 )
 _NOT_PREPARED = "the forest is not prepared for Postern: `postern setup ad` prepares it"
 _NO_VERIFIERS = "Active Directory judges NTLM and Kerberos by itself: there is nothing to enable or disable"
+_NO_DIGEST = (
+    "Active Directory hands out no hashes for Digest: clients log on by Negotiate, NTLM or a password inside TLS"
+)
 
 
 @contextlib.contextmanager

@@ -75,7 +75,7 @@ overlay refint
 refint_attributes member altRecipient
 
 # The service account stands above these rules (slapd.conf(5), rootdn): nobody else reads a secret, or writes.
-access to attrs=posternArgon2id,posternNTHash,posternScramSha256,posternSecret by * none
+access to attrs=posternArgon2id,posternNTHash,posternScramSha256,posternRealmHashes,posternSecret by * none
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.subtree="o=postern" read by * none
 """

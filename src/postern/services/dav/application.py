@@ -8,12 +8,11 @@ from http import HTTPStatus
 from postern.model.mailbox import MailboxError
 from postern.protocols.dav.bodies import BodyError
 from postern.protocols.dav.fields import FieldError
-from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import dav, element
 from postern.services.dav import acl, creation, locking, nodes, placing, propfind, proppatch, reports, resources
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
-from postern.services.dav.places import ROOT, Place, Space, place_of
+from postern.services.dav.places import Place, Space, place_of
 from postern.services.dav.request import Answer, ClientLeft, Refusal, Request, refused
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
@@ -24,7 +23,6 @@ METHODS = frozenset((*_OF_HTTP, *_OF_DAV))
 _CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol"
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
-WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
 Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
 
 
@@ -123,9 +121,3 @@ def _of_store(error: MailboxError) -> Refusal:
         return unavailable()
     precondition = element(dav("quota-not-exceeded")) if error.code == "OVERQUOTA" else ""
     return Refusal(_STATUSES.get(error.code, HTTPStatus.FORBIDDEN), precondition, text=str(error))
-
-
-async def well_known(scope: Scope, receive: Receive, send: Send) -> None:
-    """Leads `/.well-known/caldav` and `/.well-known/carddav` to the root, whatever the method (RFC 6764 section 5)."""
-    fields = [(b"location", href_of(ROOT).encode()), (b"cache-control", b"private, max-age=86400")]
-    await Answer(HTTPStatus.MOVED_PERMANENTLY, fields).send(send)

@@ -34,7 +34,7 @@ from postern.services.dav.request import Answer, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 
-BATCH = 100
+BATCH = 250
 """Objects whose contents are read at a time."""
 STEPS = 5_000_000
 """Steps that the rules of all objects may take for one query: about five seconds."""

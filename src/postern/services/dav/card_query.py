@@ -22,7 +22,7 @@ from postern.services.dav.request import Answer, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 
-BATCH = 100
+BATCH = 250
 """Cards whose contents are read at a time."""
 
 

@@ -13,7 +13,7 @@ from postern.items.calendar_object import CalendarObject, Refused
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.dav.bodies import PropFind
-from postern.protocols.dav.names import element
+from postern.protocols.dav.names import opening
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE, Zone
 from postern.services.dav import filters
@@ -23,6 +23,7 @@ from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA
 
 AT_ONCE = 65_536
 """Octets of an object that is read in the loop, in about 10 ms; a larger one is read in a thread."""
+_TAGS = {name: opening(name) for name in DATA}
 T = TypeVar("T")
 
 
@@ -62,7 +63,8 @@ class Data:
             content = await aside(content, lambda: self._calendar(content, read))
         elif self.card is not None:
             content = await aside(content, lambda: self._card(content))
-        return element(self.name, xml.text(content.decode("utf-8", "replace")))
+        start, end = _TAGS[self.name]
+        return f"<{start}>{xml.text(content.decode('utf-8', 'replace'))}</{end}>"
 
     def _calendar(self, content: bytes, read: CalendarObject | None) -> bytes:
         calendar = read or calendar_object.read(content)

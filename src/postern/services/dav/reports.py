@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 
@@ -21,8 +22,10 @@ from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 
-BATCH = 100
+BATCH = 250
 """Resources whose contents are read at a time."""
+_PLAIN = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.~-]*+")
+"""Names that stand for themselves in an href, as most programs make them."""
 MAX_CHANGES = 20_000
 """Changes that one sync-collection tells; then the client asks again."""
 
@@ -90,6 +93,8 @@ def _as_sent(href: str) -> str:
 
 def _name_of(box: OwnMailbox, collection: Collection, href: str, host: str) -> str:
     """Returns the name of a resource of this collection; "" for what is none."""
+    if href.startswith(collection.path) and _PLAIN.fullmatch(rest := href[len(collection.path) :]):
+        return rest
     path = read_url(href, host)
     place = place_of(path) if path is not None else None
     if place is None or not place.names or not box.is_mine(place.address) or place.space is not collection.kind.space:

@@ -29,7 +29,7 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class HttpAccess:
-    """`realm` is shown beside Basic and Digest. `is_ours` says whether a host name is one of ours; a request for any other one is
+    """`realm` is shown beside Basic. `is_ours` says whether a host name is one of ours; a request for any other one is
     redirected to `host`. `https` is the real number of the port that stands for 443. Without `digest` there is no Digest."""
 
     site: Site

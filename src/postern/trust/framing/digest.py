@@ -180,24 +180,25 @@ class DigestKeeping:
 
 
 class DigestAuthentication:
-    """Digest on one connection. `realm` stands in the hashes, so it must never change.
+    """Digest on one connection.
 
     Bound: linear in the field.
     """
 
-    def __init__(self, judge: Judge, keeping: DigestKeeping, realm: str) -> None:
+    def __init__(self, judge: Judge, keeping: DigestKeeping) -> None:
         self._judge = judge
         self._hashes = keeping.hashes
         self._nonces = keeping.nonces
-        self._realm = realm
         self._nonce, self._made, self._count = "", 0.0, 0
         """The nonce that was taken last, its time, and its last count."""
         self._proven: _Proven | None = None
 
     def challenges(self, peer: Peer, is_stale: bool = False) -> tuple[str, ...]:
-        """Returns a WWW-Authenticate field for each algorithm, the better one first."""
+        """Returns a WWW-Authenticate field for each algorithm, the better one first; () while no hashes are kept."""
+        if not self._hashes.digest_realm:
+            return ()
         nonce = self._nonces.make(peer)
-        realm = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in self._realm)
+        realm = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in self._hashes.digest_realm)
         end = ", stale=true" if is_stale else ""
         return tuple(
             f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth", charset=UTF-8{end}'
@@ -209,7 +210,8 @@ class DigestAuthentication:
         credentials = parse_digest(authorization)
         if credentials is None or PrincipalKind.USER not in asking.callers:
             return MALFORMED
-        if credentials.realm != self._realm or not _is_for(credentials.uri, target):
+        realm = self._hashes.digest_realm
+        if not realm or credentials.realm != realm or not _is_for(credentials.uri, target):
             return MALFORMED
         made = self._nonces.made(credentials.nonce, asking.peer)
         if made is None or not self._is_next(credentials, made):

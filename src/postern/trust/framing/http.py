@@ -114,8 +114,8 @@ def password_of(token: bytes) -> tuple[str, str] | None:
 
 
 class HttpAuthentication:
-    """The authentication of one connection of HTTP/1.1. People see `realm` beside Basic and Digest. Without `digest` there is no
-    Digest.
+    """The authentication of one connection of HTTP/1.1. People see `realm` beside Basic; Digest has the realm of its hashes.
+    Without `digest` there is no Digest.
 
     Bound: linear in the field.
     """
@@ -123,7 +123,7 @@ class HttpAuthentication:
     def __init__(self, authenticator: Authenticator, realm: str, digest: DigestKeeping | None = None) -> None:
         self._authenticator = authenticator
         self._realm = realm
-        self._digest = DigestAuthentication(authenticator, digest, realm) if digest is not None else None
+        self._digest = DigestAuthentication(authenticator, digest) if digest is not None else None
         self._exchange: ContextExchange | None = None
         self._scheme = ""
         self._proven: Identity | None = None

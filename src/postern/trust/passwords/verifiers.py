@@ -1,5 +1,5 @@
-"""Makes the verifiers of a password that are kept: argon2id always; the NT hash and SCRAM's keys only where an administrator
-wants them.
+"""Makes the verifiers of a password that are kept: argon2id always; the NT hash, SCRAM's keys and the hashes of HTTP Digest only
+where an administrator wants them.
 
 An argon2id call costs tens of milliseconds and releases the interpreter meanwhile. Servers call it in the bounded pool of the
 `Judge`. Knows no account.
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import argon2
 
 from postern.trust.ntlm.handshake import nt_hash
+from postern.trust.passwords.realm_hash import realm_hashes
 from postern.trust.passwords.saslprep import saslprep
 
 MAX_LENGTH = 1024
@@ -56,8 +57,9 @@ class ScramKeys:
         return ScramKeys(int(iterations), base64.b64decode(salt, validate=True), stored, server)
 
 
-def verifiers(password: str, kinds: Collection[str] = ()) -> dict[str, str]:
-    """Makes what the directory keeps of a new password, by kind: "argon2id", and "nt" and "scram-sha-256" if they are in `kinds`.
+def verifiers(password: str, kinds: Collection[str] = (), name: str = "", realm: str = "") -> dict[str, str]:
+    """Makes what the directory keeps of a new password, by kind: "argon2id", and "nt", "scram-sha-256" and "digest" if they are
+    in `kinds`. The logon name and the realm stand in the hashes of "digest", which is left out without them.
 
     Raises ValueError with a text for the person who chose the password.
     """
@@ -71,6 +73,8 @@ def verifiers(password: str, kinds: Collection[str] = ()) -> dict[str, str]:
         made["nt"] = nt_hash(password).hex()
     if "scram-sha-256" in kinds:
         made["scram-sha-256"] = str(scram_keys(prepared, secrets.token_bytes(16), SCRAM_ITERATIONS))
+    if "digest" in kinds and name and realm:
+        made["digest"] = realm_hashes(name, realm, password)
     return made
 
 

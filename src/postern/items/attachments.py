@@ -1,0 +1,90 @@
+"""Attachments of appointments, tasks and contacts: ATTACH (RFC 5545 section 3.8.1.1), and the pictures, sounds and keys of cards.
+
+An attachment is addressed by its number in the order of the object, from 1 (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from postern.items.calendar_object import CalendarObject
+from postern.items.contact import Contact
+from postern.items.text import readable
+from postern.protocols.content_lines import Line, octets_of
+from postern.protocols.mime.transfer import from_base64
+from postern.protocols.vcard.cards import encoding_of, types_of
+
+MAX_ATTACHMENTS = 1_000
+"""Attachments of one object that are told."""
+MAX_NAME = 255
+_OF_CARDS = {"PHOTO": "image", "LOGO": "image", "SOUND": "audio", "KEY": "application"}
+_DATA = re.compile(r"data:([^,;]{0,200}+)((?:;[^,;]{0,200}+){0,10}+),", re.IGNORECASE)
+_MEDIA = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
+_UNKNOWN = "application/octet-stream"
+
+
+class Attachment(NamedTuple):
+    """An attachment: its octets are in the line, or elsewhere at `uri`. `name` and `media` are as the line says them."""
+
+    number: int
+    name: str
+    media: str
+    uri: str
+    line: Line
+
+    @property
+    def octets(self) -> bytes | None:
+        """The octets; None: they are elsewhere.
+
+        Bound: linear in the line, and not longer than it.
+        """
+        match = _DATA.match(self.line.value)
+        if match is not None:
+            data = self.line.value[match.end() :]
+            raw = unquote_to_bytes(octets_of(data)) if "%" in data else octets_of(data)
+            return from_base64(raw) if match[2].lower().endswith(";base64") else raw
+        return None if self.uri else from_base64(octets_of(self.line.value))
+
+
+def of_calendar(calendar: CalendarObject) -> list[Attachment]:
+    """The attachments of an appointment, a task or a journal entry, those of its exceptions behind them.
+
+    Bound: linear in the object; at most MAX_ATTACHMENTS attachments.
+    """
+    return _told(line for part in calendar.parts for line in part.lines("ATTACH"))
+
+
+def of_contact(contact: Contact) -> list[Attachment]:
+    """The pictures, sounds and keys of a card.
+
+    Bound: linear in the card; at most MAX_ATTACHMENTS attachments.
+    """
+    return _told(contact.card.root.lines(*_OF_CARDS))
+
+
+def _told(lines: Iterable[Line]) -> list[Attachment]:
+    told: list[Attachment] = []
+    for number, line in enumerate(lines, 1):
+        if number > MAX_ATTACHMENTS:
+            break
+        data = _DATA.match(line.value)
+        is_inline = encoding_of(line) == "BASE64" or data is not None
+        media = _media(line, "" if data is None else data[1])
+        names = (line.parameter(name) for name in ("FILENAME", "X-FILENAME", "X-APPLE-FILENAME"))
+        name = next((readable(name).strip() for name in names if name.strip()), "")
+        uri = "" if is_inline else readable(line.value).strip()
+        told.append(Attachment(number, name[:MAX_NAME], media, uri, line))
+    return told
+
+
+def _media(line: Line, said: str) -> str:
+    """The media type: FMTTYPE or MEDIATYPE, that of a data URI, or what TYPE says in vCard 3."""
+    said_by = [line.parameter("FMTTYPE"), line.parameter("MEDIATYPE"), said]
+    family = _OF_CARDS.get(line.name)
+    if family is not None:
+        said_by += [f"{family}/{word}" for word in types_of(line) if word not in ("pref", "work", "home")]
+    kinds = (word.strip().lower() for word in said_by)
+    return next((kind for kind in kinds if _MEDIA.fullmatch(kind)), _UNKNOWN)
