@@ -16,15 +16,13 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.cli import test_verify
 from tests.verify.mutant import ROLES, Mutant, mutant
 from tests.verify.stripping_proxy import proxy
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
-DEPLOYED = {
-    "internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "mailbox-to-hub-submission", "hub-to-mailbox-mapi",
-    "cas-to-mailbox", "postgresql", "private-directory",
-}  # fmt: skip
+DEPLOYED = set(test_verify.DEPLOYED)
 
 
 @dataclass(frozen=True)

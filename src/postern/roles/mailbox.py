@@ -13,6 +13,7 @@ from postern.roles.server_logon import ServerLogon
 from postern.services.mailbox.assistants import MailboxAssistants, waking
 from postern.services.mailbox.calendar_attendant import CalendarAttendant
 from postern.services.mailbox.housekeeping import Housekeeping
+from postern.services.mailbox.resource_booking import ResourceBooking
 from postern.services.mailbox.submission import SubmissionNotifier, telling
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
@@ -38,9 +39,6 @@ class Mailbox:
         retention, first = runtime.organization.limits.mailbox_retention, runtime.worker == 0
         self.house = Housekeeping(self.database, self.logon.directory, runtime.observed, retention, maintains=first)
         await self.house.start()
-        attendant = CalendarAttendant(self.database, self.logon.directory, lambda: runtime.feed.current.own_names())
-        self.assistants = MailboxAssistants(self.database, attendant, looks=first)
-        self.assistants.start()
         notify = rows["mailbox-to-hub-submission"]
         hubs = [
             RpcClient(MAIL_SUBMISSION, self.rpc.calls.target(notify, hub, Role.HUB), runtime.observed)
@@ -49,6 +47,11 @@ class Mailbox:
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
         self.notifier.start()
         mailboxes = telling(self.database, self.notifier.submitted)
+        directory, own_names = self.logon.directory, lambda: runtime.feed.current.own_names()
+        booking = ResourceBooking(self.database, mailboxes, directory)
+        attendant = CalendarAttendant(self.database, directory, own_names, booking=booking)
+        self.assistants = MailboxAssistants(self.database, attendant, looks=first)
+        self.assistants.start()
         delivered = waking(self.database, self.assistants.note)
         services: list[RpcService] = [
             InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
@@ -61,8 +64,8 @@ class Mailbox:
     async def stop(self) -> None:
         await self.house.stop()
         await self.doors.close()
-        await self.notifier.close()
         await self.assistants.close()
+        await self.notifier.close()
         await self.database.close()
         await self.logon.stop()
 

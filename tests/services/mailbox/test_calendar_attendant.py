@@ -1,6 +1,6 @@
 """Meetings in mails, from their delivery into the calendar, with a crash at every step; in memory and in PostgreSQL.
 
-covers: calendar_attendant, assistants
+covers: calendar_attendant, owners_copy, resource_booking, assistants
 """
 
 from __future__ import annotations
@@ -15,29 +15,34 @@ from uuid import UUID, uuid4
 import pytest
 
 from postern.items.calendar_object import read
-from postern.items.imip import Letter, mail
+from postern.items.imip import Letter, invitation_in, mail
+from postern.items.rendered import answer_of
 from postern.model.assistants import AssistantState
 from postern.model.delivery import Delivery
 from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.folders import FOLDER_CLASSES, FolderKind
 from postern.model.item_store import Busy, RenderedItem
+from postern.model.items import Column
 from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT, Resource
 from postern.services.mailbox import calendar_attendant
 from postern.services.mailbox.assistants import MailboxAssistants, waking
 from postern.services.mailbox.calendar_attendant import CalendarAttendant, OwnersDirectory
+from postern.services.mailbox.resource_booking import ResourceBooking
 from tests.model.assistant_store_contract import Store
 from tests.services.fake_assistant_store import FakeAssistantStore
 from tests.store.conftest import opened as opened_database
 from tests.support.waiting import until
 
 NAMES = frozenset({"hub1.corp.test", "corp.test"})
-ANN, BOB, CAROL = "ann@away.test", "bob@corp.test", "carol@corp.test"
+ANN, BOB, CAROL, ROOM = "ann@away.test", "bob@corp.test", "carol@corp.test", "room@corp.test"
 STRANGER = (
     b"Received: from x ([192.0.2.9])\r\n\tby hub1.corp.test (Postern) with ESMTPS;\r\n\tnow\r\n"
     b"Authentication-Results: hub1.corp.test; dkim=pass header.d=away.test\r\n"
 )
 USER = b"Received: from mailbox by hub1.corp.test (Postern) with MAPI;\r\n\tnow\r\n"
+NOW = 1_800_000_000.0
+"""2027-01-15T08:00:00Z."""
 Opened = Callable[[], AbstractAsyncContextManager[Store]]
 
 
@@ -64,12 +69,12 @@ def letter(text: str, sender: str = ANN, trace: bytes = STRANGER) -> bytes:
 
 
 class People:
-    """The owners of mailboxes: bob, who has two addresses, and carol."""
+    """The owners of mailboxes: bob, who has two addresses, carol, and a room."""
 
     def __init__(self) -> None:
         self.down = False
-        self.guids = {BOB: uuid4(), CAROL: uuid4()}
-        self.addresses = {BOB: (BOB, "robert@corp.test"), CAROL: (CAROL,)}
+        self.guids = {BOB: uuid4(), CAROL: uuid4(), ROOM: uuid4()}
+        self.addresses = {BOB: (BOB, "robert@corp.test"), CAROL: (CAROL,), ROOM: (ROOM,)}
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         if self.down:
@@ -83,7 +88,8 @@ class People:
     async def recipient(self, address: str) -> Recipient | None:
         for primary, addresses in self.addresses.items():
             if address in addresses:
-                return Recipient(self.guids[primary], RecipientType.USER, "", primary, addresses, "db")
+                kind = RecipientType.ROOM if primary == ROOM else RecipientType.USER
+                return Recipient(self.guids[primary], kind, "", primary, addresses, "db")
         return None
 
 
@@ -120,7 +126,9 @@ class World:
 
     def assistants(self, store: Any = None, looks: bool = False) -> MailboxAssistants:
         store = store or self.store
-        attendant = CalendarAttendant(store, cast(OwnersDirectory, self.people), lambda: NAMES, lambda: 1_790_000_000.0)
+        directory = cast(OwnersDirectory, self.people)
+        booking = ResourceBooking(store, store, directory, clock=lambda: NOW)
+        attendant = CalendarAttendant(store, directory, lambda: NAMES, lambda: NOW, booking)
         return MailboxAssistants(store, attendant, looks, interval=0.01)
 
     async def deliver(self, content: bytes, owner: str = BOB, store: Any = None) -> None:
@@ -150,6 +158,22 @@ class World:
         calendar = next(node.id for node in await self.store.tree(guid) if node.kind is FolderKind.CALENDAR)
         rendered = RenderedItem(uid="meeting-1")
         await self.store.put(guid, calendar, "own.ics", text.encode(), "IPM.Appointment", rendered, ABSENT)
+
+    async def answers(self) -> list[str]:
+        """The messages that the room has submitted, as their reader sees them, in the order of sending."""
+        guid = self.people.guids[ROOM]
+        outbox = next(folder for folder in await self.store.folders(guid) if folder.kind is FolderKind.OUTBOX)
+        sent = await self.store.outbox(guid)
+        if not sent:
+            return []
+        contents = (await self.store.fetch(guid, outbox.id, [(uid, uid) for uid in sent], Column.CONTENT)).contents
+        invitations = [invitation_in(content) for content in contents]
+        return [f"{it.method} {answer_of(it.main, {ROOM})} {it.main.value('SEQUENCE')}" for it in invitations if it]
+
+
+def booking_of(sequence: int = 0, start: str = "20270301T100000Z", uid: str = "meeting-1", more: str = "") -> bytes:
+    text = meeting("REQUEST", sequence, start, BOB, f";PARTSTAT=NEEDS-ACTION:mailto:{ROOM}", more)
+    return letter(text.replace("meeting-1", uid), BOB, USER)
 
 
 def own(text: str) -> str:
@@ -291,6 +315,83 @@ class CalendarAttendantCases:
             else:
                 raise AssertionError("it never came to its end")
             assert crashes > 4
+
+        check(opened, steps)
+
+    def test_a_room_that_is_free_is_booked(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            assert (await world.attend(booking_of(), owner=ROOM)).applied == 1
+            assert await world.answers() == ["REPLY ACCEPTED 0"]
+            assert "PARTSTAT=ACCEPTED" in await world.text(ROOM)
+            (copy,), guid = await world.copies(ROOM), world.people.guids[ROOM]
+            (rendered,) = (await world.store.overlapping(guid, copy.folder, 0, 1 << 40)).values()
+            assert rendered.busy is Busy.BUSY
+
+        check(opened, steps)
+
+    def test_a_room_that_is_taken_declines_and_moves_by_the_organizers_word(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            await world.attend(booking_of(), booking_of(uid="meeting-2", start="20270301T103000Z"), owner=ROOM)
+            assert await world.answers() == ["REPLY ACCEPTED 0", "REPLY DECLINED 0"]
+            guid = world.people.guids[ROOM]
+            assert len(await world.store.with_uids(guid, None, ["meeting-2"])) == 0
+            moved = booking_of(1, "20270301T103000Z")
+            await world.attend(moved, booking_of(1, "20270302T100000Z", "meeting-2"), owner=ROOM)
+            assert (await world.answers())[2:] == ["REPLY ACCEPTED 1", "REPLY ACCEPTED 1"]
+            onto = booking_of(2, "20270301T110000Z", "meeting-2")
+            await world.attend(onto, owner=ROOM)
+            assert (await world.answers())[4:] == ["REPLY DECLINED 2"]
+            cancelled = meeting("CANCEL", 2, organizer=BOB, attendee=f":mailto:{ROOM}")
+            await world.attend(letter(cancelled, BOB, USER), owner=ROOM)
+            await world.attend(booking_of(3, "20270301T110000Z", "meeting-2"), owner=ROOM)
+            assert (await world.answers())[5:] == ["REPLY ACCEPTED 3"], "what is cancelled takes no time"
+
+        check(opened, steps)
+
+    def test_a_series_is_held_against_others(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            weekly = booking_of(more="RRULE:FREQ=WEEKLY;COUNT=5\r\n")
+            endless = booking_of(uid="meeting-3", start="20270302T100000Z", more="RRULE:FREQ=WEEKLY\r\n")
+            late = booking_of(uid="meeting-2", start="20270315T103000Z")
+            await world.attend(weekly, late, endless, owner=ROOM)
+            assert await world.answers() == ["REPLY ACCEPTED 0", "REPLY DECLINED 0", "REPLY DECLINED 0"]
+
+        check(opened, steps)
+
+    def test_strangers_book_no_room(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            stranger = letter(meeting("REQUEST", attendee=f":mailto:{ROOM}"))
+            uninvited = letter(meeting("REQUEST", organizer=BOB, attendee=f":mailto:{CAROL}"), BOB, USER)
+            assert (await world.attend(stranger, uninvited, owner=ROOM)).left == 2
+            assert await world.answers() == [] and await world.copies(ROOM) == []
+
+        check(opened, steps)
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_a_crash_while_booking_answers_once_and_keeps_the_word(self, opened: Opened, after: bool) -> None:
+        async def steps(world: World) -> None:
+            crashes = 0
+            for at in range(1, 40):
+                is_taken = at % 2 == 0
+                uid = f"meeting-{at}"
+                start = "20270301T103000Z" if at == 1 or is_taken else f"20270301T{10 + at % 12}3000Z"
+                day = at if not is_taken else 1
+                await world.deliver(booking_of(at, start.replace("0301", f"03{min(day, 31):02}"), uid), ROOM)
+                try:
+                    await world.assistants(Crashing(world.store, at, after)).attend()
+                except Crash:
+                    crashes += 1
+                await world.assistants().attend()
+                answer = "DECLINED" if is_taken else "ACCEPTED"
+                assert (await world.answers())[at - 1 :] == [f"REPLY {answer} {at}"]
+                guid = world.people.guids[ROOM]
+                assert len(await world.store.with_uids(guid, None, [uid])) == (not is_taken)
+                assert await world.store.waiting_meetings(guid) == []
+                if crashes < at - 1:
+                    break
+            else:
+                raise AssertionError("it never came to its end")
+            assert crashes > 8
 
         check(opened, steps)
 

@@ -63,11 +63,14 @@ class People(MachineDirectory):
     def __init__(self) -> None:
         super().__init__()
         guid = MAILBOX
+        self.is_disabled = False
         self.recipients_by_address[ALICE] = Recipient(guid, RecipientType.USER, "Alice", ALICE, (ALICE,), "mbx1")
 
     async def account(self, name: str) -> Account | None:
         if name == ALICE:
-            return Account(uuid5(MAILBOX, name), ALICE, True, False, "1", ALICE, ("sales@example.test",))
+            return Account(
+                uuid5(MAILBOX, name), ALICE, not self.is_disabled, False, "1", ALICE, ("sales@example.test",)
+            )
         return await super().account(name)
 
 
@@ -118,10 +121,10 @@ class Chain:
 
 @asynccontextmanager
 async def chain(
-    mailboxes: Mailboxes, account: str = "MBX1$", waiting: list[UUID] | None = None
+    mailboxes: Mailboxes, account: str = "MBX1$", waiting: list[UUID] | None = None, people: People | None = None
 ) -> AsyncIterator[Chain]:
     """A mailbox server and a hub on one host, but speaking NTLM over TCP as if they were on two."""
-    directory, queue = People(), Queue()
+    directory, queue = people or People(), Queue()
     row = ROWS["mailbox-to-hub-submission"]
     async with serve(mailboxes) as served:
         client = mailbox_client(
@@ -338,6 +341,20 @@ def test_send_as_is_allowed_where_the_directory_says_so() -> None:
             await c.send(b"Sender: alice@example.test\r\n" + MESSAGE.replace(b"alice@", b"sales@"))
             await c.queue.holds(1)
             assert c.queue.taken[0][0].sender == ALICE
+
+    run(test)
+
+
+@pytest.mark.parametrize("kind", [RecipientType.USER, RecipientType.ROOM])
+def test_the_answers_of_a_room_leave_though_its_account_is_disabled(kind: RecipientType) -> None:
+    async def test() -> None:
+        people = People()
+        people.is_disabled = True
+        people.recipients_by_address[ALICE] = Recipient(MAILBOX, kind, "", ALICE, (ALICE,), "mbx1")
+        async with chain(FakeMailboxes(), people=people) as c:
+            await c.send(MESSAGE)
+            await c.emptied()
+            assert len(c.queue.taken) == (kind is RecipientType.ROOM)
 
     run(test)
 

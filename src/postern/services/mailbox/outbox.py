@@ -16,7 +16,7 @@ from email.utils import formatdate
 from uuid import UUID, uuid4, uuid5
 
 from postern.model.delivery import Delivery
-from postern.model.directory import Directory, DirectoryUnavailable
+from postern.model.directory import Directory, DirectoryUnavailable, RecipientType
 from postern.model.domains import fold
 from postern.model.folders import FolderKind
 from postern.model.items import Column
@@ -243,12 +243,13 @@ class OutboxTaker:
         return envelope, trace + fixed + (rest or b"\r\n")
 
     async def _submitter(self, mailbox: UUID, authors: Sequence[str]) -> Submitter | None:
-        """The owner of the mailbox; None unless Sender or From names him and his account is enabled."""
+        """The owner of the mailbox; None unless Sender or From names the owner, whose account is enabled. Nobody logs on to a
+        room, whose account is disabled: what is in its outbox was written by its attendant."""
         for address in authors:
             recipient = await self._directory.recipient(fold(address))
             if recipient is not None and recipient.guid == mailbox:
                 account = await self._directory.account(recipient.primary)
-                if account is None or not account.enabled:
+                if account is None or not (account.enabled or recipient.type is RecipientType.ROOM):
                     return None
                 allowed = {recipient.primary, *recipient.addresses, *account.send_as}
                 return Submitter(recipient.primary, frozenset(map(fold, allowed)))
