@@ -101,6 +101,18 @@ class AssistantStoreContract:
 
         check(opened, steps)
 
+    def test_the_first_promise_holds(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            number = await box.deliver_meeting(1)
+            assert await box.store.promise(box.guid, number) is None
+            assert await box.store.promise(box.guid, number, 7) == 7
+            assert await box.store.promise(box.guid, number, 8) == 7
+            assert await box.store.promise(box.guid, number) == 7
+            await box.store.finish_meeting(box.guid, number)
+            assert await box.store.promise(box.guid, number, 9) is None
+
+        check(opened, steps)
+
     def test_a_meeting_lands_once(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             number = await box.deliver_meeting(1)

@@ -17,6 +17,7 @@ class FakeAssistantStore(FakeResourceStore):
     def __init__(self) -> None:
         super().__init__()
         self.meetings: dict[int, UUID] = {}
+        self.promises: dict[int, int] = {}
 
     async def _deliver(self, delivery: Delivery, mailbox: UUID, quota: int) -> DeliveryStatus:
         status = await super()._deliver(delivery, mailbox, quota)
@@ -50,6 +51,14 @@ class FakeAssistantStore(FakeResourceStore):
         put = await self.put(mailbox, folder, name, content, item_class, rendered, expected, True)
         del self.meetings[message]
         return put
+
+    async def promise(self, mailbox: UUID, message: int, number: int | None = None) -> int | None:
+        self._mailbox(mailbox)
+        if self.meetings.get(message) != mailbox:
+            return None
+        if number is not None:
+            self.promises.setdefault(message, number)
+        return self.promises.get(message)
 
     async def finish_meeting(self, mailbox: UUID, message: int) -> bool:
         self._mailbox(mailbox)

@@ -42,6 +42,11 @@ class AssistantStore(Protocol):
         `put` raises, and MailboxError NONEXISTENT, too, where the message is not on the list."""
         ...
 
+    async def promise(self, mailbox: UUID, message: int, number: int | None = None) -> int | None:
+        """Remembers a number with a message on the list, unless one is remembered already, and returns the one that is. None:
+        there is none, or the message is not on the list."""
+        ...
+
     async def finish_meeting(self, mailbox: UUID, message: int) -> bool:
         """Takes the message off the list. Returns whether it was on it."""
         ...

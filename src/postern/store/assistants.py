@@ -15,6 +15,10 @@ _WAITING = """
     SELECT m.guid, g.item FROM meetings g JOIN mailboxes m ON m.id = g.mailbox
     WHERE g.item > $2::bigint AND ($1::uuid IS NULL OR m.guid = $1::uuid) ORDER BY g.item LIMIT $3::bigint
 """
+_PROMISE = """
+    UPDATE meetings g SET promise = coalesce(g.promise, $3::bigint) FROM mailboxes m
+    WHERE g.item = $2::bigint AND m.id = g.mailbox AND m.guid = $1::uuid RETURNING g.promise
+"""
 _FINISH = """
     DELETE FROM meetings g USING mailboxes m WHERE g.item = $2::bigint AND m.id = g.mailbox AND m.guid = $1::uuid
     RETURNING g.item
@@ -50,6 +54,11 @@ class AssistantDatabase(AssistantStore):
         return await resources.put(
             self._pool, self._notices, mailbox, folder, name, content, item_class, rendered, expected, True, message
         )
+
+    async def promise(self, mailbox: UUID, message: int, number: int | None = None) -> int | None:
+        parameters = [mailbox.bytes, wire.int8(message), None if number is None else wire.int8(number)]
+        rows = await self._pool.run(_PROMISE, parameters)
+        return wire.to_int8(rows[0][0]) if rows and rows[0][0] is not None else None
 
     async def finish_meeting(self, mailbox: UUID, message: int) -> bool:
         return bool(await self._pool.run(_FINISH, [mailbox.bytes, wire.int8(message)]))

@@ -395,6 +395,21 @@ class CalendarAttendantCases:
 
         check(opened, steps)
 
+    def test_two_attendants_at_once_answer_for_a_room_once(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            for number in range(6):
+                await world.deliver(booking_of(number, f"20270301T1{number}0000Z", f"meeting-{number}"), ROOM)
+            three = [world.assistants() for _ in range(3)]
+            await asyncio.gather(*(each.attend() for each in three))
+            assert await world.answers() == [f"REPLY ACCEPTED {number}" for number in range(6)]
+            guid = world.people.guids[ROOM]
+            outbox = next(f for f in await world.store.folders(guid) if f.kind is FolderKind.OUTBOX)
+            assert outbox.messages == 6, "those that were not sent are gone"
+            states = [await each.state() for each in three]
+            assert (sum(s.applied for s in states), sum(s.left for s in states)) == (6, 0)
+
+        check(opened, steps)
+
     def test_what_the_owner_removed_meanwhile_does_not_come_back(self, opened: Opened) -> None:
         async def steps(world: World) -> None:
             guid = world.people.guids[BOB]

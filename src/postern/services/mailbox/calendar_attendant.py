@@ -48,6 +48,8 @@ class Outcome(Enum):
     """It stays mail, and is not looked at again."""
     SET_ASIDE = "set aside"
     """Looking at it failed too often."""
+    ELSEWHERE = "elsewhere"
+    """Another process has finished it."""
     LATER = "later"
 
 
@@ -99,7 +101,8 @@ class CalendarAttendant:
             return Outcome.LATER
         if why is None:
             return Outcome.APPLIED
-        await self._store.finish_meeting(mailbox, message)
+        if not await self._store.finish_meeting(mailbox, message):
+            return Outcome.ELSEWHERE
         log(Event.MEETING_LEFT, mailbox=str(mailbox), item=message, why=why)
         return Outcome.LEFT
 

@@ -1,13 +1,12 @@
 """Books rooms: decides about a request to a room's mailbox, sends the answer, and keeps the room's calendar.
 
-The answer lies in the room's outbox before the message remembers it, is sent after that, and the calendar changes last, in the
-transaction that finishes the message. A crash between two steps leaves at most an answer in the outbox that is never sent; what
-was promised is kept, and no answer is sent twice.
+The answer lies in the room's outbox before it is promised (`AssistantStore.promise`), is sent after that, and the calendar
+changes last, in the transaction that finishes the message. A crash between two steps leaves at most an answer in the outbox that
+is never sent. The first promise is kept, also by another process, and no answer is sent twice.
 """
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -25,23 +24,19 @@ from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import fold
 from postern.model.folders import FolderKind, FolderStore
-from postern.model.items import Flag, ImapItems, NewItem
+from postern.model.items import Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.protocols.ical.values import address_of
 from postern.services.mailbox.owners_copy import AttendedStore, Left, changed, copy_of, land
 from postern.telemetry.attempts import attempting_in_thread_if
 
-PROMISE = 0x6801_0102
-"""The property of a message that has the answer which was given: the UID of the answer in the outbox, and whether the room is
-booked; of the numbers that are left to the class of an item, binary."""
 MAX_LOOKED = 10_000
 """Appointments within the window that are looked at. A room with more is not booked."""
 _PAGE = 1_000
-_PROMISE = struct.Struct("<I?")
 _WORDS = {True: "Accepted", False: "Declined"}
 
 
-class OutgoingMailboxes(FolderStore, ImapItems, Outbox, Protocol):
+class OutgoingMailboxes(FolderStore, Outbox, Protocol):
     """The mailboxes as a room's answers are sent from them."""
 
 
@@ -73,13 +68,12 @@ class ResourceBooking:
         self, key: str, mailbox: UUID, message: int, request: CalendarObject, room: Recipient, me: frozenset[str]
     ) -> None:
         """Answers one request, and finishes the message. Raises Left where there is nothing to answer, and MailboxError."""
-        kept = (await self._store.properties(mailbox, message)).get(PROMISE)
-        if kept is None:
-            answer = await self._decide(key, mailbox, message, request, room, me)
-            uid, accepted = await self._write(mailbox, answer.content), answer.accepted
-            await self._store.set_properties(mailbox, message, {PROMISE: _PROMISE.pack(uid, accepted)})
-        else:
-            uid, accepted = _PROMISE.unpack(kept)
+        promise = await self._store.promise(mailbox, message)
+        if promise is None:
+            promise = await self._promise(
+                mailbox, message, await self._decide(key, mailbox, message, request, room, me)
+            )
+        uid, accepted = promise >> 1, promise & 1 == 1
         try:
             await self._outgoing.submit(mailbox, uid)
         except MailboxError as error:
@@ -137,12 +131,21 @@ class ResourceBooking:
                 contents.append(each.content)
         return periods, contents
 
-    async def _write(self, mailbox: UUID, content: bytes) -> int:
-        """Puts an answer into the room's outbox, from which nobody sends it yet. Returns its UID."""
+    async def _promise(self, mailbox: UUID, message: int, answer: _Answer) -> int:
+        """Puts an answer into the room's outbox, from which nobody sends it yet, and promises it. Returns the promise that holds:
+        the UID of the answer, shifted by a bit that says whether the room is booked. Raises MailboxError NONEXISTENT where
+        another process has finished the message."""
         folders = await self._outgoing.folders(mailbox)
         outbox = next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
-        result = await self._outgoing.append(mailbox, outbox, [NewItem(content, Flag.SEEN)])
-        return result.targets[0]
+        ids = await self._store.create(mailbox, outbox, [NewItem(answer.content, Flag.SEEN)])
+        (item,) = await self._store.get(mailbox, ids)
+        own = item.uid << 1 | answer.accepted
+        promise = await self._store.promise(mailbox, message, own)
+        if promise != own:
+            await self._store.delete(mailbox, ids)
+        if promise is None:
+            raise MailboxError("NONEXISTENT", "The message is finished")
+        return promise
 
 
 def _answer(

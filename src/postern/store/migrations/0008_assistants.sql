@@ -2,6 +2,8 @@
 -- transaction of the delivery, so that no message is forgotten and none is looked for.
 CREATE TABLE meetings (
     item    bigint PRIMARY KEY,
-    mailbox bigint NOT NULL REFERENCES mailboxes ON DELETE CASCADE
+    mailbox bigint NOT NULL REFERENCES mailboxes ON DELETE CASCADE,
+    -- What was promised to the sender, in the attendant's own numbers.
+    promise bigint
 );
 CREATE INDEX meetings_mailbox ON meetings (mailbox);
