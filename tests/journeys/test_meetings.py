@@ -107,7 +107,7 @@ def _calendar(here: Organization, user: str) -> str:
 
 def _answers(here: Organization, user: str) -> list[str]:
     """The answers in a user's inbox, as the sender, PARTSTAT and UID of each. A hub that could not tell a killed mailbox server
-    that it has queued a message queues it once more, under the same Message-ID (`services.mailbox.submission`): that is one answer."""
+    that it has queued a message queues it once more, under the same Message-ID (`services.mailbox.submission`)."""
     try:
         with imaplib.IMAP4_SSL("127.0.0.1", here.port(993), ssl_context=_context(here), timeout=30) as client:
             client.login(user, PASSWORD)

@@ -48,7 +48,7 @@ BEGIN
 
     ids := store_contents(rendering, hashes, sizes, datas, %{arguments});
     WITH taken AS MATERIALIZED (
-        SELECT p.n, p.which, ids[p.which] AS content, sizes[p.which] AS size, m.id AS mailbox, p.delivery_id, p.date, f.id AS folder,
+        SELECT p.n, ids[p.which] AS content, sizes[p.which] AS size, m.id AS mailbox, p.delivery_id, p.date, f.id AS folder,
             f.uid_next - 1 + row_number() OVER (PARTITION BY f.id ORDER BY p.n) AS uid, m.change + 1 AS modseq
         FROM unnest($1, $2, $3, $4, statuses) WITH ORDINALITY AS p(which, guid, delivery_id, date, status, n)
         JOIN mailboxes m ON m.guid = p.guid
@@ -57,10 +57,6 @@ BEGIN
     ), i AS (
         INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size, arrived, created)
         SELECT t.folder, t.uid, t.content, 0, t.modseq, t.date, t.size, t.modseq, $5 FROM taken t
-        RETURNING items.id, items.folder, items.uid
-    ), g AS (
-        INSERT INTO meetings (item, mailbox)
-        SELECT i.id, t.mailbox FROM taken t JOIN i ON i.folder = t.folder AND i.uid = t.uid WHERE t.which = ANY ($8)
     ), d AS (
         INSERT INTO delivered SELECT t.mailbox, t.delivery_id, $5 FROM taken t
     ), o AS (
@@ -80,4 +76,13 @@ BEGIN
         RETURNING m.guid, m.change
     )
     SELECT array_agg(m.guid), array_agg(m.change) INTO changed, changes FROM m;
+    IF cardinality($8) > 0 THEN
+        -- Apart from the rest, so that other mail pays nothing for it. All items of a mailbox came with the same change.
+        INSERT INTO meetings (item, mailbox)
+        SELECT i.id, m.id FROM unnest($1, $2, statuses) AS p(which, guid, status)
+        JOIN mailboxes m ON m.guid = p.guid JOIN folders f ON f.mailbox = m.id AND f.path = '{INBOX}'
+        JOIN items i ON i.folder = f.id AND i.modseq = m.change AND i.content = ids[p.which]
+        WHERE p.status = 0 AND p.which = ANY ($8)
+        ON CONFLICT DO NOTHING;
+    END IF;
 END $$;
