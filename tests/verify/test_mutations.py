@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
 DEPLOYED = {
     "internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "mailbox-to-hub-submission", "hub-to-mailbox-mapi",
-    "cas-to-mailbox", "postgresql", "private-directory",
+    "cas-to-mailbox", "postgresql", "private-directory", "autodiscover", "client-configuration", "caldav", "carddav",
 }  # fmt: skip
 
 
