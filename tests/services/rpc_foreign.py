@@ -223,8 +223,9 @@ def samba(kerberos: bool) -> dict[str, Any]:
 
 
 async def client(name: str, python: str, environment: dict[str, str], *arguments: str) -> Any:
+    # -P: beside this file lies a package `http`, which must not stand before Python's own.
     process = await asyncio.create_subprocess_exec(
-        python, __file__, name, *arguments, stdout=subprocess.PIPE, env=environment
+        python, "-P", __file__, name, *arguments, stdout=subprocess.PIPE, env=environment
     )
     try:
         out, _ = await asyncio.wait_for(process.communicate(), 60)

@@ -12,7 +12,7 @@ from tests import organization as organizations
 from tests.organization import Organization
 from tests.trust.kdc import REALM, Kdc, running_kdc
 
-SERVICES = ("host", "smtp", "imap", "pop")
+SERVICES = ("host", "smtp", "imap", "pop", "HTTP")
 
 
 @contextlib.contextmanager

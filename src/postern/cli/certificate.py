@@ -168,7 +168,9 @@ def renew(local: bool, state_dir: str | None) -> None:
 @click.option("--directory", metavar="URL", help="The authority's ACME directory.")
 @click.option("--contact", metavar="MAIL", help="Where the authority may write to.")
 @click.option("--agree", is_flag=True, help="Agree to the authority's terms of service.")
-@click.option("--authorities", metavar="FILE", help="A PEM file that validates the authority's server.")
+@click.option(
+    "--authorities", type=Input(), metavar="FILE", help="A PEM file that validates the authority's server; it is kept."
+)
 @click.option("--private", is_flag=True, help="Dial addresses that are not public, and other ports than 443.")
 @click.option("--binding", metavar="ID", help="The key id of an account that the authority gave you otherwise.")
 @click.option("--binding-key-stdin", is_flag=True, help="Read that account's key from standard input.")
@@ -179,7 +181,7 @@ def acme(
     directory: str | None,
     contact: str | None,
     agree: bool,
-    authorities: str | None,
+    authorities: BinaryIO | None,
     private: bool,
     binding: str | None,
     binding_key_stdin: bool,
@@ -210,12 +212,22 @@ def acme(
         contact=contact if contact is not None else before.contact if before else "",
         names=wanted,
         agrees=agree or (before is not None and before.agrees and directory in (None, before.directory)),
-        authorities=os.path.abspath(authorities) if authorities else before.authorities if before else "",
+        authorities=_kept(folder, authorities) if authorities else before.authorities if before else "",
         private=private or (before is not None and before.private),
         binding=binding or (before.binding if before else ""),
         binding_key=sys.stdin.readline().strip() if binding_key_stdin else before.binding_key if before else "",
     )
     _order(folder, organization, server, record)
+
+
+def _kept(folder: StateFolder, authorities: BinaryIO) -> str:
+    """Keeps the authorities in the state folder, for renewals read them too. Returns the file."""
+    from postern.host import own_certificate
+
+    try:
+        return str(own_certificate.keep_authorities(folder, authorities.read(own_certificate.MAX_FILE + 1)))
+    except ValueError:
+        raise Failure(f"{authorities.name} has no authorities: name a PEM file of them", os.EX_DATAERR) from None
 
 
 def _order(folder: StateFolder, organization: Organization, server: Server, record: AcmeRecord) -> None:

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -130,6 +131,16 @@ def request(state: StateFolder, wanted: Sequence[str], by_rsa: bool, anew: bool)
     pem = signing_request(key, wanted).public_bytes(Encoding.PEM)
     replace_file(state.certificates / "request.pem", pem)
     return pem
+
+
+def keep_authorities(state: StateFolder, pem: bytes) -> Path:
+    """Keeps the certificates that validate an ACME server. Returns their file. Raises ValueError if there are none in `pem`, or
+    too many."""
+    if len(pem) > MAX_FILE or not x509.load_pem_x509_certificates(pem):
+        raise ValueError("no authorities")
+    file = state.certificates / "acme-authorities.pem"
+    replace_file(file, pem)
+    return file
 
 
 def signing_request(key: PrivateKey, wanted: Sequence[str]) -> x509.CertificateSigningRequest:
