@@ -59,9 +59,8 @@ def files(folder: Path, made: Made, password: str = "") -> tuple[str, str]:
 
 def test_show_tells_whose_it_is_and_who_shows_it(folder: StateFolder) -> None:
     text = " ".join(done(folder, "show").split())  # a terminal is narrow
-    assert (
-        NAME in text and "this host renews it" in text and f"{OFFSET + 993} imap4" in text and "396 days left" in text
-    )
+    for words in (NAME, "this host renews it", "imap4", "396 days left"):
+        assert words in text, text
     shown = json.loads(done(folder, "show", "--json"))
     server, ca = shown["certificates"]
     assert server["use"] == "server" and server["source"] == "local" and server["days_left"] == 396
