@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from postern.items import calendar_object, imip, scheduling
@@ -199,6 +199,7 @@ def _change(meeting: Meeting, what: str, value: int | str) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(STEPS)
+@example([("move", 0), ("move", 1), ("out", KIM), ("in", KIM)])
 def test_all_copies_agree_in_the_end(steps: list[tuple[str, int | str]]) -> None:
     meeting = Meeting()
     meeting.save()

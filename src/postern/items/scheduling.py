@@ -131,15 +131,19 @@ def _request(stored: CalendarObject | None, message: CalendarObject, me: Collect
     is_series_newer = False
     for part in sorted(message.parts, key=lambda part: part.first("RECURRENCE-ID") is not None):
         key = key_of(message, part)
-        version = _version(message, part)
-        if version <= copy.version(key) and (key in copy.parts or key is None):
+        version: tuple[int, ...] = _version(message, part)
+        known: tuple[int, ...] = copy.version(key)
+        if key is not None and is_series_newer:
+            # It comes with the series as that is now. A cancelled series has given its exceptions its own SEQUENCE.
+            version, known = version[1:], known[1:]
+        if version <= known and (key in copy.parts or key is None):
             continue
         old = copy.parts.get(key) or (copy.parts.get(None) if key is not None else None)
         if key is not None and old is not None and not is_series_newer and sequence_of(part) < sequence_of(old):
             continue
         if key is None:
             is_series_newer = True  # and the exceptions that come with it are those that it has now
-            if version[0] > copy.version(None)[0]:
+            if version[0] > known[0]:
                 copy.parts.clear()
         copy.set(key, _with_mine(part, old, me))
     return copy.result(message)
