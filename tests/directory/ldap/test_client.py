@@ -25,6 +25,7 @@ from postern.host.engines.slapd import PrivateSlapd
 from postern.model.directory import DirectoryUnavailable
 from postern.telemetry.observed import Observed, read
 from tests.directory.conftest import ROW, RunningSlapd
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.slapd]
 
@@ -122,6 +123,9 @@ def test_a_hung_server_is_no_answer_in_bounded_time(own_slapd: RunningSlapd) -> 
         pid = own_slapd.server.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
+        tasks = Path(f"/proc/{pid}/task")
+        # A thread that runs stops a little later, and might still answer.
+        await until(lambda: {(task / "stat").read_text().rpartition(") ")[2][0] for task in tasks.iterdir()} == {"T"})
         try:
             answers = await asyncio.wait_for(
                 asyncio.gather(
