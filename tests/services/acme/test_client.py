@@ -231,7 +231,7 @@ def test_a_rate_limit_says_how_long_to_wait(tmp_path: Path, after: dict[str, str
 def test_a_nonce_that_is_never_good_is_not_tried_for_ever(tmp_path: Path) -> None:
     answers = scripted(tmp_path, problem("badNonce"))
     assert "the authority refused" in str(outcome(answers, tmp_path))
-    assert answers.asked.count(URLS["newOrder"]) == 6
+    assert answers.asked.count(URLS["newOrder"]) == 11
 
 
 @pytest.mark.parametrize(

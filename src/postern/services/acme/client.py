@@ -29,7 +29,7 @@ from postern.protocols.http.client import Response
 from postern.protocols.http.dates import parse_http_date
 from postern.services.acme.transport import AcmeTransport, TransportError
 
-BAD_NONCES = 5
+BAD_NONCES = 10
 """Times that a request is sent again because its nonce was refused (section 6.5)."""
 WHOLE = 180.0
 """Seconds for an order, from the directory until the chain."""
