@@ -39,6 +39,7 @@ NOTICED = {
     Weakness.WRONG_CERTIFICATE: "CERTIFICATE_VERIFY_FAILED",
     Weakness.HIDES_LISTED: "is not shown",
     Weakness.REFUSES_RIGHT_PASSWORD: "Basic: PLAIN on port 1",
+    Weakness.PUTS_OFF: "a wrong password by PLAIN is refused",
 }
 """A word of the probe that must notice it: another one's failing would prove nothing."""
 UPGRADE_ONLY = {Weakness.CLEAR_LOGIN, Weakness.SHOWS_BEFORE_TLS, Weakness.NO_UPGRADE}

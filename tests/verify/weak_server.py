@@ -31,6 +31,8 @@ class Weakness(Enum):
     WRONG_CERTIFICATE = auto()
     HIDES_LISTED = auto()
     REFUSES_RIGHT_PASSWORD = auto()
+    PUTS_OFF = auto()
+    """Whoever is refused is told to try again later."""
     OPEN_RELAY = auto()
     ANY_RECIPIENT = auto()
 
@@ -127,6 +129,9 @@ class _Line(socketserver.BaseRequestHandler):
     def upgradable(self) -> bool:
         return not self.sealed and not self.weak.has(Weakness.NO_UPGRADE)
 
+    def refusal(self, for_good: str, later: str) -> str:
+        return later if self.weak.has(Weakness.PUTS_OFF) else for_good
+
     def judge(self, mechanism: str, name: str, password: str) -> bool:
         if not self.sealed and not self.weak.has(Weakness.CLEAR_LOGIN):
             return False
@@ -176,7 +181,8 @@ class _Smtp(_Line):
                     self.send("220 go ahead")
                     self.upgrade()
                 case "AUTH":
-                    self.send("235 2.7.0 yes" if self.sasl(words, "334 ", lines) else "535 5.7.8 no")
+                    no = self.refusal("535 5.7.8 no", "454 4.7.0 later")
+                    self.send("235 2.7.0 yes" if self.sasl(words, "334 ", lines) else no)
                 case "MAIL" | "RSET" | "NOOP":
                     self.send("250 2.0.0 yes")
                 case "RCPT":
@@ -212,7 +218,8 @@ class _Imap(_Line):
                     self.send(f"{tag} OK begin")
                     self.upgrade()
                 case "AUTHENTICATE":
-                    self.send(f"{tag} {'OK yes' if self.sasl(words, '+ ', lines) else 'NO no'}")
+                    no = self.refusal("NO no", "NO [UNAVAILABLE] later")
+                    self.send(f"{tag} {'OK yes' if self.sasl(words, '+ ', lines) else no}")
                 case "LOGIN":
                     arguments = " ".join(words)
                     name, _, password = arguments.partition(" ")
@@ -245,7 +252,8 @@ class _Pop3(_Line):
                     self.send("+OK begin")
                     self.upgrade()
                 case "AUTH":
-                    self.send("+OK yes" if self.sasl(words, "+ ", lines) else "-ERR no")
+                    no = self.refusal("-ERR no", "-ERR [SYS/TEMP] later")
+                    self.send("+OK yes" if self.sasl(words, "+ ", lines) else no)
                 case "USER":
                     name = words[0]
                     self.send("+OK")

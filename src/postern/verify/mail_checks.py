@@ -148,7 +148,7 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
     for name in dict.fromkeys((*KNOWN_SASL, *sorted(waiting))):
         if name in waiting or name not in listed | others:
             answer = _try_unlisted(port, setting, name)
-            report.check(f"{name} is refused {where}", not answer.yes, answer.reply)
+            report.check(f"{name} is refused {where}", answer.no, answer.reply)
 
     wrong = dataclasses.replace(setting.credentials, password=secrets.token_urlsafe(12))
     for name in sorted(listed - waiting):
@@ -156,7 +156,7 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
         kerberos = name in NAMES[Mechanism.KERBEROS]
         who, what = (setting.credentials, "a spoiled ticket") if kerberos else (wrong, "a wrong password")
         answer = _try(_sealed(port, setting), name, who, setting.host_name, spoil=kerberos)
-        report.check(f"{what} by {name} is refused {where}", not answer.yes, answer.reply)
+        report.check(f"{what} by {name} is refused {where}", answer.no, answer.reply)
 
     for name in sorted((listed - waiting) & BINDING):
         _bindings(name, binding, port, setting, report, where)
@@ -169,10 +169,10 @@ def _bindings(name: str, binding: bytes, port: Port, setting: Setting, report: R
     """Tries the right password with a wrong binding: only the channel can be the reason for a no (RFC 5802 section 6)."""
     other = binding[:-1] + bytes([binding[-1] ^ 1])
     answer = _try(_sealed(port, setting), name, setting.credentials, setting.host_name, binding=other)
-    report.check(f"{name} bound to another channel is refused {where}", not answer.yes, answer.reply)
+    report.check(f"{name} bound to another channel is refused {where}", answer.no, answer.reply)
     plain = name.removesuffix("-PLUS")
     answer = _try(_sealed(port, setting), plain, setting.credentials, setting.host_name, binding=binding)
-    report.check(f"{plain} by who was shown no {name} is refused {where}", not answer.yes, answer.reply)
+    report.check(f"{plain} by who was shown no {name} is refused {where}", answer.no, answer.reply)
 
 
 def _try_unlisted(port: Port, setting: Setting, name: str) -> LogonAnswer:
@@ -203,7 +203,7 @@ def _clear_text(row: Path, port: Port, setting: Setting, report: RowReport, wher
         report.check(f"no mechanism is shown before TLS {where}", not bad, f"shows {', '.join(bad)}")
         # The right password: only the missing seal can be the reason for a no.
         answer = connection.clear_login(setting.credentials.name, setting.credentials.password)
-        report.check(f"a password in clear text is refused {where}", not answer.yes, answer.reply)
+        report.check(f"a password in clear text is refused {where}", answer.no, answer.reply)
     finally:
         connection.close()
 

@@ -24,10 +24,17 @@ TIMEOUT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class LogonAnswer:
-    """The server's answer to a logon: whether it admits the account, and the text of its reply."""
+    """The server's answer to a logon: whether it admits the account, the text of its reply, and whether it only says to try
+    again later."""
 
     yes: bool
     reply: str
+    later: bool = False
+
+    @property
+    def no(self) -> bool:
+        """Whether the server refuses the account. One that says to try later has judged nothing."""
+        return not self.yes and not self.later
 
 
 class ProbeConnection(Protocol):
@@ -105,12 +112,12 @@ class SmtpConnection:
         while code == 334:
             answer = exchange(_decode(reply))
             code, reply = self.client.docmd(base64.b64encode(answer).decode())
-        return LogonAnswer(code == 235, f"{code} {reply.decode(errors='replace')}")
+        return _smtp_answer(code, reply)
 
     def clear_login(self, name: str, password: str) -> LogonAnswer:
         secret = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
         code, reply = self.client.docmd("AUTH", f"PLAIN {secret}")
-        return LogonAnswer(code == 235, f"{code} {reply.decode(errors='replace')}")
+        return _smtp_answer(code, reply)
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
@@ -122,6 +129,10 @@ class SmtpConnection:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             self.client.quit()
         self.client.close()
+
+
+def _smtp_answer(code: int, reply: bytes) -> LogonAnswer:
+    return LogonAnswer(code == 235, f"{code} {reply.decode(errors='replace')}", 400 <= code < 500)
 
 
 class _NamedImap(imaplib.IMAP4):
@@ -169,14 +180,14 @@ class ImapConnection:
             _, data = self.client.authenticate(sasl, lambda challenge: exchange(challenge))
             return LogonAnswer(True, _first(data))
         except imaplib.IMAP4.error as error:
-            return LogonAnswer(False, str(error))
+            return LogonAnswer(False, str(error), "[UNAVAILABLE]" in str(error))  # RFC 5530 section 3
 
     def clear_login(self, name: str, password: str) -> LogonAnswer:
         try:
             _, data = self.client.login(name, password)
             return LogonAnswer(True, _first(data))
         except imaplib.IMAP4.error as error:
-            return LogonAnswer(False, str(error))
+            return LogonAnswer(False, str(error), "[UNAVAILABLE]" in str(error))  # RFC 5530 section 3
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
@@ -227,14 +238,14 @@ class Pop3Connection:
                 reply = command(base64.b64encode(exchange(_decode(reply[2:]))).decode())
             return LogonAnswer(reply.startswith(b"+OK"), reply.decode(errors="replace"))
         except poplib.error_proto as error:
-            return LogonAnswer(False, str(error))
+            return LogonAnswer(False, str(error), "[SYS/TEMP]" in str(error))  # RFC 3206 section 4
 
     def clear_login(self, name: str, password: str) -> LogonAnswer:
         try:
             self.client.user(name)
             return LogonAnswer(True, self.client.pass_(password).decode(errors="replace"))
         except poplib.error_proto as error:
-            return LogonAnswer(False, str(error))
+            return LogonAnswer(False, str(error), "[SYS/TEMP]" in str(error))  # RFC 3206 section 4
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
