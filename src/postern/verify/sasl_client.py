@@ -7,11 +7,12 @@ MIT's library asks the realm's KDC for tickets.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import importlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -49,7 +50,7 @@ def exchange_for(sasl: str, who: Credentials, service: str, host: str, binding: 
         answers = iter((who.name.encode(), who.password.encode()))
         return lambda challenge: next(answers, b"") if challenge else b""
     if sasl == "NTLM":
-        return _ntlm(who, host)
+        return ntlm_exchange(who, host)
     if sasl in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
         return _Scram(who, sasl.endswith("-PLUS"), binding).step
     if sasl == "GSSAPI":
@@ -69,15 +70,15 @@ def spoiled(exchange: Exchange) -> Exchange:
     return step
 
 
-def _ntlm(who: Credentials, host: str) -> Exchange:
+def ntlm_exchange(who: Credentials, host: str, service: str = "host", bare: bool = True) -> Exchange:
+    """NTLM: by itself if `bare`, else inside SPNEGO."""
+    options = spnego.NegotiateOptions.use_ntlm
+    if not bare:
+        options |= spnego.NegotiateOptions.use_negotiate
     context = spnego.client(
-        who.name, who.password, hostname=host, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm
+        who.name, who.password, host, service, protocol="ntlm" if bare else "negotiate", options=options
     )
-
-    def step(challenge: bytes) -> bytes:
-        return context.step(challenge or None) or b""
-
-    return step
+    return lambda challenge: context.step(challenge or None) or b""
 
 
 class _Scram:
@@ -118,6 +119,30 @@ class _Scram:
 
 def _gssapi(who: Credentials, service: str, host: str) -> Exchange:
     """RFC 4752 section 3.1 with no security layer: the row's TLS seals."""
+    context = _kerberos_context(who, service, host)
+
+    def step(challenge: bytes) -> bytes:
+        with _kerberos_errors():
+            if not context.complete:
+                return context.step(challenge or None) or b""
+            context.unwrap(challenge)
+            return bytes(context.wrap(b"\x01\x00\x00\x00", False).message)
+
+    return step
+
+
+def ticket_exchange(who: Credentials, service: str, host: str) -> Exchange:
+    """A ticket as clients send it that have Kerberos alone: without SPNEGO around it. Raises CannotAuthenticate."""
+    context = _kerberos_context(who, service, host)
+
+    def step(challenge: bytes) -> bytes:
+        with _kerberos_errors():
+            return context.step(challenge or None) or b""
+
+    return step
+
+
+def _kerberos_context(who: Credentials, service: str, host: str) -> Any:
     credentials = kerberos_credentials(who)
     gssapi = importlib.import_module("gssapi")
     context = gssapi.SecurityContext(
@@ -127,17 +152,16 @@ def _gssapi(who: Credentials, service: str, host: str) -> Exchange:
         mech=gssapi.MechType.kerberos,
     )
     context.__DEFER_STEP_ERRORS__ = False
+    return context
 
-    def step(challenge: bytes) -> bytes:
-        try:
-            if not context.complete:
-                return context.step(challenge or None) or b""
-            context.unwrap(challenge)
-            return bytes(context.wrap(b"\x01\x00\x00\x00", False).message)
-        except gssapi.exceptions.GSSError as error:
-            raise CannotAuthenticate(f"Kerberos: {_message(error)}") from error
 
-    return step
+@contextlib.contextmanager
+def _kerberos_errors() -> Iterator[None]:
+    """Raises CannotAuthenticate for an error of the library."""
+    try:
+        yield
+    except importlib.import_module("gssapi").exceptions.GSSError as error:
+        raise CannotAuthenticate(f"Kerberos: {_message(error)}") from error
 
 
 @lru_cache(maxsize=8)

@@ -21,12 +21,7 @@ from postern.verify.web_probe import SCHEMES, Page, WebConnection, exchange_for
 
 KNOWN = ("Basic", "Digest", "NTLM", "Negotiate", "Bearer")
 """Schemes that servers in the field know; those that a row does not list must be refused."""
-_MECHANISMS = {
-    "Basic": Mechanism.BASIC,
-    "Digest": Mechanism.DIGEST,
-    "NTLM": Mechanism.NTLM,
-    "Negotiate": Mechanism.NEGOTIATE,
-}
+_MECHANISMS = {scheme: mechanism for mechanism, scheme in SCHEMES.items() if mechanism is not Mechanism.KERBEROS}
 
 
 @dataclass(frozen=True, slots=True)

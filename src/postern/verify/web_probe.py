@@ -9,17 +9,14 @@ import base64
 import binascii
 import hashlib
 import http.client
-import importlib
 import secrets
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.request import parse_http_list, parse_keqv_list
 
-import spnego
-
 from postern.model.security import Mechanism, Seal
-from postern.verify.sasl_client import CannotAuthenticate, Credentials, Exchange, kerberos_credentials
+from postern.verify.sasl_client import Credentials, Exchange, ntlm_exchange, ticket_exchange
 
 TIMEOUT = 15.0
 _STEPS = 5
@@ -136,35 +133,8 @@ def exchange_for(mechanism: Mechanism, who: Credentials, host: str, by_kerberos:
     if mechanism is Mechanism.BASIC:
         return lambda _: f"{who.name}:{who.password}".encode()
     if by_kerberos and mechanism is not Mechanism.NTLM:
-        return _ticket(who, host)
-    bare = mechanism is Mechanism.NTLM
-    options = spnego.NegotiateOptions.use_ntlm
-    protocol = "ntlm" if bare else "negotiate"
-    if not bare:
-        options |= spnego.NegotiateOptions.use_negotiate
-    context = spnego.client(who.name, who.password, host, "HTTP", protocol=protocol, options=options)
-    return lambda challenge: context.step(challenge or None) or b""
-
-
-def _ticket(who: Credentials, host: str) -> Exchange:
-    """A ticket as clients send it that have Kerberos alone: without SPNEGO around it."""
-    credentials = kerberos_credentials(who)
-    gssapi = importlib.import_module("gssapi")
-    context = gssapi.SecurityContext(
-        name=gssapi.Name(f"HTTP@{host}", gssapi.NameType.hostbased_service),
-        creds=credentials,
-        usage="initiate",
-        mech=gssapi.MechType.kerberos,
-    )
-    context.__DEFER_STEP_ERRORS__ = False
-
-    def step(challenge: bytes) -> bytes:
-        try:
-            return context.step(challenge or None) or b""
-        except gssapi.exceptions.GSSError as error:
-            raise CannotAuthenticate(f"Kerberos: {error}") from error
-
-    return step
+        return ticket_exchange(who, "HTTP", host)
+    return ntlm_exchange(who, host, "HTTP", bare=mechanism is Mechanism.NTLM)
 
 
 def _field(scheme: str, token: bytes) -> str:
