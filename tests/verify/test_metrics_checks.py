@@ -1,4 +1,7 @@
-"""The probe of the metrics port sees what is there, and what is wrong with another."""
+"""The probe of the metrics port sees what is there, and what is wrong with another.
+
+covers: clear_http
+"""
 
 from __future__ import annotations
 
