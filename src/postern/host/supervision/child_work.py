@@ -30,12 +30,7 @@ def run_in_child(
     """Runs the coroutine in a forked child and returns its answer. The child is killed after `seconds`, or once
     `given_up` says so, and dies with us. Raises ChildFailed.
     """
-    parent = os.getpid()
-    reading, writing = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if pid == 0:
-        _work(work, parent, writing)
-    os.close(writing)
+    pid, reading = _fork(work)
     try:
         answer = _read(reading, time.monotonic() + seconds, given_up)
     finally:
@@ -45,10 +40,7 @@ def run_in_child(
         _, status = os.waitpid(pid, 0)
     if answer is None:
         raise ChildFailed(f"did not end within {seconds:.0f} seconds")
-    if answer[:1] != b"+":
-        reason = answer[1:].decode(errors="replace") or f"ended with status {os.waitstatus_to_exitcode(status)}"
-        raise ChildFailed(reason)
-    return answer[1:].decode()
+    return _said(answer, status)
 
 
 class Background:
@@ -66,13 +58,8 @@ class Background:
         """Starts the work, unless it is going on."""
         if self.pid:
             return
-        parent = os.getpid()
-        self._reading, writing = os.pipe2(os.O_CLOEXEC)
-        pid = os.fork()
-        if pid == 0:
-            _work(self._work, parent, writing)
-        os.close(writing)
-        self.pid, self._until = pid, time.monotonic() + self._seconds
+        self.pid, self._reading = _fork(self._work)
+        self._until = time.monotonic() + self._seconds
 
     def look(self) -> str | None:
         """Returns what the work said, once, when it has ended; None before. Raises ChildFailed."""
@@ -87,11 +74,26 @@ class Background:
         with os.fdopen(self._reading, "rb") as pipe:
             answer = pipe.read()
         self.pid, self._reading = 0, -1
-        if answer[:1] != b"+":
-            raise ChildFailed(
-                answer[1:].decode(errors="replace") or f"ended with status {os.waitstatus_to_exitcode(status)}"
-            )
-        return answer[1:].decode()
+        return _said(answer, status)
+
+
+def _fork(work: Callable[[], Coroutine[Any, Any, str]]) -> tuple[int, int]:
+    """Begins the work in a child. Returns its process id, and the descriptor from which its answer is read."""
+    parent = os.getpid()
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        _work(work, parent, writing)
+    os.close(writing)
+    return pid, reading
+
+
+def _said(answer: bytes, status: int) -> str:
+    """Returns what the work said, from all that its child wrote. Raises ChildFailed."""
+    if answer[:1] != b"+":
+        reason = answer[1:].decode(errors="replace") or f"ended with status {os.waitstatus_to_exitcode(status)}"
+        raise ChildFailed(reason)
+    return answer[1:].decode()
 
 
 def _work(work: Callable[[], Coroutine[Any, Any, str]], parent: int, writing: int) -> None:
