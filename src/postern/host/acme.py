@@ -26,7 +26,6 @@ from postern.host import certificates, own_certificate
 from postern.model.organization import Organization, Server, StateFolder
 from postern.net.dns import Resolver
 from postern.net.door import Door
-from postern.net.tls import authorities_file
 from postern.paths.guard import Guard
 from postern.paths.table import settle
 from postern.protocols.acme.signing import AccountKey
@@ -36,7 +35,6 @@ from postern.services.acme.door import ChallengeAccess, ChallengeSession
 from postern.services.acme.transport import AcmeTransport, TransportError
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
-from postern.trust.certificates.authorities import read_authorities
 from postern.trust.certificates.chains import Chain, ChainError, judge, read_bundle
 from postern.trust.private_files import replace_file
 
@@ -100,8 +98,7 @@ async def order(
     async with _challenges(organization, server, files, observed):
         pem = await client.order(record.names, request.public_bytes(Encoding.DER))
     bundle = read_bundle(pem, lambda: "")
-    roots = read_authorities(file) if (file := authorities_file(organization.authorities)) else []
-    now = datetime.datetime.now(datetime.UTC)
+    roots, now = own_certificate.known_authorities(organization), datetime.datetime.now(datetime.UTC)
     chain = judge(bundle.certificates, key, record.names, roots, now, whole=False)
     _check_wanted(state, record)
     leaf = chain.certificates[0]
@@ -186,7 +183,7 @@ def _account(state: StateFolder, record: AcmeRecord) -> Account:
         key = load_pem_private_key(file.read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         key = ec.generate_private_key(ec.SECP256R1())
-        replace_file(file, own_certificate.private_pem(key))
+        replace_file(file, certificates.private_pem(key))
     binding = (record.binding, _secret(record.binding_key)) if record.binding else None
     return Account(AccountKey(key), record.contact, record.agrees, binding)
 
@@ -203,4 +200,4 @@ def _keep(state: StateFolder, record: AcmeRecord) -> None:
 
 
 def _file(state: StateFolder) -> Path:
-    return certificates.place(state).chain.with_name(own_certificate.ACME_RECORD)
+    return state.certificates / own_certificate.ACME_RECORD

@@ -25,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.net.tls import Certificate
+from postern.trust.certificates.chains import PrivateKey
 from postern.trust.private_files import replace_file
 
 AUTHORITY_LIFE = datetime.timedelta(days=3650)
@@ -89,7 +90,7 @@ def ensure(
         )
     key = ec.generate_private_key(ec.SECP256R1())
     new = _sign_server(key, issuer, issuer_key, server.fqdn, names, now)
-    replace_file(certificate.key, _private(key))
+    replace_file(certificate.key, private_pem(key))
     replace_file(certificate.chain, new.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
     return Certificates(authority_file(state), certificate, new.not_valid_after_utc, True)
 
@@ -125,7 +126,7 @@ def _authority(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(key, hashes.SHA256())
     )
-    replace_file(key_file, _private(key))
+    replace_file(key_file, private_pem(key))
     replace_file(file, certificate.public_bytes(Encoding.PEM))
     return certificate, key
 
@@ -230,5 +231,6 @@ def _read_certificate(file: Path) -> x509.Certificate:
         raise CertificateError(f"{file} is no certificate in PEM form: put one there, or remove it") from None
 
 
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+def private_pem(key: PrivateKey) -> bytes:
+    """A private key as its file has it, without a password."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -19,16 +19,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from postern.host import certificates
-from postern.host.certificates import CertificateError
+from postern.host.certificates import CertificateError, private_pem
 from postern.model.domains import a_labels
 from postern.model.organization import Organization, Server, StateFolder
 from postern.net.tls import authorities_file
@@ -158,6 +153,12 @@ def requested(state: StateFolder) -> x509.CertificateSigningRequest | None:
     return None
 
 
+def known_authorities(organization: Organization) -> list[x509.Certificate]:
+    """The authorities that this machine knows. Raises OSError."""
+    file = authorities_file(organization.authorities)
+    return read_authorities(file) if file else []
+
+
 def judged(
     state: StateFolder,
     organization: Organization,
@@ -173,8 +174,7 @@ def judged(
     own = read_bundle(key, password).key if key is not None else bundle.key
     if key is not None and own is None:
         raise ChainError("the file of the key has none: bring the private key of the certificate")
-    roots = read_authorities(file) if (file := authorities_file(organization.authorities)) else []
-    now = datetime.datetime.now(datetime.UTC)
+    roots, now = known_authorities(organization), datetime.datetime.now(datetime.UTC)
     candidates = [own] if own is not None else _keys_here(state)
     if not candidates:
         raise ChainError(
@@ -188,10 +188,8 @@ def judged(
 
 def install(state: StateFolder, chain: Chain, acme: bool = False) -> None:
     """Puts a chain and its key into place. What was there is kept as `former.pem` and `former.key`. Raises OSError."""
+    _keep_former(state)
     here, folder = certificates.place(state), state.certificates
-    for file, former in ((here.key, "former.key"), (here.chain, "former.pem")):
-        with contextlib.suppress(FileNotFoundError):
-            replace_file(folder / former, file.read_bytes())
     root = chain.root
     if root is not None and not chain.anchored:
         replace_file(folder / "root.pem", root.public_bytes(Encoding.PEM))
@@ -206,13 +204,10 @@ def install(state: StateFolder, chain: Chain, acme: bool = False) -> None:
 
 def renew_locally(state: StateFolder, organization: Organization, server: Server) -> None:
     """Has the organization's own authority sign a new certificate, whatever is in place now. Raises CertificateError, OSError."""
-    here, folder = certificates.place(state), state.certificates
-    for file, former in ((here.key, "former.key"), (here.chain, "former.pem")):
-        with contextlib.suppress(FileNotFoundError):
-            replace_file(folder / former, file.read_bytes())
+    _keep_former(state)
     certificates.ensure(state, organization, server, datetime.datetime.now(datetime.UTC), anew=True)
     for gone in ("root.pem", ACME_RECORD):
-        (folder / gone).unlink(missing_ok=True)
+        (state.certificates / gone).unlink(missing_ok=True)
 
 
 def trusted_by_clients(state: StateFolder, organization: Organization) -> str:
@@ -239,8 +234,12 @@ def expiring(state: StateFolder, now: datetime.datetime) -> list[tuple[str, x509
     return soon
 
 
-def private_pem(key: PrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _keep_former(state: StateFolder) -> None:
+    """Copies what is in place. Raises OSError."""
+    here = certificates.place(state)
+    for file, former in ((here.key, "former.key"), (here.chain, "former.pem")):
+        with contextlib.suppress(FileNotFoundError):
+            replace_file(state.certificates / former, file.read_bytes())
 
 
 def _source(state: StateFolder, leaf: x509.Certificate) -> Source:
