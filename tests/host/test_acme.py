@@ -1,6 +1,6 @@
 """Orders of this host at Pebble: the first, its renewal when it is due, and failures that are put off.
 
-covers: host.supervision.certificate_renewal
+covers: acme_record, host.supervision.certificate_renewal
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from postern.host import acme, certificates, configuration, own_certificate, state
-from postern.host.acme import AcmeRecord
+from postern.host.acme_record import AcmeRecord, keep, recorded
 from postern.host.own_certificate import Source
 from postern.host.supervision import certificate_renewal
 from postern.host.supervision.child_work import Background, ChildFailed
@@ -77,7 +77,7 @@ def here(folder: StateFolder) -> own_certificate.InPlace:
 
 
 def kept(folder: StateFolder) -> AcmeRecord:
-    found = acme.recorded(folder)
+    found = recorded(folder)
     assert found is not None
     return found
 
@@ -111,11 +111,12 @@ def test_a_certificate_that_an_administrator_brings_is_not_renewed(
     order(folder, organization, record(server))
     record_file = (folder.certificates / "acme.json").read_bytes()
     own_certificate.renew_locally(folder, organization, organization.servers[0])
-    assert acme.recorded(folder) is None and not acme.is_due(folder, time.time() + 100 * DAY)
+    assert recorded(folder) is None and not acme.is_due(folder, time.time() + 100 * DAY)
     (folder.certificates / "acme.json").write_bytes(record_file)  # as if it had been put there by hand
     assert not acme.is_due(folder, time.time() + 100 * DAY)
-    (folder.certificates / "acme.json").write_text("[]")
-    assert acme.recorded(folder) is None and not renewed(folder, organization)
+    for damaged in ("[]", "{}"):
+        (folder.certificates / "acme.json").write_text(damaged)
+        assert recorded(folder) is None and not renewed(folder, organization)
 
 
 def test_an_order_that_is_cut_short_is_due_again(
@@ -123,7 +124,7 @@ def test_an_order_that_is_cut_short_is_due_again(
 ) -> None:
     order(folder, organization, record(server))
     first = here(folder)
-    acme._keep(folder, replace(kept(folder), due=time.time() - 1))
+    keep(folder, replace(kept(folder), due=time.time() - 1))
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -148,7 +149,7 @@ def test_an_import_during_a_renewal_stays(
 
     monkeypatch.setattr("postern.host.acme.judge", judge_late)
     assert not renewed(folder, organization)
-    assert here(folder).source is Source.LOCAL and acme.recorded(folder) is None
+    assert here(folder).source is Source.LOCAL and recorded(folder) is None
 
 
 def test_failures_are_put_off_longer_and_longer(
@@ -156,14 +157,14 @@ def test_failures_are_put_off_longer_and_longer(
 ) -> None:
     order(folder, organization, record(server))
     wrong = replace(kept(folder), names=("nowhere.example.test",), due=0.0)
-    acme._keep(folder, wrong)
+    keep(folder, wrong)
     before = here(folder)
     for failures, hours in ((1, 1.0), (2, 2.0)):
         now = time.time()
         assert not renewed(folder, organization)
         assert kept(folder).failures == failures
         assert hours * 3600 - 1 <= kept(folder).due - now <= hours * 3600 * 1.1 + 30
-    acme._keep(folder, replace(kept(folder), failures=20))
+    keep(folder, replace(kept(folder), failures=20))
     assert not renewed(folder, organization) and kept(folder).due - time.time() < DAY * 1.2
     assert here(folder) == before
 

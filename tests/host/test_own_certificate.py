@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from postern.host import certificates, configuration, own_certificate, state
+from postern.host import acme_record, certificates, configuration, own_certificate, state
+from postern.host.acme_record import AcmeRecord
 from postern.host.own_certificate import Source
 from postern.model.organization import StateFolder
 from postern.net.tls import server_context
@@ -135,12 +135,16 @@ def test_what_is_damaged_is_said(folder: StateFolder) -> None:
     assert own_certificate.in_place(folder) is None
 
 
+def ordered(fingerprint: str) -> AcmeRecord:
+    return AcmeRecord("https://authority.example/directory", "", ("mail.example.test",), certificate=fingerprint)
+
+
 def test_a_record_of_acme_counts_for_its_own_certificate_alone(folder: StateFolder, tmp_path: Path) -> None:
-    record = folder.certificates / own_certificate.ACME_RECORD
+    record = folder.certificates / "acme.json"
     bring(folder)
-    record.write_text(json.dumps({"certificate": own_certificate.fingerprint(OWN.certificate)}))
+    acme_record.keep(folder, ordered(own_certificate.fingerprint(OWN.certificate)))
     assert here(folder).source is Source.ACME
-    record.write_text('{"certificate": "of another"}')
+    acme_record.keep(folder, ordered("of another"))
     assert here(folder).source is Source.OWN
     record.write_text("[]")
     assert here(folder).source is Source.OWN
@@ -154,6 +158,5 @@ def test_what_ends_soon_is_known_thirty_days_ahead(folder: StateFolder) -> None:
     assert names(3600) == ["server"] and names(3625) == ["server", "authority"]
     bring(folder)  # it ends in 90 days, and this host does not renew it
     assert names(59) == [] and names(61) == ["server"]
-    record = {"certificate": own_certificate.fingerprint(OWN.certificate)}
-    (folder.certificates / own_certificate.ACME_RECORD).write_text(json.dumps(record))
+    acme_record.keep(folder, ordered(own_certificate.fingerprint(OWN.certificate)))
     assert names(61) == [] and names(68) == ["server"], "renewal had its time"

@@ -22,7 +22,7 @@ from postern.model.words import counted
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from postern.host.acme import AcmeRecord
+    from postern.host.acme_record import AcmeRecord
     from postern.model.organization import Organization, Server, StateFolder
 
 _DAY = 86_400
@@ -141,8 +141,8 @@ def renew(local: bool, state_dir: str | None) -> None:
 
     For example `postern certificate renew`.
     """
-    from postern.host import acme as orders
     from postern.host import own_certificate
+    from postern.host.acme_record import recorded
     from postern.host.own_certificate import Source
 
     folder, organization, server = _here(state_dir)
@@ -153,7 +153,7 @@ def renew(local: bool, state_dir: str | None) -> None:
             "request for it, and --local returns to the organization's own authority",
             os.EX_CONFIG,
         )
-    if here is not None and here.source is Source.ACME and not local and (record := orders.recorded(folder)):
+    if here is not None and here.source is Source.ACME and not local and (record := recorded(folder)):
         _order(folder, organization, server, record)
         return
     own_certificate.renew_locally(folder, organization, server)
@@ -194,8 +194,8 @@ def acme(
 
     For example `postern certificate acme --agree mail.example.test`.
     """
-    from postern.host import acme as orders
     from postern.host import own_certificate
+    from postern.host.acme_record import AcmeRecord, recorded
 
     folder, organization, server = _here(state_dir)
     if not organization.acme:
@@ -204,10 +204,10 @@ def acme(
             "start this server anew",
             os.EX_CONFIG,
         )
-    before = orders.recorded(folder)
+    before = recorded(folder)
     wanted = _names(names) or (before.names if before else own_certificate.names(organization, server))
     _check_issuable(wanted)
-    record = orders.AcmeRecord(
+    record = AcmeRecord(
         directory=directory or (before.directory if before else _DIRECTORY),
         contact=contact if contact is not None else before.contact if before else "",
         names=wanted,

@@ -1,7 +1,7 @@
-"""Certificates by ACME on this host: what was ordered, when the next order is due, and the order itself.
+"""Certificates by ACME on this host: when the next order is due, and the order itself.
 
-Reads and writes the state folder's `certificates`; `services.acme` speaks with the authority. The supervisor renews in a process
-of its own, so that nothing else waits for an authority.
+Reads and writes the state folder's `certificates`; `acme_record` has what was ordered, and `services.acme` speaks with the
+authority. The supervisor renews in a process of its own, so that nothing else waits for an authority.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import binascii
 import contextlib
 import datetime
 import errno
-import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from postern.host import certificates, own_certificate
+from postern.host.acme_record import AcmeRecord, keep, recorded
 from postern.model.organization import Organization, Server, StateFolder
 from postern.net.dns import Resolver
 from postern.net.door import Door
@@ -43,34 +43,6 @@ LAST_BACK_OFF = 86_400.0
 JITTER = 0.1
 """The part of a pause that is left to chance, so that hosts which began together do not ask together."""
 CHALLENGE_PORT = 80
-
-
-@dataclass(frozen=True, slots=True)
-class AcmeRecord:
-    """An order that is renewed. `authorities` is a PEM file that validates the authority's server, "" for the machine's own;
-    `certificate` is the SHA-256 of the certificate that was issued last, `former` that of the one before. Times are seconds since
-    1970: `due` is when the next order is made. `failures` counts those that failed since."""
-
-    directory: str
-    contact: str
-    names: tuple[str, ...]
-    agrees: bool = False
-    authorities: str = ""
-    private: bool = False
-    binding: str = ""
-    binding_key: str = ""
-    certificate: str = ""
-    former: str = ""
-    due: float = 0.0
-    failures: int = 0
-
-
-def recorded(state: StateFolder) -> AcmeRecord | None:
-    """The order of this host; None without one, or if the file is damaged."""
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        values = json.loads(_file(state).read_bytes())
-        return AcmeRecord(**{**values, "names": tuple(values["names"])})
-    return None
 
 
 def is_due(state: StateFolder, now: float) -> bool:
@@ -104,9 +76,9 @@ async def order(
     leaf = chain.certificates[0]
     # Whenever this process ends, the certificate in place is one of the two, and an order that was cut short is due again.
     issued = replace(record, certificate=own_certificate.fingerprint(leaf), former=record.certificate, failures=0)
-    _keep(state, issued)
+    keep(state, issued)
     own_certificate.install(state, chain, acme=True)
-    _keep(state, replace(issued, due=_next_order(chain)))
+    keep(state, replace(issued, due=_next_order(chain)))
     log(Event.ACME_ISSUED, path="acme", names=list(record.names), until=leaf.not_valid_after_utc.isoformat())
     return chain
 
@@ -127,7 +99,7 @@ async def renew(state: StateFolder, organization: Organization, server: Server, 
             pause = max(pause, error.seconds)
         pause *= 1 + random.uniform(0, JITTER)  # noqa: S311 (no secret)
         later = datetime.datetime.now(datetime.UTC).timestamp() + pause
-        _keep(state, replace(record, failures=record.failures + 1, due=later))
+        keep(state, replace(record, failures=record.failures + 1, due=later))
         log(Event.ACME_FAILED, path="acme", names=list(record.names), error=str(error), again_in=round(pause))
         return False
     return True
@@ -193,11 +165,3 @@ def _secret(text: str) -> bytes:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (ValueError, binascii.Error):
         raise AcmeError("the binding's key is no base64url: type it as the authority gave it") from None
-
-
-def _keep(state: StateFolder, record: AcmeRecord) -> None:
-    replace_file(_file(state), json.dumps(asdict(record), indent=1).encode() + b"\n")
-
-
-def _file(state: StateFolder) -> Path:
-    return state.certificates / own_certificate.ACME_RECORD

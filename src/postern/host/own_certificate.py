@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from postern.host import certificates
+from postern.host import acme_record, certificates
 from postern.host.certificates import CertificateError, private_pem
 from postern.model.domains import a_labels
 from postern.model.organization import Organization, Server, StateFolder
@@ -37,7 +36,6 @@ from postern.trust.private_files import replace_file
 MAX_FILE = 1_048_576
 """Octets of a file with certificates."""
 RSA_BITS = 2048
-ACME_RECORD = "acme.json"
 _ENGINES = frozenset({"postgresql", "private-directory", "database-replication"})
 """Rows whose ports show certificates that are the engine's own."""
 
@@ -198,7 +196,7 @@ def install(state: StateFolder, chain: Chain, acme: bool = False) -> None:
     replace_file(here.key, private_pem(chain.key))
     replace_file(here.chain, chain.pem)
     if not acme:
-        (folder / ACME_RECORD).unlink(missing_ok=True)
+        acme_record.forget(state)
         _forget_request(state, chain.key)
 
 
@@ -206,8 +204,8 @@ def renew_locally(state: StateFolder, organization: Organization, server: Server
     """Has the organization's own authority sign a new certificate, whatever is in place now. Raises CertificateError, OSError."""
     _keep_former(state)
     certificates.ensure(state, organization, server, datetime.datetime.now(datetime.UTC), anew=True)
-    for gone in ("root.pem", ACME_RECORD):
-        (state.certificates / gone).unlink(missing_ok=True)
+    (state.certificates / "root.pem").unlink(missing_ok=True)
+    acme_record.forget(state)
 
 
 def trusted_by_clients(state: StateFolder, organization: Organization) -> str:
@@ -245,10 +243,9 @@ def _keep_former(state: StateFolder) -> None:
 def _source(state: StateFolder, leaf: x509.Certificate) -> Source:
     if certificates.is_local(state, leaf):
         return Source.LOCAL
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        record = json.loads((state.certificates / ACME_RECORD).read_bytes())
-        if fingerprint(leaf) in (record.get("certificate"), record.get("former")):
-            return Source.ACME
+    record = acme_record.recorded(state)
+    if record is not None and fingerprint(leaf) in (record.certificate, record.former):
+        return Source.ACME
     return Source.OWN
 
 
