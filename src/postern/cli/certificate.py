@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from postern.host.acme_record import AcmeRecord
     from postern.model.organization import Organization, Server, StateFolder
+    from postern.trust.certificates.chains import Chain
 
 _DAY = 86_400
 _DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
@@ -120,13 +121,12 @@ def import_(file: BinaryIO, key: BinaryIO | None, without_name: bool, dry_run: b
         )
     except ChainError as error:
         raise failure(error) from None
-    for warning in chain.warnings:
-        echo(f"warning: {warning}", err=True)
+    _tell_warnings(chain)
     if dry_run:
         echo("the certificate can be used; nothing was changed")
         return
     own_certificate.install(folder, chain)
-    echo(f"imported {_title(chain.certificates[0])}, good until {day(_until(chain.certificates[0]))}")
+    echo(f"imported {_title(chain.certificates[0])}")
     _tell_consequences(folder, organization, server)
 
 
@@ -159,7 +159,7 @@ def renew(local: bool, state_dir: str | None) -> None:
     own_certificate.renew_locally(folder, organization, server)
     renewed = own_certificate.in_place(folder)
     assert renewed is not None
-    echo(f"renewed {_title(renewed.leaf)}, good until {day(_until(renewed.leaf))}")
+    echo(f"renewed {_title(renewed.leaf)}")
     _tell_consequences(folder, organization, server)
 
 
@@ -243,10 +243,14 @@ def _order(folder: StateFolder, organization: Organization, server: Server, reco
         chain = asyncio.run(orders.order(folder, organization, server, record, Observed(None)))
     except (AcmeError, TransportError, ChainError) as error:
         raise failure(error) from None
+    _tell_warnings(chain)
+    echo(f"issued {_title(chain.certificates[0])}; it renews itself")
+    _tell_consequences(folder, organization, server)
+
+
+def _tell_warnings(chain: Chain) -> None:
     for warning in chain.warnings:
         echo(f"warning: {warning}", err=True)
-    echo(f"issued {_title(chain.certificates[0])}, good until {day(_until(chain.certificates[0]))}; it renews itself")
-    _tell_consequences(folder, organization, server)
 
 
 def _check_issuable(names: tuple[str, ...]) -> None:
@@ -305,7 +309,7 @@ def _as_dict(use: str, each: x509.Certificate, source: str, doors: list[str]) ->
     from postern.host.own_certificate import fingerprint
     from postern.trust.certificates.chains import names_in
 
-    until = _until(each)
+    until = each.not_valid_after_utc.timestamp()
     return {
         "use": use,
         "subject": each.subject.rfc4514_string(),
@@ -346,11 +350,8 @@ def _title(each: x509.Certificate) -> str:
     from postern.trust.certificates.chains import names_in
 
     names = names_in(each)
-    return f"the certificate of {', '.join(names[:3])}{' and others' if len(names) > 3 else ''}"
-
-
-def _until(each: x509.Certificate) -> float:
-    return each.not_valid_after_utc.timestamp()
+    others = " and others" if len(names) > 3 else ""
+    return f"the certificate of {', '.join(names[:3])}{others}, good until {day(each.not_valid_after_utc.timestamp())}"
 
 
 def _here(state_dir: str | None) -> tuple[StateFolder, Organization, Server]:
