@@ -14,7 +14,6 @@ from postern.protocols.ical.values import Kind, address_of
 
 MAX_SUMMARY = 1_000
 """Characters of a summary, and of a place, that are rendered."""
-MAX_ORGANIZER = 320
 MAX_STATUS = 32
 
 
@@ -74,7 +73,7 @@ def rendered(
         recurs=series.recurs,
         all_day=start is not None and start.is_date,
         floating=start is not None and start.kind in (Kind.DATE, Kind.FLOATING),
-        organizer=organizer_of(main)[:MAX_ORGANIZER],
+        organizer=organizer_of(main),
         summary=text_of(main.value("SUMMARY"))[:MAX_SUMMARY],
         location=text_of(main.value("LOCATION"))[:MAX_SUMMARY],
         status=status_of(main),
