@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject
-from postern.items.rendered import Busy, busy_of
+from postern.items.rendered import busy_of
 from postern.items.series import Series
 from postern.items.time_range import periods_of
+from postern.model.item_store import Busy
 from postern.protocols.content_lines import Component, component, line
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import written_time
@@ -24,7 +25,7 @@ _NAMES = {Busy.TENTATIVE: "BUSY-TENTATIVE", Busy.BUSY: "BUSY", Busy.OUT_OF_OFFIC
 
 
 class Period(NamedTuple):
-    """A period in seconds since the epoch, and how the owner is then."""
+    """A period in seconds since the epoch, and how the owner is then. iCalendar has no word for `ELSEWHERE`, which none has."""
 
     start: int
     end: int

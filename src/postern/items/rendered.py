@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from enum import IntEnum
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject, organizer_of
 from postern.items.series import Extent, Series
 from postern.items.text import text_of
+from postern.model.item_store import Busy
 from postern.protocols.content_lines import Component
 from postern.protocols.ical.values import Kind, address_of
 
 MAX_SUMMARY = 1_000
 """Characters of a summary, and of a place, that are rendered."""
 MAX_STATUS = 32
-
-
-class Busy(IntEnum):
-    """The ways in which an appointment shows in free/busy time; the numbers are those of MS-OXOCAL section 2.2.1.2."""
-
-    FREE = 0
-    TENTATIVE = 1
-    BUSY = 2
-    OUT_OF_OFFICE = 3
 
 
 class Rendered(NamedTuple):

@@ -18,12 +18,13 @@ from postern.items.calendar_object import CalendarObject, organizer_of, read
 from postern.items.free_busy import Period, free_busy, merged
 from postern.items.imip import Letter, mail
 from postern.items.recurrence import DAY
-from postern.items.rendered import Busy, answer_of
+from postern.items.rendered import answer_of
 from postern.items.text import text_of
 from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import fold
 from postern.model.folders import FolderKind, FolderStore
+from postern.model.item_store import Busy
 from postern.model.items import Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.protocols.ical.values import address_of
@@ -122,7 +123,7 @@ class ResourceBooking:
                 if values.expands or values.starts is None or values.ends is None:
                     expanding.append(number)
                 else:
-                    periods.append(Period(values.starts, values.ends, Busy(min(values.busy, Busy.OUT_OF_OFFICE))))
+                    periods.append(Period(values.starts, values.ends, min(values.busy, Busy.OUT_OF_OFFICE)))
         contents: list[bytes] = []
         for start in range(0, len(expanding), _PAGE):
             for each in await self._store.with_ids(mailbox, expanding[start : start + _PAGE], content=True):
