@@ -29,7 +29,7 @@ def occurrence_part(
     Bound: linear in the series' dates, and `budget` steps of rules.
     """
     source = part.first("RECURRENCE-ID")
-    when = when_of(source) if source is not None else None
+    when = when_of(source)
     if source is None or when is None or not series.masters:
         return None
     base = series.masters[0]

@@ -193,8 +193,7 @@ def read_zone(timezone: Component) -> RuledZone | None:
 
 
 def _observance(part: Component) -> _Observance | None:
-    start_line = part.first("DTSTART")
-    start = when_of(start_line) if start_line is not None else None
+    start = when_of(part.first("DTSTART"))
     after = read_offset(part.value("TZOFFSETTO"))
     before = read_offset(part.value("TZOFFSETFROM"))
     if start is None or after is None:
