@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterable
 
 from postern.protocols.content_lines import Component, Line, escaped, line
-from postern.protocols.vcard.cards import Card, encoding_of, types_of
+from postern.protocols.vcard.cards import BINARY, Card, encoding_of, types_of
 
-_BINARY = {"PHOTO": "image", "LOGO": "image", "SOUND": "audio", "KEY": "application"}
 _NAMES_IN_4 = {
     "X-ADDRESSBOOKSERVER-KIND": "KIND",
     "X-ADDRESSBOOKSERVER-MEMBER": "MEMBER",
@@ -82,7 +81,7 @@ def _to_4(card: Card, entry: Line, _: bool) -> list[Line]:
     name = _NAMES_IN_4.get(entry.name, entry.name)
     if name == "PROFILE":
         return []
-    if name in _BINARY and encoding_of(entry) == "BASE64":
+    if name in BINARY and encoding_of(entry) == "BASE64":
         return [_data_line(entry)]
     value = card.value(entry).replace("\r\n", "\n").replace("\n", "\\n")  # lines that were quoted-printable
     if name in _DATES or name == "REV":
@@ -116,7 +115,7 @@ def _data_line(entry: Line) -> Line:
     kind = (types_of(entry) or [""])[0]
     data = "".join(entry.value.split())
     subtype = _SUBTYPES.get(kind, "octet-stream" if entry.name == "KEY" else kind or "jpeg")
-    return _with(entry, f"data:{_BINARY[entry.name]}/{_word(subtype)};base64,{data}", [])
+    return _with(entry, f"data:{BINARY[entry.name]}/{_word(subtype)};base64,{data}", [])
 
 
 def _word(text: str) -> str:
@@ -142,7 +141,7 @@ def _to_3(card: Card, entry: Line, preferred: bool) -> list[Line]:
     name = _NAMES_IN_3.get(entry.name, entry.name)
     if name in ("CLIENTPIDMAP", "XML"):
         return []
-    if entry.name in _BINARY:
+    if entry.name in BINARY:
         return [_binary_line(entry)]
     value = card.value(entry)
     if entry.name in _DATES:
