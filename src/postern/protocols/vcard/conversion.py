@@ -167,13 +167,14 @@ def _parameters_3(entry: Line, preferred: bool) -> list[tuple[str, list[str]]]:
 
 
 def _preferred(lines: Iterable[Line]) -> set[int]:
-    """The line of each property that is preferred most."""
-    best: dict[str, tuple[int, int]] = {}
+    """The line of each property that is preferred most, and the first of those that are preferred alike."""
+    best: dict[str, tuple[int, Line]] = {}
     for entry in lines:
         digits = entry.parameter("PREF") if entry.head else ""
         if digits.isascii() and digits.isdigit() and len(digits) < 4:
-            best[entry.name] = min(best.get(entry.name, (1000, 0)), (int(digits), id(entry)))
-    return {chosen for _, chosen in best.values()}
+            rated = int(digits), entry
+            best[entry.name] = min(best.get(entry.name, rated), rated, key=lambda each: each[0])
+    return {id(chosen) for _, chosen in best.values()}
 
 
 def _binary_line(entry: Line) -> Line:
