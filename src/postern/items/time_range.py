@@ -106,10 +106,9 @@ def alarm_in_range(
 
     Bound: as `alarms.alarms`.
     """
-    start, end = _bounds(span)
+    start, _ = _bounds(span)
     chosen = {id(component) for component in wanted}
-    found_alarms = alarms(calendar, start, None if span.end is None else end, floating, budget)
-    return any(id(alarm.component) in chosen for alarm in found_alarms)
+    return any(id(alarm.component) in chosen for alarm in alarms(calendar, start, span.end, floating, budget))
 
 
 def property_in_range(calendar: CalendarObject, line: Line, span: TimeRange, floating: Zone) -> bool:
