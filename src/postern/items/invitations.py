@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from postern.items.calendar_object import CalendarObject
+from postern.items.rendered import attendee_of
 from postern.items.scheduling import REPLIED
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.values import address_of
@@ -52,7 +53,7 @@ def reply(calendar: CalendarObject, address: str, status: str, stamp: int, parts
     """
     answers = []
     for part in [*parts] or calendar.parts:
-        mine = next((entry for entry in part.lines("ATTENDEE") if address_of(entry.value) == address), None)
+        mine = attendee_of(part, (address,))
         if mine is None:
             continue
         kept = [(name, values) for name, values in mine.parameters if name not in ("PARTSTAT", "RSVP", REPLIED)]

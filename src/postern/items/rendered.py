@@ -9,7 +9,7 @@ from postern.items.calendar_object import CalendarObject, organizer_of
 from postern.items.series import Extent, Series
 from postern.items.text import text_of
 from postern.model.item_store import Busy
-from postern.protocols.content_lines import Component
+from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical.values import Kind, address_of
 
 MAX_SUMMARY = 1_000
@@ -95,10 +95,15 @@ def busy_of(part: Component, me: Collection[str] = ()) -> Busy:
     return Busy.TENTATIVE if status == "TENTATIVE" or answer in ("TENTATIVE", "NEEDS-ACTION") else Busy.BUSY
 
 
+def attendee_of(part: Component, addresses: Collection[str]) -> Line | None:
+    """The line of the first attendee with one of these addresses, which are in lower case."""
+    return next((line for line in part.lines("ATTENDEE") if address_of(line.value) in addresses), None)
+
+
 def answer_of(part: Component, me: Collection[str]) -> str:
-    """PARTSTAT of the first attendee with one of these addresses, which are in lower case; "NEEDS-ACTION" where it is not said,
-    and "" where nobody of them is invited."""
-    mine = next((line for line in part.lines("ATTENDEE") if address_of(line.value) in me), None)
+    """PARTSTAT of the first attendee with one of these addresses; "NEEDS-ACTION" where it is not said, and "" where nobody of
+    them is invited."""
+    mine = attendee_of(part, me)
     return "" if mine is None else mine.parameter("PARTSTAT").strip().upper() or "NEEDS-ACTION"
 
 

@@ -18,7 +18,7 @@ from postern.items.calendar_object import CalendarObject, organizer_of, read
 from postern.items.free_busy import Period, free_busy, merged
 from postern.items.imip import Letter, mail
 from postern.items.recurrence import DAY
-from postern.items.rendered import answer_of
+from postern.items.rendered import attendee_of
 from postern.items.text import text_of
 from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Recipient
@@ -161,20 +161,16 @@ def _answer(
     the attendees."""
     request = read(octets)
     assert isinstance(request, CalendarObject)
-    address = next((each for each in map(address_of, _attendees(request)) if each in me), "")
-    if not answer_of(request.main, me) or not address:
+    attendee = attendee_of(request.main, me)
+    if attendee is None:
         raise Left("the room is not among the attendees")
     objects = [each for each in map(read, contents) if isinstance(each, CalendarObject)]
     now = letter.date
     periods = free_busy(objects, now, now + policy.window_days * DAY, me=me)
     booking: Booking = decide(request, merged([*taken, *periods]), policy, organizer_of(request.main), now)
     accepted = booking.decision is Decision.ACCEPT
-    reply = read(invitations.reply(request, address, "ACCEPTED" if accepted else "DECLINED", now))
+    reply = read(invitations.reply(request, address_of(attendee.value), "ACCEPTED" if accepted else "DECLINED", now))
     assert isinstance(reply, CalendarObject)
     subject = f"{_WORDS[accepted]}: {text_of(request.main.value('SUMMARY'))}"
     text = f"{_WORDS[accepted]}{f': {booking.why}' if booking.why else ''}.\n"
     return _Answer(accepted, mail(letter._replace(subject=subject), reply, text))
-
-
-def _attendees(request: CalendarObject) -> list[str]:
-    return [entry.value for entry in request.main.lines("ATTENDEE")]
