@@ -99,6 +99,9 @@ CASES: Cases = {
     L + "read: soft breaks": lambda size: partial(
         content_lines.read, b"BEGIN:X\nA;QUOTED-PRINTABLE:=\n" + b"b=\n" * (size // 3)
     ),
+    L + "read: soft breaks behind a long head": lambda size: partial(
+        content_lines.read, b"BEGIN:X\nA;QUOTED-PRINTABLE;" + b"b" * (size // 2) + b"=\n" + b"=\n" * (size // 4)
+    ),
     L + "read: returns": lambda size: partial(content_lines.read, b"BEGIN:X\r" + b"\r" * size),
     V + "read_when": lambda size: partial(values.read_when, "20260101T" + " " * size),
     V + "read_when: blanks": lambda size: partial(values.read_when, " " * size + "x"),

@@ -27,7 +27,7 @@ from postern.items import (
     zones,
 )
 from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
-from postern.items.rendered import Busy
+from postern.model.item_store import Busy
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE
 from postern.protocols.vcard import conversion

@@ -9,7 +9,7 @@ import pytest
 
 from postern.items.booking import Booking, Decision, Policy, decide
 from postern.items.free_busy import Period
-from postern.items.rendered import Busy
+from postern.model.item_store import Busy
 from postern.protocols.ical.zones import seconds
 from tests.items.calendars import event, read, todo
 

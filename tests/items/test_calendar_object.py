@@ -8,8 +8,8 @@ import pytest
 
 from postern.items import appointment, calendar_object, task
 from postern.items.calendar_object import Refused, check
-from postern.items.rendered import Busy
 from postern.items.zones import canonical_name, find_zone, zone_named, zone_of_calendar
+from postern.model.item_store import Busy
 from postern.protocols.ical.zones import seconds
 from tests.items.calendars import event, octets, read, todo
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.items.free_busy import Period, free_busy, merged, published
-from postern.items.rendered import Busy
+from postern.model.item_store import Busy
 from postern.protocols.ical.zones import seconds
 from tests.items.calendars import event, read
 

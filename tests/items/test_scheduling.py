@@ -15,6 +15,7 @@ from postern.items.rendered import status_of
 from postern.items.scheduling import Action, Applied, apply
 from postern.items.series import Series
 from postern.protocols.content_lines import Component
+from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import seconds
 from tests.items.calendars import event, octets
 
@@ -285,3 +286,22 @@ def test_a_peer_made_of_another_library_understands_us_and_we_it() -> None:
     part.add("attendee", attendee)
     answer.add_component(part)
     assert _answers(_after(answer.to_ical(), anna, ANNA).main)["lee"] == "TENTATIVE"
+
+
+def test_the_parts_of_a_message_share_the_steps_of_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = _read(*_meeting("DTSTART:20260101T000000Z", "RRULE:FREQ=SECONDLY;INTERVAL=7;COUNT=900000000"))
+    parts = [
+        _meeting("DTSTART:20260101T000000Z", f"RECURRENCE-ID:21000101T{hour:02d}0000Z", sequence=1)
+        for hour in range(10)
+    ]
+    steps, spend = 0, Budget.spend
+
+    def counted(budget: Budget, taken: int = 1) -> bool:
+        nonlocal steps
+        steps += taken
+        return spend(budget, taken)
+
+    monkeypatch.setattr(Budget, "spend", counted)
+    message = _read(*(line for part in parts for line in part), method="CANCEL")
+    assert apply(stored, message, [KIM]).action is Action.NOTHING
+    assert 0 < steps <= 300_000

@@ -57,3 +57,8 @@ def test_an_address_that_is_too_long_is_not_looked_up() -> None:
     long = "é" * 320 + "@x.test"
     made = calendar("VEVENT", "DTSTART:20270301T100000Z", f"ORGANIZER:mailto:{long}")
     assert not is_address(long) and values_of(made, 0).organizer == ""
+
+
+def test_an_organizer_that_is_too_long_is_none_and_not_the_beginning_of_one() -> None:
+    made = calendar("VEVENT", "DTSTART:20270301T100000Z", f"ORGANIZER:mailto:{'a' * 320}@x.test")
+    assert values_of(made, 0).organizer == ""

@@ -12,7 +12,7 @@ from postern.items.series import MAX_OCCURRENCES, Occurrence, Series
 from postern.items.task import time_of
 from postern.protocols.content_lines import Component
 from postern.protocols.ical.expansion import Budget
-from postern.protocols.ical.values import Span, read_span, read_when
+from postern.protocols.ical.values import Span, read_span, read_when, when_of
 from postern.protocols.ical.zones import UTC_ZONE, Zone
 
 MAX_ALARMS = 50
@@ -134,8 +134,7 @@ def _occurrences(
         yield from series.between(start, end, MAX_OCCURRENCES, budget)
         return
     main = calendar.main
-    line = main.first("DUE")
-    when = None if line is None else read_when(line.value, line.parameter("TZID"))
+    when = when_of(main.first("DUE"))
     if when is not None:
         due = calendar.zones.utc(when, floating)
         yield Occurrence(due, due, when, None, main)

@@ -15,12 +15,11 @@ from postern.items.contact import Contact
 from postern.items.text import readable
 from postern.protocols.content_lines import Line, octets_of
 from postern.protocols.mime.transfer import from_base64
-from postern.protocols.vcard.cards import encoding_of, types_of
+from postern.protocols.vcard.cards import BINARY, encoding_of, types_of
 
 MAX_ATTACHMENTS = 1_000
 """Attachments of one object that are told."""
 MAX_NAME = 255
-_OF_CARDS = {"PHOTO": "image", "LOGO": "image", "SOUND": "audio", "KEY": "application"}
 _DATA = re.compile(r"data:([^,;]{0,200}+)((?:;[^,;]{0,200}+){0,10}+),", re.IGNORECASE)
 _MEDIA = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 _UNKNOWN = "application/octet-stream"
@@ -62,7 +61,7 @@ def of_contact(contact: Contact) -> list[Attachment]:
 
     Bound: linear in the card; at most MAX_ATTACHMENTS attachments.
     """
-    return _told(contact.card.root.lines(*_OF_CARDS))
+    return _told(contact.card.root.lines(*BINARY))
 
 
 def _told(lines: Iterable[Line]) -> list[Attachment]:
@@ -83,7 +82,7 @@ def _told(lines: Iterable[Line]) -> list[Attachment]:
 def _media(line: Line, said: str) -> str:
     """The media type: FMTTYPE or MEDIATYPE, that of a data URI, or what TYPE says in vCard 3."""
     said_by = [line.parameter("FMTTYPE"), line.parameter("MEDIATYPE"), said]
-    family = _OF_CARDS.get(line.name)
+    family = BINARY.get(line.name)
     if family is not None:
         said_by += [f"{family}/{word}" for word in types_of(line) if word not in ("pref", "work", "home")]
     kinds = (word.strip().lower() for word in said_by)

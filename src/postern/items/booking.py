@@ -14,8 +14,8 @@ from typing import NamedTuple
 from postern.items.calendar_object import CalendarObject
 from postern.items.free_busy import Period
 from postern.items.recurrence import DAY
-from postern.items.rendered import Busy
 from postern.items.series import Occurrence, Series
+from postern.model.item_store import Busy
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import When
 from postern.protocols.ical.zones import UTC_ZONE, Zone

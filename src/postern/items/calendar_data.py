@@ -12,8 +12,8 @@ from postern.items.series import MAX_OCCURRENCES, Occurrence, Series
 from postern.items.time_range import periods_of
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget
-from postern.protocols.ical.values import Kind, When, when_of, written, written_time
-from postern.protocols.ical.zones import UTC_ZONE, Zone, moment
+from postern.protocols.ical.values import Kind, When, when_of, written
+from postern.protocols.ical.zones import UTC_ZONE, Zone, moment, written_utc
 
 MAX_EXPANDED = 200_000
 """Lines and components that an expanded object may have: 10,000 occurrences of twenty each."""
@@ -156,7 +156,7 @@ def _time_line(name: str, when: When, time: int) -> Line:
         return line(name, written(when), [("VALUE", ["DATE"])])
     if when.kind is Kind.FLOATING:
         return line(name, written(when))
-    return line(name, written_time(moment(time)) + "Z")
+    return line(name, written_utc(time))
 
 
 def _in_utc(calendar: CalendarObject, entry: Line) -> Line:
@@ -165,7 +165,7 @@ def _in_utc(calendar: CalendarObject, entry: Line) -> Line:
     if when is None or when.kind is not Kind.ZONED:
         return entry
     parameters = [(name, values) for name, values in entry.parameters if name != "TZID"]
-    return line(entry.name, written_time(moment(calendar.zones.utc(when, UTC_ZONE))) + "Z", parameters, entry.group)
+    return line(entry.name, written_utc(calendar.zones.utc(when, UTC_ZONE)), parameters, entry.group)
 
 
 def _limited(calendar: CalendarObject, span: TimeRange, floating: Zone) -> Iterator[Component]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from postern.items.calendar_data import Pick, picked
 from postern.items.calendar_object import Refused
 from postern.items.contact import VERSIONS, Contact
-from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.vcard.conversion import converted
 
 
@@ -22,15 +21,6 @@ def retrieve(contact: Contact, version: str = "", pick: Iterable[tuple[str, bool
         if version not in VERSIONS:
             return Refused("supported-address-data-conversion", f"vCard {version[:8]} is not made: 3.0 and 4.0 are")
         root = converted(contact.card, version)
-    return (root if pick is None else _picked(root, dict(pick))).octets()
-
-
-def _picked(root: Component, pick: dict[str, bool]) -> Component:
-    entries: list[Line | Component] = []
-    for entry in root.lines():
-        if entry.name == "VERSION":
-            entries.append(entry)
-        elif entry.name in pick:
-            bare = pick[entry.name]
-            entries.append(line(entry.name, "", entry.parameters, entry.group) if bare else entry)
-    return replace(root, entries=entries)
+    if pick is not None:
+        root = picked(root, Pick(root.name, (*pick, ("VERSION", False)), components=()))
+    return root.octets()

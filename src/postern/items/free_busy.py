@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject
-from postern.items.rendered import Busy, busy_of
+from postern.items.rendered import busy_of
 from postern.items.series import Series
 from postern.items.time_range import periods_of
+from postern.model.item_store import Busy
 from postern.protocols.content_lines import Component, component, line
 from postern.protocols.ical.expansion import Budget
-from postern.protocols.ical.values import written_time
-from postern.protocols.ical.zones import UTC_ZONE, Zone, moment
+from postern.protocols.ical.zones import UTC_ZONE, Zone, written_utc
 
 MAX_PERIODS = 100_000
 """Periods that are looked at for one answer: ten years of thirty appointments a day."""
@@ -24,7 +24,7 @@ _NAMES = {Busy.TENTATIVE: "BUSY-TENTATIVE", Busy.BUSY: "BUSY", Busy.OUT_OF_OFFIC
 
 
 class Period(NamedTuple):
-    """A period in seconds since the epoch, and how the owner is then."""
+    """A period in seconds since the epoch, and how the owner is then. iCalendar has no word for `ELSEWHERE`, which none has."""
 
     start: int
     end: int
@@ -103,13 +103,9 @@ def published(
     periods: Iterable[Period], start: int, end: int, stamp: int, extra: Iterable[tuple[str, str]] = ()
 ) -> Component:
     """The periods as a VFREEBUSY component of a span, made at `stamp`; `extra` are names and values of further lines."""
-    lines = [line("DTSTAMP", _utc(stamp)), line("DTSTART", _utc(start)), line("DTEND", _utc(end))]
+    lines = [line("DTSTAMP", written_utc(stamp)), line("DTSTART", written_utc(start)), line("DTEND", written_utc(end))]
     lines += [line(name, value) for name, value in extra]
     for period in periods:
         kind = [("FBTYPE", [_NAMES[period.busy]])]
-        lines.append(line("FREEBUSY", f"{_utc(period.start)}/{_utc(period.end)}", kind))
+        lines.append(line("FREEBUSY", f"{written_utc(period.start)}/{written_utc(period.end)}", kind))
     return component("VFREEBUSY", lines)
-
-
-def _utc(time: int) -> str:
-    return written_time(moment(time)) + "Z"

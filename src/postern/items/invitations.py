@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from postern.items.calendar_object import CalendarObject
+from postern.items.rendered import attendee_of
 from postern.items.scheduling import REPLIED
 from postern.protocols.content_lines import Component, Line, line
-from postern.protocols.ical.values import address_of, written_time
-from postern.protocols.ical.zones import moment
+from postern.protocols.ical.values import address_of
+from postern.protocols.ical.zones import written_utc
 
 _OF_AN_ANSWER = frozenset(
     {"UID", "SEQUENCE", "ORGANIZER", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", "DUE", "SUMMARY"}
@@ -52,12 +53,12 @@ def reply(calendar: CalendarObject, address: str, status: str, stamp: int, parts
     """
     answers = []
     for part in [*parts] or calendar.parts:
-        mine = next((entry for entry in part.lines("ATTENDEE") if address_of(entry.value) == address), None)
+        mine = attendee_of(part, (address,))
         if mine is None:
             continue
         kept = [(name, values) for name, values in mine.parameters if name not in ("PARTSTAT", "RSVP", REPLIED)]
         entries: list[Line | Component] = [entry for entry in part.lines() if entry.name in _OF_AN_ANSWER]
-        entries.append(line("DTSTAMP", _utc(stamp)))
+        entries.append(line("DTSTAMP", written_utc(stamp)))
         entries.append(line("ATTENDEE", mine.value, [*kept, ("PARTSTAT", [status])]))
         answers.append(replace(part, entries=entries))
     return _message(calendar, "REPLY", answers)
@@ -76,7 +77,7 @@ def _sent(part: Component, stamp: int) -> Component:
         else:
             entries.append(entry)
     made = replace(part, entries=entries)
-    made.replace("DTSTAMP", line("DTSTAMP", _utc(stamp)))
+    made.replace("DTSTAMP", line("DTSTAMP", written_utc(stamp)))
     return made
 
 
@@ -88,7 +89,3 @@ def _message(calendar: CalendarObject, method: str, parts: list[Component]) -> b
     head = [entry for entry in calendar.root.lines() if entry.name != "METHOD"]
     zones = calendar.root.components("VTIMEZONE")
     return replace(calendar.root, entries=[*head, line("METHOD", method), *zones, *parts]).octets()
-
-
-def _utc(time: int) -> str:
-    return written_time(moment(time)) + "Z"

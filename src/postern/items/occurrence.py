@@ -20,20 +20,22 @@ def key_of(calendar: CalendarObject, part: Component) -> int | None:
     return time_of(calendar, part, "RECURRENCE-ID", UTC_ZONE)
 
 
-def occurrence_part(series: Series, message: CalendarObject, part: Component) -> Component | None:
+def occurrence_part(
+    series: Series, message: CalendarObject, part: Component, budget: Budget | None = None
+) -> Component | None:
     """An exception of a stored series, unchanged, for the occurrence that a message's part names. None: the series does not have
-    it, or the part has no RECURRENCE-ID.
+    it, or the part has no RECURRENCE-ID. `budget` may be shared by the parts of a message.
 
-    Bound: linear in the series' dates, and STEPS steps of rules.
+    Bound: linear in the series' dates, and `budget` steps of rules.
     """
     source = part.first("RECURRENCE-ID")
-    when = when_of(source) if source is not None else None
+    when = when_of(source)
     if source is None or when is None or not series.masters:
         return None
     base = series.masters[0]
     key = base.key(_in_utc(message, when))
     near = moment(key) if base.timing.start.is_date else base.zone.local(key)
-    for local, original, _ in base.originals(near, near, Budget()):
+    for local, original, _ in base.originals(near, near, budget or Budget()):
         if original == key:
             return _exception(base.component, series, base.when(local), source)
     return None

@@ -16,8 +16,10 @@ from postern.items import invitations
 from postern.items.calendar_object import CalendarObject, organizer_of
 from postern.items.occurrence import key_of, occurrence_part
 from postern.items.rendered import answer_of, sequence_of, status_of
+from postern.items.scheduling import STEPS
 from postern.items.series import Series
 from postern.protocols.content_lines import Component, Line, line
+from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import Kind, When, address_of, whens_of, written
 from postern.protocols.ical.zones import moment
 
@@ -240,7 +242,7 @@ def answered(old: CalendarObject, new: CalendarObject | None, address: str, stam
     """The answers that an attendee's change of his copy makes: where PARTSTAT changed, and "DECLINED" to occurrences that he took
     out, or to all if the copy is gone.
 
-    Bound: linear in the objects; at most MAX_ANSWERS occurrences that he took out are answered.
+    Bound: linear in the objects; at most MAX_ANSWERS occurrences that he took out are answered, and STEPS steps of rules.
     """
     line_of_organizer = (new or old).main.first("ORGANIZER")
     if line_of_organizer is None or line_of_organizer.parameter("SCHEDULE-AGENT").upper() in _AGENTS:
@@ -279,13 +281,14 @@ def _taken_out(old: CalendarObject, new: CalendarObject) -> list[Component]:
     if not series.masters:
         return []
     base = series.masters[0]
+    budget = Budget(STEPS)
     taken: list[Component] = []
     for entry in new.master.lines("EXDATE"):
         for value in whens_of(entry):
             if isinstance(value, When) and len(taken) < MAX_ANSWERS and not base.excludes(value):
                 when = value if value.is_date else When(moment(base.key(value)), Kind.UTC)
                 name = line("RECURRENCE-ID", written(when))
-                made = occurrence_part(series, old, Component("VEVENT", [name]))
+                made = occurrence_part(series, old, Component("VEVENT", [name]), budget)
                 taken += [made] if made is not None else []
     return taken
 

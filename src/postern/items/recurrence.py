@@ -36,8 +36,7 @@ def timing_of(part: Component, zones: Zones, floating: Zone = UTC_ZONE) -> Timin
 
     Bound: linear in the component.
     """
-    line = part.first("DTSTART")
-    start = when_of(line) if line is not None else None
+    start = when_of(part.first("DTSTART"))
     if start is None:
         return None
     length = _length(part, start, zones, floating)
@@ -49,8 +48,7 @@ def timing_of(part: Component, zones: Zones, floating: Zone = UTC_ZONE) -> Timin
 
 
 def _length(part: Component, start: When, zones: Zones, floating: Zone) -> Span | None:
-    line = part.first("DTEND" if part.name != "VTODO" else "DUE")
-    end = when_of(line) if line is not None else None
+    end = when_of(part.first("DTEND" if part.name != "VTODO" else "DUE"))
     if end is None:
         line = part.first("DURATION")
         return read_span(line.value) if line is not None else None

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from enum import IntEnum
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject, organizer_of
 from postern.items.series import Extent, Series
 from postern.items.text import text_of
-from postern.protocols.content_lines import Component
+from postern.model.item_store import Busy
+from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical.values import Kind, address_of
 
 MAX_SUMMARY = 1_000
 """Characters of a summary, and of a place, that are rendered."""
-MAX_ORGANIZER = 320
 MAX_STATUS = 32
-
-
-class Busy(IntEnum):
-    """The ways in which an appointment shows in free/busy time; the numbers are those of MS-OXOCAL section 2.2.1.2."""
-
-    FREE = 0
-    TENTATIVE = 1
-    BUSY = 2
-    OUT_OF_OFFICE = 3
 
 
 class Rendered(NamedTuple):
@@ -74,7 +64,7 @@ def rendered(
         recurs=series.recurs,
         all_day=start is not None and start.is_date,
         floating=start is not None and start.kind in (Kind.DATE, Kind.FLOATING),
-        organizer=organizer_of(main)[:MAX_ORGANIZER],
+        organizer=organizer_of(main),
         summary=text_of(main.value("SUMMARY"))[:MAX_SUMMARY],
         location=text_of(main.value("LOCATION"))[:MAX_SUMMARY],
         status=status_of(main),
@@ -105,10 +95,15 @@ def busy_of(part: Component, me: Collection[str] = ()) -> Busy:
     return Busy.TENTATIVE if status == "TENTATIVE" or answer in ("TENTATIVE", "NEEDS-ACTION") else Busy.BUSY
 
 
+def attendee_of(part: Component, addresses: Collection[str]) -> Line | None:
+    """The line of the first attendee with one of these addresses, which are in lower case."""
+    return next((line for line in part.lines("ATTENDEE") if address_of(line.value) in addresses), None)
+
+
 def answer_of(part: Component, me: Collection[str]) -> str:
-    """PARTSTAT of the first attendee with one of these addresses, which are in lower case; "NEEDS-ACTION" where it is not said,
-    and "" where nobody of them is invited."""
-    mine = next((line for line in part.lines("ATTENDEE") if address_of(line.value) in me), None)
+    """PARTSTAT of the first attendee with one of these addresses; "NEEDS-ACTION" where it is not said, and "" where nobody of
+    them is invited."""
+    mine = attendee_of(part, me)
     return "" if mine is None else mine.parameter("PARTSTAT").strip().upper() or "NEEDS-ACTION"
 
 

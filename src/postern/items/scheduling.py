@@ -18,6 +18,7 @@ from postern.items.rendered import sequence_of
 from postern.items.series import Series
 from postern.items.task import time_of
 from postern.protocols.content_lines import Component, Line, line
+from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import address_of
 from postern.protocols.ical.zones import UTC_ZONE
 
@@ -25,6 +26,9 @@ MAX_PARTS = 1_000
 """Components of a message. Programs send a series with its exceptions, or an occurrence or two."""
 MAX_GROWTH = 100_000
 """Lines that a message may add to a copy by making exceptions of a series, which repeat its attendees."""
+STEPS = 300_000
+"""Steps that the rules of a copy may take for one message: less than a second. Each of 1,000 occurrences of a series with a COUNT
+may be the 150th."""
 REPLIED = "X-POSTERN-REPLIED"
 """The parameter of ATTENDEE in an organizer's copy that has the DTSTAMP of the attendee's last reply. Others do not get it."""
 
@@ -53,7 +57,8 @@ class Applied(NamedTuple):
 def apply(stored: CalendarObject | None, message: CalendarObject, me: Collection[str]) -> Applied:
     """Applies a message to a copy (None: there is none with this UID). `me` are the owner's addresses in lower case.
 
-    Bound: linear in copy and message, of at most MAX_PARTS components; it adds MAX_GROWTH lines beside those of the message.
+    Bound: linear in copy and message, of at most MAX_PARTS components; it adds MAX_GROWTH lines beside those of the message, and
+    takes STEPS steps of rules.
     """
     if len(message.parts) > MAX_PARTS:
         return Applied(Action.NOTHING, why="too many components")
@@ -84,6 +89,7 @@ class _Copy:
         self.parts = {key_of(stored, part): part for part in stored.parts}
         self.is_changed = False
         self.room = MAX_GROWTH
+        self.budget = Budget(STEPS)
         self.series: Series | None = None
 
     def set(self, key: int | None, part: Component) -> None:
@@ -101,7 +107,7 @@ class _Copy:
         if key in self.parts:
             return self.parts[key]
         self.series = self.series or Series(self.stored)
-        made = occurrence_part(self.series, message, part)
+        made = occurrence_part(self.series, message, part, self.budget)
         self.room -= 0 if made is None else len(made.entries)
         return made if self.room >= 0 else None
 

@@ -87,7 +87,7 @@ class Series:
 
     def _exception(self, part: Component, base: RecurrenceSet | None) -> _Exception | None:
         line = part.first("RECURRENCE-ID")
-        recurrence = when_of(line) if line is not None else None
+        recurrence = when_of(line)
         timing = timing_of(part, self.zones, self.floating)
         if line is None or recurrence is None:
             return None

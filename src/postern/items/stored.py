@@ -9,7 +9,7 @@ from postern.items import appointment, task
 from postern.items.alarms import alarms
 from postern.items.calendar_object import CalendarObject
 from postern.items.recurrence import DAY
-from postern.model.item_store import FROM_EVER, Busy, RenderedItem
+from postern.model.item_store import FROM_EVER, RenderedItem
 from postern.protocols.ical.expansion import Budget
 
 MAX_ADDRESS = 320
@@ -46,7 +46,7 @@ def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> R
         starts=starts,
         ends=ends,
         expands=values.recurs or values.floating,
-        busy=Busy(int(values.busy)),
+        busy=values.busy,
         is_private=calendar.main.value("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
         status=values.status,
         organizer=values.organizer if is_address(values.organizer) else "",

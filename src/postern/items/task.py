@@ -30,8 +30,7 @@ def render(calendar: CalendarObject, floating: Zone = UTC_ZONE, me: Collection[s
 
 def time_of(calendar: CalendarObject, part: Component, name: str, floating: Zone) -> int | None:
     """The time of a line of a component, in UTC; None if it has none that can be read."""
-    line = part.first(name)
-    when = when_of(line) if line is not None else None
+    when = when_of(part.first(name))
     return None if when is None else calendar.zones.utc(when, floating)
 
 

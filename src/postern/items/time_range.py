@@ -12,7 +12,7 @@ from postern.items.series import Series
 from postern.items.task import time_of
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical.expansion import Budget
-from postern.protocols.ical.values import Interval, When, when_of, whens_of
+from postern.protocols.ical.values import Interval, when_of, whens_of
 from postern.protocols.ical.zones import Zone
 
 FAR = 1 << 60
@@ -106,15 +106,14 @@ def alarm_in_range(
 
     Bound: as `alarms.alarms`.
     """
-    start, end = _bounds(span)
+    start, _ = _bounds(span)
     chosen = {id(component) for component in wanted}
-    found_alarms = alarms(calendar, start, None if span.end is None else end, floating, budget)
-    return any(id(alarm.component) in chosen for alarm in found_alarms)
+    return any(id(alarm.component) in chosen for alarm in alarms(calendar, start, span.end, floating, budget))
 
 
 def property_in_range(calendar: CalendarObject, line: Line, span: TimeRange, floating: Zone) -> bool:
     """Whether the date or time of a property is in the span."""
-    when: When | None = when_of(line)
+    when = when_of(line)
     if when is None:
         return False
     start, end = _bounds(span)

@@ -367,7 +367,7 @@ def _raw_lines(octets: bytes) -> Iterator[bytes]:
             yield raw
             continue
         parts.append(raw)
-        if raw.rstrip().endswith(b"=") and b"QUOTED-PRINTABLE" in parts[0].partition(b":")[0].upper():
+        if raw.rstrip().endswith(b"=") and (len(parts) > 1 or b"QUOTED-PRINTABLE" in raw.partition(b":")[0].upper()):
             continue
         yield b"".join(parts)
         parts.clear()

@@ -102,3 +102,11 @@ def test_old_encodings_are_gone() -> None:
 def test_the_same_version_is_the_same_card() -> None:
     (card,), _ = read_cards(b"BEGIN:VCARD\nVERSION:3.0\nEND:VCARD\n", lambda octets, charset: "")
     assert isinstance(card, Card) and converted(card, "3.0") is card.root
+
+
+def test_of_lines_that_are_preferred_alike_the_first_one_is() -> None:
+    octets = b"BEGIN:VCARD\r\nVERSION:4.0\r\nFN:x\r\n" + b"EMAIL;PREF=1:a@x.test\r\n" * 4 + b"END:VCARD\r\n"
+    (card,), _ = read_cards(octets, lambda octets, charset: octets.decode(charset or "utf-8"))
+    card.root.entries.sort(key=id, reverse=True)  # no order of addresses in memory may count
+    heads = [line.head for line in converted(card, "3.0").lines("EMAIL")]
+    assert heads == [";TYPE=pref", "", "", ""]

@@ -88,9 +88,9 @@ def read_when(text: str, zone: str = "") -> When | None:
     return When(local, Kind.ZONED, zone) if zone else When(local, Kind.FLOATING)
 
 
-def when_of(line: Line) -> When | None:
-    """The DATE or DATE-TIME of a line with one value."""
-    return read_when(line.value, line.parameter("TZID") if line.head else "")
+def when_of(line: Line | None) -> When | None:
+    """The DATE or DATE-TIME of a line with one value. None: it has none, or there is no line."""
+    return None if line is None else read_when(line.value, line.parameter("TZID") if line.head else "")
 
 
 def whens_of(line: Line) -> Iterator[When | Interval | None]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from postern.protocols.content_lines import Component, Line, component, escaped, line
 from postern.protocols.ical.rule import WEEKDAYS
 from postern.protocols.ical.values import written_offset, written_time
-from postern.protocols.ical.zones import NamedZone, moment, seconds
+from postern.protocols.ical.zones import NamedZone, moment, seconds, written_utc
 
 MAX_YEARS = 200
 """Years of a span; there are no zones in what is older, and no rules are known for what is later."""
@@ -105,7 +105,7 @@ def _written_run(run: Sequence[_Change], changes: Sequence[_Change], last: int) 
     later = [change for change in changes if change.onset.year > last and _is_alike(change, first)]
     if run[-1].onset.year < last or len(later) < 2 or place not in _places(later):
         # A day later, for readers that take UNTIL for a local time.
-        rule += f";UNTIL={written_time(moment(run[-1].utc + 86_400))}Z"
+        rule += f";UNTIL={written_utc(run[-1].utc + 86_400)}"
     return _part(first, [line("RRULE", rule)])
 
 

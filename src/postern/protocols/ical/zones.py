@@ -17,7 +17,7 @@ from postern.protocols.content_lines import Component
 from postern.protocols.ical import windows_zones
 from postern.protocols.ical.expansion import Budget, expand
 from postern.protocols.ical.rule import Rule, read_rule
-from postern.protocols.ical.values import Kind, When, read_offset, when_of, whens_of
+from postern.protocols.ical.values import Kind, When, read_offset, when_of, whens_of, written_time
 
 MAX_OBSERVANCES = 500
 """STANDARD and DAYLIGHT parts of a VTIMEZONE; one that tells every change since 1900 has fewer."""
@@ -47,6 +47,11 @@ def moment(epoch: int) -> datetime:
         return EPOCH + timedelta(seconds=epoch)
     except OverflowError:
         return datetime.min if epoch < 0 else datetime.max.replace(microsecond=0)
+
+
+def written_utc(epoch: int) -> str:
+    """A time as a DATE-TIME in UTC, for example "20260301T080000Z"."""
+    return written_time(moment(epoch)) + "Z"
 
 
 class Zone(Protocol):
@@ -193,8 +198,7 @@ def read_zone(timezone: Component) -> RuledZone | None:
 
 
 def _observance(part: Component) -> _Observance | None:
-    start_line = part.first("DTSTART")
-    start = when_of(start_line) if start_line is not None else None
+    start = when_of(part.first("DTSTART"))
     after = read_offset(part.value("TZOFFSETTO"))
     before = read_offset(part.value("TZOFFSETFROM"))
     if start is None or after is None:

@@ -20,6 +20,8 @@ MAX_FIELDS = 64
 Decode = Callable[[bytes, str], str]
 """Turns octets with the name of a charset into text."""
 
+BINARY = {"PHOTO": "image", "LOGO": "image", "SOUND": "audio", "KEY": "application"}
+"""The properties whose value may be the octets of a file, with the first half of its media type."""
 _ENCODINGS = frozenset({"BASE64", "B", "QUOTED-PRINTABLE", "8BIT", "7BIT"})
 _VALUES = frozenset({"INLINE", "URL", "URI", "CONTENT-ID", "CID", "TEXT"})
 

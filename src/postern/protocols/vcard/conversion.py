@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterable
 
 from postern.protocols.content_lines import Component, Line, escaped, line
-from postern.protocols.vcard.cards import Card, encoding_of, types_of
+from postern.protocols.vcard.cards import BINARY, Card, encoding_of, types_of
 
-_BINARY = {"PHOTO": "image", "LOGO": "image", "SOUND": "audio", "KEY": "application"}
 _NAMES_IN_4 = {
     "X-ADDRESSBOOKSERVER-KIND": "KIND",
     "X-ADDRESSBOOKSERVER-MEMBER": "MEMBER",
@@ -82,7 +81,7 @@ def _to_4(card: Card, entry: Line, _: bool) -> list[Line]:
     name = _NAMES_IN_4.get(entry.name, entry.name)
     if name == "PROFILE":
         return []
-    if name in _BINARY and encoding_of(entry) == "BASE64":
+    if name in BINARY and encoding_of(entry) == "BASE64":
         return [_data_line(entry)]
     value = card.value(entry).replace("\r\n", "\n").replace("\n", "\\n")  # lines that were quoted-printable
     if name in _DATES or name == "REV":
@@ -116,7 +115,7 @@ def _data_line(entry: Line) -> Line:
     kind = (types_of(entry) or [""])[0]
     data = "".join(entry.value.split())
     subtype = _SUBTYPES.get(kind, "octet-stream" if entry.name == "KEY" else kind or "jpeg")
-    return _with(entry, f"data:{_BINARY[entry.name]}/{_word(subtype)};base64,{data}", [])
+    return _with(entry, f"data:{BINARY[entry.name]}/{_word(subtype)};base64,{data}", [])
 
 
 def _word(text: str) -> str:
@@ -142,7 +141,7 @@ def _to_3(card: Card, entry: Line, preferred: bool) -> list[Line]:
     name = _NAMES_IN_3.get(entry.name, entry.name)
     if name in ("CLIENTPIDMAP", "XML"):
         return []
-    if entry.name in _BINARY:
+    if entry.name in BINARY:
         return [_binary_line(entry)]
     value = card.value(entry)
     if entry.name in _DATES:
@@ -168,13 +167,14 @@ def _parameters_3(entry: Line, preferred: bool) -> list[tuple[str, list[str]]]:
 
 
 def _preferred(lines: Iterable[Line]) -> set[int]:
-    """The line of each property that is preferred most."""
-    best: dict[str, tuple[int, int]] = {}
+    """The line of each property that is preferred most, and the first of those that are preferred alike."""
+    best: dict[str, tuple[int, Line]] = {}
     for entry in lines:
         digits = entry.parameter("PREF") if entry.head else ""
         if digits.isascii() and digits.isdigit() and len(digits) < 4:
-            best[entry.name] = min(best.get(entry.name, (1000, 0)), (int(digits), id(entry)))
-    return {chosen for _, chosen in best.values()}
+            rated = int(digits), entry
+            best[entry.name] = min(best.get(entry.name, rated), rated, key=lambda each: each[0])
+    return {id(chosen) for _, chosen in best.values()}
 
 
 def _binary_line(entry: Line) -> Line:

@@ -14,8 +14,7 @@ from postern.items import calendar_object, calendar_query, free_busy
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.filters import ComponentFilter, TimeRange
 from postern.items.free_busy import Period, merged, published
-from postern.items.rendered import Busy
-from postern.model.item_store import RenderedItem
+from postern.model.item_store import Busy, RenderedItem
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.content_lines import component, line
@@ -162,9 +161,7 @@ async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuer
             if item.expands:
                 series.append(number)
             elif item.busy and item.starts is not None and item.ends is not None:
-                periods.append(
-                    Period(max(item.starts, start), min(item.ends, end), Busy(min(item.busy, Busy.OUT_OF_OFFICE)))
-                )
+                periods.append(Period(max(item.starts, start), min(item.ends, end), min(item.busy, Busy.OUT_OF_OFFICE)))
         for first in range(0, len(series), BATCH):
             for resource in await box.store.with_ids(box.id, series[first : first + BATCH], True):
                 read = await _read(box, resource)

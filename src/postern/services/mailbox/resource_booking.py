@@ -18,12 +18,13 @@ from postern.items.calendar_object import CalendarObject, organizer_of, read
 from postern.items.free_busy import Period, free_busy, merged
 from postern.items.imip import Letter, mail
 from postern.items.recurrence import DAY
-from postern.items.rendered import Busy, answer_of
+from postern.items.rendered import attendee_of
 from postern.items.text import text_of
 from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import fold
 from postern.model.folders import FolderKind, FolderStore
+from postern.model.item_store import Busy
 from postern.model.items import Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.protocols.ical.values import address_of
@@ -122,7 +123,7 @@ class ResourceBooking:
                 if values.expands or values.starts is None or values.ends is None:
                     expanding.append(number)
                 else:
-                    periods.append(Period(values.starts, values.ends, Busy(min(values.busy, Busy.OUT_OF_OFFICE))))
+                    periods.append(Period(values.starts, values.ends, min(values.busy, Busy.OUT_OF_OFFICE)))
         contents: list[bytes] = []
         for start in range(0, len(expanding), _PAGE):
             for each in await self._store.with_ids(mailbox, expanding[start : start + _PAGE], content=True):
@@ -160,20 +161,16 @@ def _answer(
     the attendees."""
     request = read(octets)
     assert isinstance(request, CalendarObject)
-    address = next((each for each in map(address_of, _attendees(request)) if each in me), "")
-    if not answer_of(request.main, me) or not address:
+    attendee = attendee_of(request.main, me)
+    if attendee is None:
         raise Left("the room is not among the attendees")
     objects = [each for each in map(read, contents) if isinstance(each, CalendarObject)]
     now = letter.date
     periods = free_busy(objects, now, now + policy.window_days * DAY, me=me)
     booking: Booking = decide(request, merged([*taken, *periods]), policy, organizer_of(request.main), now)
     accepted = booking.decision is Decision.ACCEPT
-    reply = read(invitations.reply(request, address, "ACCEPTED" if accepted else "DECLINED", now))
+    reply = read(invitations.reply(request, address_of(attendee.value), "ACCEPTED" if accepted else "DECLINED", now))
     assert isinstance(reply, CalendarObject)
     subject = f"{_WORDS[accepted]}: {text_of(request.main.value('SUMMARY'))}"
     text = f"{_WORDS[accepted]}{f': {booking.why}' if booking.why else ''}.\n"
     return _Answer(accepted, mail(letter._replace(subject=subject), reply, text))
-
-
-def _attendees(request: CalendarObject) -> list[str]:
-    return [entry.value for entry in request.main.lines("ATTENDEE")]
