@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from postern.model.domains import a_labels
 from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
@@ -75,5 +74,4 @@ class Web:
             return True
         if host in self._tls.renewed().names:
             return True
-        domains = [a_labels(domain.name) for domain in organization.domains]
-        return any(host == name + domain for domain in domains for name in NAMES)
+        return any(host == name + domain for domain in organization.domain_types() for name in NAMES)
