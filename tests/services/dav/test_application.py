@@ -173,6 +173,19 @@ def test_a_full_mailbox() -> None:
     run(work())
 
 
+def test_a_quota_that_is_taken_away_binds_no_more() -> None:
+    async def work() -> None:
+        site = DavSite()
+        unbounded = site.recipients.known[ALICE]
+        site.recipients.known[ALICE] = replace(unbounded, quota=100)
+        async with site.client() as client:
+            assert (await client.put(f"{CALENDAR}x.ics", content=event("x"))).status_code == 507
+            site.recipients.known[ALICE] = unbounded
+            assert (await client.put(f"{CALENDAR}x.ics", content=event("x"))).status_code == 201
+
+    run(work())
+
+
 def test_any_address_of_the_owner_is_his_path() -> None:
     async def work() -> None:
         async with DavSite().client() as client:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from postern.model.directory import Directory, Recipient
 from postern.model.folders import FolderKind, FolderNode, FolderStore
-from postern.model.mailbox import KEEP_QUOTA, Logon, MailboxError, MailboxInfo
+from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
 from postern.model.security import Identity
 from postern.services.access.logon import home_of, not_opened
@@ -161,7 +161,7 @@ async def own_mailbox(access: DavAccess, identity: Identity) -> OwnMailbox:
     if isinstance(home, Failure):
         raise _refusal(home)
     recipient, server = home
-    box = OwnMailbox(server, recipient, access, recipient.quota or access.quota or KEEP_QUOTA)
+    box = OwnMailbox(server, recipient, access, recipient.quota or access.quota)
     if not access.opened.is_recent(box.id, box.quota):
         try:
             await box.measure()
