@@ -291,6 +291,10 @@ def test_at_the_door() -> None:
             assert got.content == event("x") and got.headers["etag"] == put.headers["etag"]
             head = await client.head(f"{CALENDAR}x.ics")
             assert head.headers["content-length"] == str(len(event("x"))) and not head.content
+            for path in (CALENDAR, f"{CALENDAR}none.ics"):
+                head, got = await client.head(path), await client.get(path)
+                assert head.headers["content-length"] == got.headers["content-length"] and got.content
+                assert head.status_code == got.status_code and not head.content
             answers = await propfind(client, CALENDAR, "D:getetag", depth="1")
             assert answers.text(f"{CALENDAR}x.ics", "D:getetag") == got.headers["etag"]
             assert (await client.request("PROPFIND", "/dav/", auth=("alice", "wrong"))).status_code == 401

@@ -118,9 +118,14 @@ class OwnMailbox:
     def address(self) -> str:
         return self.recipient.primary
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses of the caller, the primary one first."""
+        return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
+
     def is_mine(self, address: str) -> bool:
         """Whether an address in a path belongs to the caller."""
-        return address.lower() in (self.recipient.primary, *self.recipient.addresses)
+        return address.lower() in self.addresses
 
     async def measure(self) -> None:
         """Asks how large the mailbox is now."""

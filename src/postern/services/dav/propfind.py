@@ -39,7 +39,7 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     depth = read_depth(request.field("depth"), Depth.INFINITY)
     find = read_propfind(await request.body(), request.charset)
     preferences = preferences_of(request)
-    held = await locks.read(box) if place.space is Space.FILES and place.address else locks.Locks()
+    held = await locks.read(box) if place.space is Space.FILES and place.address else locks.NO_LOCKS
     if find.wanted is Wanted.NAMES or live.QUOTAS & set(find.names):
         await box.measure()
     target = await nodes.find(box, place, held)
