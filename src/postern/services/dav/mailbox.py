@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
@@ -14,6 +14,7 @@ from postern.model.directory import Directory, Recipient
 from postern.model.folders import FolderKind, FolderNode, FolderStore
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
+from postern.model.resources import Resources
 from postern.model.security import Identity
 from postern.services.access.logon import home_of, not_opened
 from postern.services.dav.request import Refusal
@@ -143,6 +144,13 @@ class OwnMailbox:
     def forget(self) -> None:
         """The folders have changed."""
         self._tree = None
+
+    async def pages(self, folder: int, size: int) -> AsyncIterator[Resources]:
+        """Gives the resources of a folder in the order of their names, `size` of them at a time."""
+        last = ""
+        while page := await self.store.resources(self.id, folder, last, size):
+            yield page
+            last = page.names[-1]
 
     async def delete_folder(self, folder: int) -> None:
         """Removes a folder; those below it must be gone already."""

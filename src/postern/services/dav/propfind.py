@@ -107,13 +107,8 @@ async def _of_resources(
     box: OwnMailbox, collection: Collection, find: PropFind, preferences: Preferences, held: Locks
 ) -> AsyncIterator[str]:
     writer = ResourceResponses(box, collection, find, preferences, held)
-    last = ""
-    while True:
-        page = await box.store.resources(box.id, collection.id, last, PAGE)
-        if not page:
-            return
+    async for page in box.pages(collection.id, PAGE):
         resources = list(page)
         await writer.prepare(resources)
         for resource in resources:
             yield writer.response(resource)
-        last = resources[-1].name
