@@ -15,6 +15,7 @@ from postern.net.tls import validating_context
 from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.table import settle
+from postern.roles.dav import dav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.web import Web
@@ -77,6 +78,20 @@ class Host:
     async def close(self) -> None:
         await self.doors.close()
         self.authenticator.close()
+
+
+def test_calendars_and_address_books_have_one_application(tmp_path: Path) -> None:
+    """Its mailboxes are opened once for both, and what it remembers of them has its bound once."""
+
+    async def run() -> None:
+        host = Host(tmp_path, acme=False)
+        rows = [host.runtime.rows[name] for name in ("caldav", "carddav")]
+        calendars, address_books = dav_routes(cast(Runtime, host.runtime), cast(Any, host.logon), rows)
+        assert (calendars.prefix, address_books.prefix) == ("/dav/", "/dav/addressbooks/")
+        assert calendars.application is address_books.application
+        await host.close()
+
+    asyncio.run(run())
 
 
 def test_all_rows_of_the_web_share_two_doors(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from postern.paths.row import Path
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -9,5 +11,5 @@ from postern.services.acme.challenges import challenge_route
 from postern.services.http.site import Route
 
 
-def challenge_routes(runtime: Runtime, logon: ServerLogon, row: Path) -> list[Route]:
-    return [challenge_route(logon.guard(row), runtime.state.certificates)]
+def challenge_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
+    return [challenge_route(logon.guard(*rows), runtime.state.certificates)]

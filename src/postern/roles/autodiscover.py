@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from postern.paths.row import Path
 from postern.roles.runtime import Runtime
@@ -19,17 +19,17 @@ REDIRECTED = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 """RFC 6764 section 5: a client of DAV may ask the well-known place by any of its methods."""
 
 
-def autodiscover_routes(runtime: Runtime, logon: ServerLogon, row: Path) -> list[Route]:
+def autodiscover_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
     application = Autodiscover(logon.directory, _services(runtime, logon), runtime.server.fqdn)
-    guard = logon.guard(row)
+    guard = logon.guard(*rows)
     return [
         Route("/autodiscover/autodiscover.xml", guard, application.answer_pox, QUESTIONS),
         Route("/autodiscover/autodiscover.svc", guard, application.answer_soap, QUESTIONS),
     ]
 
 
-def configuration_routes(runtime: Runtime, logon: ServerLogon, row: Path) -> list[Route]:
-    services, certificate, guard = _services(runtime, logon), logon.certificate, logon.guard(row)
+def configuration_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
+    services, certificate, guard = _services(runtime, logon), logon.certificate, logon.guard(*rows)
 
     def sign(profile: bytes) -> bytes:
         return mobileconfig.signed(profile, certificate.chain.read_bytes(), certificate.key.read_bytes())

@@ -5,7 +5,9 @@ A caller on the same host takes the unix socket of the worker with its own numbe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path as FilePath
+from typing import Any
 
 from postern.model.mailbox_server import Mailboxes, MailboxItems
 from postern.model.organization import Role, Server
@@ -44,20 +46,18 @@ class RpcCalls:
 
     def mailboxes(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxClient]:
         """A client of each mailbox server's `interface` on `row`, by the server's name."""
-        runtime = self._runtime
-        for server in runtime.organization.with_role(Role.MAILBOX):
-            rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
-            self.opened[server.name] = mailbox_client(rpc, interface)
+        self.opened.update((name, mailbox_client(rpc, interface)) for name, rpc in self._clients(row, interface))
         return self.opened
 
     def items(self, row: Path, interface: Interface[MailboxItems]) -> dict[str, MailboxItemsClient]:
         """A client of the items of each mailbox server on `row`, by the server's name."""
+        self._items.update((name, items_client(rpc, interface)) for name, rpc in self._clients(row, interface))
+        return self._items
+
+    def _clients(self, row: Path, interface: Interface[Any]) -> Iterator[tuple[str, RpcClient]]:
         runtime = self._runtime
         for server in runtime.organization.with_role(Role.MAILBOX):
-            if server.name not in self._items:
-                rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
-                self._items[server.name] = items_client(rpc, interface)
-        return self._items
+            yield server.name, RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
 
     def peers(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxPeer[MailboxClient]]:
         """The mailbox servers as they are reached by `interface` on `row`, by their names."""

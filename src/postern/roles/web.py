@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
-from postern.model.domains import a_labels
 from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
 from postern.roles.acme import challenge_routes
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
-from postern.roles.dav import caldav_routes, carddav_routes
+from postern.roles.dav import dav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -24,17 +23,17 @@ HTTPS = 443
 NAMES = ("", "autodiscover.", "autoconfig.")
 """Prefixes of the names below a domain under which clients look for it."""
 
-Parts = Callable[[Runtime, ServerLogon, Path], list[Route]]
+Parts = Callable[[Runtime, ServerLogon, Sequence[Path]], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
     {
         "autodiscover": autodiscover_routes,
         "client-configuration": configuration_routes,
-        "caldav": caldav_routes,
-        "carddav": carddav_routes,
+        "caldav": dav_routes,
+        "carddav": dav_routes,
         "acme-challenge": challenge_routes,
     }
 )
-"""By row, what makes the routes that it answers for."""
+"""By row, what makes the routes that it answers for. It is called once, with all its rows that are deployed."""
 
 
 class Web:
@@ -50,8 +49,9 @@ class Web:
         """Opens the doors of the rows that are deployed. Raises OSError."""
         runtime, logon = self._runtime, self._logon
         rows = [row for id in PARTS if not closed(runtime.organization, row := runtime.rows[id])]
+        by_parts = {make: [row for row in rows if PARTS[row.id] is make] for make in PARTS.values()}
         access = HttpAccess(
-            Site([route for row in rows for route in PARTS[row.id](runtime, logon, row)]),
+            Site([route for make, served in by_parts.items() if served for route in make(runtime, logon, served)]),
             logon.authenticator,
             runtime.observed,
             runtime.organization.name,
@@ -75,5 +75,4 @@ class Web:
             return True
         if host in self._tls.renewed().names:
             return True
-        domains = [a_labels(domain.name) for domain in organization.domains]
-        return any(host == name + domain for domain in domains for name in NAMES)
+        return any(host == name + domain for domain in organization.domain_types() for name in NAMES)

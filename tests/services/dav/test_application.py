@@ -173,6 +173,19 @@ def test_a_full_mailbox() -> None:
     run(work())
 
 
+def test_a_quota_that_is_taken_away_binds_no_more() -> None:
+    async def work() -> None:
+        site = DavSite()
+        unbounded = site.recipients.known[ALICE]
+        site.recipients.known[ALICE] = replace(unbounded, quota=100)
+        async with site.client() as client:
+            assert (await client.put(f"{CALENDAR}x.ics", content=event("x"))).status_code == 507
+            site.recipients.known[ALICE] = unbounded
+            assert (await client.put(f"{CALENDAR}x.ics", content=event("x"))).status_code == 201
+
+    run(work())
+
+
 def test_any_address_of_the_owner_is_his_path() -> None:
     async def work() -> None:
         async with DavSite().client() as client:
@@ -278,6 +291,10 @@ def test_at_the_door() -> None:
             assert got.content == event("x") and got.headers["etag"] == put.headers["etag"]
             head = await client.head(f"{CALENDAR}x.ics")
             assert head.headers["content-length"] == str(len(event("x"))) and not head.content
+            for path in (CALENDAR, f"{CALENDAR}none.ics"):
+                head, got = await client.head(path), await client.get(path)
+                assert head.headers["content-length"] == got.headers["content-length"] and got.content
+                assert head.status_code == got.status_code and not head.content
             answers = await propfind(client, CALENDAR, "D:getetag", depth="1")
             assert answers.text(f"{CALENDAR}x.ics", "D:getetag") == got.headers["etag"]
             assert (await client.request("PROPFIND", "/dav/", auth=("alice", "wrong"))).status_code == 401

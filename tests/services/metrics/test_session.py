@@ -1,6 +1,6 @@
 """The metrics port as monitoring sees it: Python's own client asks, Prometheus' own parser reads.
 
-covers: services.metrics.host, services.metrics.exposition
+covers: services.metrics.host, services.metrics.exposition, services.http.single_request
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeVar
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from postern.services.http import single_request
 from postern.services.metrics import host, session
 from postern.telemetry.log import Event
 from postern.telemetry.metrics import Metric
@@ -153,6 +154,6 @@ def test_head_is_answered_without_a_body_and_octets_may_come_one_by_one(tmp_path
 
 
 def test_who_never_ends_a_request_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "DEADLINE", 0.05)
+    monkeypatch.setattr(single_request, "DEADLINE", 0.05)
     door = MetricsDoor(tmp_path)
     assert asked(door, lambda: door.send(b"GET /metrics HTTP/1.1\r\nX:")) == b""

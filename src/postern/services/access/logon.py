@@ -1,4 +1,4 @@
-"""Opens the mailbox of a proven identity for IMAP and POP3, if the guard admits it.
+"""Opens the mailbox of a proven identity for IMAP and POP3, if the guard admits it; finds it for the protocols of the web.
 
 Reads the directory for the mailbox's home. `trust` proves identities; the protocol's session words each refusal.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from uuid import UUID
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
@@ -23,6 +24,8 @@ from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import Cause, Failure, Granted, failed, refused
 from postern.trust.authenticator import Authenticator
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +84,15 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
     row = access.guard.row_for(identity, link.seal)
     if isinstance(row, Refusal):
         return refused(access.guard.door, row)
+    home = await home_of(access.directory, access.server, identity)
+    if isinstance(home, Failure):
+        return home
+    recipient, server = home
+    quota = recipient.quota or access.limits.mailbox_quota
     try:
-        recipient = await recipient_of(access.directory, identity)
-        if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
-            return Failure(Cause.CONTACT, "This account has no mailbox")
-        server = access.server(recipient.database)
-        if server is None:
-            return Failure(Cause.CONTACT, "The mailbox's database is unknown here")
-        quota = recipient.quota or access.limits.mailbox_quota
         info = await server.mailboxes.logon(recipient.guid, quota)
-    except DirectoryUnavailable:
-        return Failure(Cause.UNAVAILABLE, "The directory does not answer")
     except MailboxError as error:
-        if error.code == "UNAVAILABLE":
-            return Failure(Cause.UNAVAILABLE, "The mailbox does not answer")
-        return Failure(Cause.CONTACT, "The mailbox cannot be opened")
+        return not_opened(error)
     access.observed.seen(row.id, link.peer.host, identity.mechanism.value, link.seal, time.time())
     log(
         Event.AUTHENTICATED,
@@ -106,6 +103,27 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         cipher=link.seal.cipher if link.seal else "",
     )
     return OpenedMailbox(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
+
+
+async def home_of(
+    directory: Directory, server: Callable[[str], S | None], identity: Identity
+) -> tuple[Recipient, S] | Failure:
+    """Finds the mailbox of an identity, and the server that has it now. `server` returns that of a database."""
+    try:
+        recipient = await recipient_of(directory, identity)
+    except DirectoryUnavailable:
+        return Failure(Cause.UNAVAILABLE, "The directory does not answer")
+    if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
+        return Failure(Cause.CONTACT, "This account has no mailbox")
+    home = server(recipient.database)
+    return (recipient, home) if home is not None else Failure(Cause.CONTACT, "The mailbox's database is unknown here")
+
+
+def not_opened(error: MailboxError) -> Failure:
+    """The failure of a log-in whose mailbox could not be opened."""
+    if error.code == "UNAVAILABLE":
+        return Failure(Cause.UNAVAILABLE, "The mailbox does not answer")
+    return Failure(Cause.CONTACT, "The mailbox cannot be opened")
 
 
 async def renewed(access: ClientAccess, opened: OpenedMailbox) -> OpenedMailbox:

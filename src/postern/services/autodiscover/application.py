@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient
 from postern.model.domains import a_labels
+from postern.protocols.http.negotiation import parse_content_type
 from postern.services.autodiscover import mailboxes, pox, soap
 from postern.services.autodiscover.client_services import ClientServices
 from postern.services.autodiscover.pox import PoxError
@@ -85,9 +86,4 @@ _PRIVATE = {"Cache-Control": "private"}
 
 def _charset(request: Request) -> str:
     """The charset of the content type, "" for none."""
-    _, _, parameters = request.headers.get("content-type", "").partition(";")
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip()
-    return ""
+    return parse_content_type(request.headers.get("content-type", "").encode("latin-1")).charset

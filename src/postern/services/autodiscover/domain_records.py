@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from postern.model.domains import a_labels
 from postern.model.organization import Organization, Role, Server
 from postern.paths.deployment import filtering_role
 from postern.paths.row import Tls
@@ -158,7 +157,7 @@ def _web_services(domain: str, services: ClientServices) -> Iterable[RecordSet]:
 def _addresses(domain: str, organization: Organization, sets: Iterable[RecordSet]) -> Iterable[RecordSet]:
     """The addresses of the servers that the records name, if their names are in this domain, or in none of ours."""
     named = {value.rpartition(" ")[2].rstrip(".") for each in sets if each.kind != "TXT" for value in each.values}
-    domains = [a_labels(accepted.name) for accepted in organization.domains]
+    domains = organization.domain_types()
     for server in organization.servers:
         name = server.fqdn.lower()
         zones = [zone for zone in domains if name == zone or name.endswith(f".{zone}")]

@@ -25,8 +25,9 @@ _ANSWER = _BASE + "responseschema/2006"
 _OUTLOOK = _BASE + "outlook/responseschema/2006a"
 _MOBILE = _BASE + "mobilesync/responseschema/2006"
 _REQUESTS = frozenset({_BASE + "outlook/requestschema/2006", _BASE + "mobilesync/requestschema/2006"})
-_ENCRYPTIONS = {Tls.IMPLICIT: "SSL", Tls.UPGRADE: "TLS", Tls.NONE: "None"}
-"""The element Encryption, which goes before the element SSL; TLS is by a command (MS-OXDSCLI section 2.2.4.1.1)."""
+ENCRYPTIONS = {Tls.IMPLICIT: "SSL", Tls.UPGRADE: "TLS", Tls.NONE: "None"}
+"""The element Encryption, which goes before the element SSL; TLS is by a command (MS-OXDSCLI section 2.2.4.1.1). The settings of
+SOAP have the same words."""
 
 
 class PoxError(Enum):
@@ -113,7 +114,7 @@ def _protocol(kind: str, service: MailService, mailbox: Recipient) -> str:
         ("DomainRequired", "off"),
         ("SPA", "on" if secure else "off"),
         ("SSL", "on" if service.tls is Tls.IMPLICIT else "off"),
-        ("Encryption", _ENCRYPTIONS[service.tls]),
+        ("Encryption", ENCRYPTIONS[service.tls]),
         ("AuthRequired", "on"),
     ]
     if kind == "SMTP":

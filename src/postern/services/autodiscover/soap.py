@@ -12,9 +12,9 @@ from enum import StrEnum
 
 from postern.model.directory import Recipient
 from postern.model.domains import a_labels
-from postern.paths.row import Tls
 from postern.protocols import xml
 from postern.services.autodiscover.client_services import ClientServices, MailService
+from postern.services.autodiscover.pox import ENCRYPTIONS
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 BOUNDS = xml.Bounds(octets=65_536, depth=10, elements=1_000, attributes=200)
@@ -27,7 +27,6 @@ _ADDRESSING = "http://www.w3.org/2005/08/addressing"
 _AUTODISCOVER = "http://schemas.microsoft.com/exchange/2010/Autodiscover"
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _VERSION = re.compile(r"Exchange20\d\d(_SP\d)?")
-_ENCRYPTIONS = {Tls.IMPLICIT: "SSL", Tls.UPGRADE: "TLS", Tls.NONE: "None"}
 
 
 class Operation(StrEnum):
@@ -220,7 +219,7 @@ def _text_setting(name: str, value: str) -> str:
 
 def _connections(name: str, ports: Sequence[MailService]) -> str:
     connections = "".join(
-        f"<ProtocolConnection><EncryptionMethod>{_ENCRYPTIONS[port.tls]}</EncryptionMethod>"
+        f"<ProtocolConnection><EncryptionMethod>{ENCRYPTIONS[port.tls]}</EncryptionMethod>"
         f"<Hostname>{xml.text(port.host)}</Hostname><Port>{port.port}</Port></ProtocolConnection>"
         for port in ports
     )

@@ -14,12 +14,10 @@ from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
 from postern.services.dav.places import Place, Space, place_of
 from postern.services.dav.request import Answer, ClientLeft, Refusal, Request, refused
+from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_OF_HTTP = ("OPTIONS", "GET", "HEAD", "PUT", "POST", "DELETE")
-_OF_DAV = ("PROPFIND", "PROPPATCH", "MKCOL", "MKCALENDAR", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL")
-METHODS = frozenset((*_OF_HTTP, *_OF_DAV))
 _CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol"
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
@@ -32,7 +30,7 @@ async def _options(box: OwnMailbox, place: Place, request: Request) -> Answer:
     return Answer(
         HTTPStatus.OK,
         [
-            (b"allow", ", ".join(sorted(methods)).encode()),
+            allow(methods),
             (b"dav", _FILE_CLASSES if is_file else _CLASSES),
             (b"ms-author-via", b"DAV"),
             (b"accept-ranges", b"bytes"),
@@ -65,6 +63,7 @@ _METHODS: Mapping[str, Method] = {
     "REPORT": reports.report,
     "ACL": acl.change,
 }
+METHODS = frozenset(_METHODS)
 _STATUSES = {
     "NONEXISTENT": HTTPStatus.NOT_FOUND,
     "ALREADYEXISTS": HTTPStatus.CONFLICT,
@@ -96,7 +95,7 @@ class DavApplication:
             answer = refused(refusal)
         except MailboxError as error:
             answer = refused(_of_store(error))
-        await answer.send(send, request.method == "HEAD")
+        await answer.send(send)
 
     async def _answer(self, request: Request) -> Answer:
         try:

@@ -25,6 +25,7 @@ from postern.protocols.dav.reports import FreeBusyQuery, Query
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
 from postern.services.dav import filters, folders
+from postern.services.dav.contents import CLASSES
 from postern.services.dav.data import Data, aside, content_of
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
@@ -39,7 +40,6 @@ STEPS = 5_000_000
 """Steps that the rules of all objects may take for one query: about five seconds."""
 FAR = 1 << 62
 _TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
-_CLASSES = {"VEVENT": "IPM.Appointment", "VTODO": "IPM.Task", "VJOURNAL": "IPM.Activity"}
 PRODUCT = "-//Postern//CalDAV//EN"
 
 
@@ -68,7 +68,7 @@ class _Plan:
             is_all = not wanted.components and not wanted.properties and wanted.time_range is None
             return cls(wanted, is_simple=is_all and not wanted.is_not_defined)
         (inner,) = wanted.components
-        item_class = _CLASSES.get(inner.name, "")
+        item_class = CLASSES.get(inner.name, "")
         if inner.is_not_defined or not item_class:
             return cls(wanted)
         is_plain = not inner.properties and not inner.components
@@ -133,10 +133,8 @@ async def _candidates(
 ) -> AsyncIterator[tuple[list[Resource], dict[int, RenderedItem]]]:
     """Gives pages of the resources that may be in the span, with their rendered values; without a span, all resources."""
     if span is None:
-        last = ""
-        while page := await box.store.resources(box.id, collection.id, last, PAGE):
+        async for page in box.pages(collection.id, PAGE):
             yield list(page), {}
-            last = page.names[-1]
         return
     start = -FAR if span.start is None else span.start
     end = FAR if span.end is None else span.end

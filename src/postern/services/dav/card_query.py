@@ -51,9 +51,7 @@ async def _matching(
     box: OwnMailbox, collection: Collection, wanted: CardFilter, with_content: bool, writer: ResourceResponses
 ) -> AsyncIterator[Resource]:
     """Gives the cards that are wanted; their contents come along where they were read, or `with_content`."""
-    last = ""
-    while page := await box.store.resources(box.id, collection.id, last, PAGE):
-        last = page.names[-1]
+    async for page in box.pages(collection.id, PAGE):
         resources = list(page)
         for start in range(0, len(resources), BATCH):
             batch = resources[start : start + BATCH]

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from postern.items import calendar_object, contact
+from postern.items import appointment, calendar_object, contact, task
 from postern.items.calendar_object import Refused
 from postern.items.stored import class_of, is_address, values_of
 from postern.model.item_store import RenderedItem
@@ -17,6 +17,8 @@ from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.request import Refusal
 
 FILE_CLASS = "IPM.Document"
+CLASSES = {"VEVENT": appointment.ITEM_CLASS, "VTODO": task.ITEM_CLASS, "VJOURNAL": appointment.JOURNAL_CLASS}
+"""The class of an item by its component, for those that clients put (`items.stored.class_of`)."""
 _MEDIA = {
     Kind.CALENDAR: ("text/calendar", "text/x-vcalendar"),
     Kind.TASKS: ("text/calendar", "text/x-vcalendar"),

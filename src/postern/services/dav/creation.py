@@ -10,7 +10,6 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import BodyError, Change, read_creation
 from postern.protocols.dav.names import DECLARATIONS, caldav, dav, element
-from postern.protocols.xml import Element
 from postern.services.dav import folders, locks, nodes, properties
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Node
@@ -78,12 +77,16 @@ async def _check_free(box: OwnMailbox, place: Place) -> None:
         await _check_free(box, Place(place.space, place.address, place.names, False))
 
 
+def _types(changes: Sequence[Change]) -> tuple[set[str], list[Change]]:
+    """Returns the names in `resourcetype`, and the other properties."""
+    values = [change.value for change in changes if change.name == _TYPE and change.value is not None]
+    names = {child.name for value in values for child in value.elements}
+    return names, [change for change in changes if change.name != _TYPE]
+
+
 def _kind_of(space: Space, is_calendar: bool, changes: Sequence[Change]) -> tuple[Kind | None, list[Change]]:
     """Returns the kind that `resourcetype` asks for, and the other properties."""
-    names = {
-        child.name for change in changes if change.name == _TYPE for child in getattr(change.value, "elements", ())
-    }
-    rest = [change for change in changes if change.name != _TYPE]
+    names, rest = _types(changes)
     if is_calendar or caldav("calendar") in names:
         return (Kind.CALENDAR if space is Space.CALENDARS else None), rest
     if space is Space.ADDRESSBOOKS:
@@ -162,18 +165,13 @@ async def _create_folder(box: OwnMailbox, place: Place, request: Request, change
     held, condition = await held_and_if(box, request, parent)
     await check_if(box, condition, held, parent.path + name, None)
     held.check(parent.path + name, condition.tokens, members=True)
-    types = {child.name for change in changes if change.name == _TYPE for child in _elements(change.value)}
+    types, changes = _types(changes)
     if types - {dav("collection")}:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("valid-resourcetype")))
-    changes = [change for change in changes if change.name != _TYPE]
     _refuse_failures(Kind.FILES, changes, False)
     node = await _named_folder(box, parent.id, [name], Kind.FILES)
     await properties.write_folder(box, node.id, kept_of(node.name, changes))
     return Answer(HTTPStatus.CREATED)
-
-
-def _elements(value: Element | None) -> list[Element]:
-    return value.elements if value is not None else []
 
 
 async def delete(box: OwnMailbox, node: Node, request: Request) -> Answer:

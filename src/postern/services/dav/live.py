@@ -210,9 +210,8 @@ def _components(node: Node) -> str | None:
 
 
 def _addresses(node: Node) -> str:
-    box = node.box
-    addresses = dict.fromkeys((box.address, *box.recipient.addresses))
-    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in addresses) + _principal(node)
+    hrefs = (f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in node.box.addresses)
+    return "".join(hrefs) + _principal(node)
 
 
 _CALENDARS = (Kind.CALENDAR, Kind.TASKS)
@@ -264,8 +263,7 @@ LIVE: Mapping[str, Property] = {
     caldav("calendar-user-type"): _of_principal(lambda node: "INDIVIDUAL"),
     calendar_server("email-address-set"): _of_principal(
         lambda node: "".join(
-            f"<S:email-address>{xml.text(address)}</S:email-address>"
-            for address in dict.fromkeys((node.box.address, *node.box.recipient.addresses))
+            f"<S:email-address>{xml.text(address)}</S:email-address>" for address in node.box.addresses
         )
     ),
 }

@@ -83,6 +83,9 @@ class Locks:
             raise Refusal(HTTPStatus.LOCKED, f"<D:lock-token-submitted>{hrefs}</D:lock-token-submitted>")
 
 
+NO_LOCKS = Locks()
+
+
 async def read(box: OwnMailbox) -> Locks:
     """Returns the locks that are in force."""
     return Locks(_of(await documents.read(box, DOCUMENT)))
@@ -111,9 +114,8 @@ async def take(box: OwnMailbox, path: str, request: LockRequest, depth: Depth, s
 
     def work(document: documents.Document) -> None:
         locks = _of(document)
-        others = [
-            each for each in locks if each.covers(lock.path) or (lock.deep and each.path.startswith(lock.path + "/"))
-        ]
+        known = Locks(locks)
+        others = [*known.covering(lock.path), *(known.below(lock.path) if lock.deep else ())]
         in_way = sorted({each.path for each in others if each.exclusive or lock.exclusive})
         if in_way:
             hrefs = "".join(f"<D:href>{href_of(each)}</D:href>" for each in in_way)
@@ -156,7 +158,7 @@ async def release(box: OwnMailbox, path: str, token: str) -> None:
 
 async def forget(box: OwnMailbox, locks: Locks, path: str) -> None:
     """Removes the locks of what is no longer at `path`, or below it."""
-    gone = {lock.token for lock in locks.all if lock.path == plain(path) or lock.path.startswith(plain(path) + "/")}
+    gone = {lock.token for lock in locks.all if f"{lock.path}/".startswith(f"{plain(path)}/")}
     if gone:
         await documents.change(
             box, DOCUMENT, lambda document: _put(document, [lock for lock in _of(document) if lock.token not in gone])

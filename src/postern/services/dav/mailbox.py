@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
-from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
+from postern.model.directory import Directory, Recipient
 from postern.model.folders import FolderKind, FolderNode, FolderStore
-from postern.model.mailbox import KEEP_QUOTA, Logon, MailboxError, MailboxInfo
+from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
+from postern.model.resources import Resources
 from postern.model.security import Identity
-from postern.services.access.logon import recipient_of
+from postern.services.access.logon import home_of, not_opened
 from postern.services.dav.request import Refusal
+from postern.trust.acceptor import Cause, Failure
 
 MAX_RESOURCE = 16_777_216
 """Octets of an appointment, a contact or a document: what `items` reads at most."""
@@ -117,9 +119,14 @@ class OwnMailbox:
     def address(self) -> str:
         return self.recipient.primary
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses of the caller, the primary one first."""
+        return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
+
     def is_mine(self, address: str) -> bool:
         """Whether an address in a path belongs to the caller."""
-        return address.lower() in (self.recipient.primary, *self.recipient.addresses)
+        return address.lower() in self.addresses
 
     async def measure(self) -> None:
         """Asks how large the mailbox is now."""
@@ -137,6 +144,13 @@ class OwnMailbox:
     def forget(self) -> None:
         """The folders have changed."""
         self._tree = None
+
+    async def pages(self, folder: int, size: int) -> AsyncIterator[Resources]:
+        """Gives the resources of a folder in the order of their names, `size` of them at a time."""
+        last = ""
+        while page := await self.store.resources(self.id, folder, last, size):
+            yield page
+            last = page.names[-1]
 
     async def delete_folder(self, folder: int) -> None:
         """Removes a folder; those below it must be gone already."""
@@ -156,24 +170,22 @@ def _is_below(folder: int, gone: set[int], above: dict[int, int]) -> bool:
 
 async def own_mailbox(access: DavAccess, identity: Identity) -> OwnMailbox:
     """Opens the caller's mailbox. Raises Refusal: 403 for one who has none, 503 where it cannot be reached now."""
-    try:
-        recipient = await recipient_of(access.directory, identity)
-        if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
-            raise Refusal(HTTPStatus.FORBIDDEN, text="This account has no mailbox")
-        server = access.server(recipient.database)
-        if server is None:
-            raise Refusal(HTTPStatus.FORBIDDEN, text="The mailbox's database is unknown here")
-        box = OwnMailbox(server, recipient, access, recipient.quota or access.quota or KEEP_QUOTA)
-        if not access.opened.is_recent(box.id, box.quota):
+    home = await home_of(access.directory, access.server, identity)
+    if isinstance(home, Failure):
+        raise _refusal(home)
+    recipient, server = home
+    box = OwnMailbox(server, recipient, access, recipient.quota or access.quota)
+    if not access.opened.is_recent(box.id, box.quota):
+        try:
             await box.measure()
-            access.opened.add(box.id, box.quota)
-        return box
-    except DirectoryUnavailable:
-        raise unavailable() from None
-    except MailboxError as error:
-        if error.code == "UNAVAILABLE":
-            raise unavailable() from None
-        raise Refusal(HTTPStatus.FORBIDDEN, text="The mailbox cannot be opened") from None
+        except MailboxError as error:
+            raise _refusal(not_opened(error)) from None
+        access.opened.add(box.id, box.quota)
+    return box
+
+
+def _refusal(failure: Failure) -> Refusal:
+    return unavailable() if failure.cause is Cause.UNAVAILABLE else Refusal(HTTPStatus.FORBIDDEN, text=failure.text)
 
 
 def unavailable() -> Refusal:

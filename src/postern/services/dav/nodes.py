@@ -11,12 +11,10 @@ from postern.model.resources import Resource
 from postern.services.dav import folders
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Level, Node
-from postern.services.dav.locks import Locks
+from postern.services.dav.locks import NO_LOCKS, Locks
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import HOMES, ROOT, Place, Space, home_path, principal_path
 from postern.services.dav.request import Refusal
-
-NO_LOCKS = Locks()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from postern.protocols.dav.conditions import IfHeader
 from postern.protocols.dav.fields import Depth, read_depth, read_overwrite, read_url
 from postern.protocols.dav.names import caldav, element
 from postern.services.dav import creation, folders, locks, nodes, properties
+from postern.services.dav.contents import CLASSES
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import Locks, plain
 from postern.services.dav.mailbox import OwnMailbox
@@ -19,7 +20,7 @@ from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.resources import SPACES, uid_conflict
 from postern.services.dav.writing import check_if, held_and_if, tag_field
 
-_COMPONENTS = {"IPM.Appointment": "VEVENT", "IPM.Task": "VTODO", "IPM.Activity": "VJOURNAL"}
+_COMPONENTS = {item_class: component for component, item_class in CLASSES.items()}
 PAGE = 500
 """Documents that are copied before others have their turn."""
 
@@ -185,7 +186,5 @@ async def _copy_folder(box: OwnMailbox, source: Collection, parent: int, name: s
 
 
 async def _copy_documents(box: OwnMailbox, origin: int, copy: int) -> None:
-    last = ""
-    while page := await box.store.resources(box.id, origin, last, PAGE):
+    async for page in box.pages(origin, PAGE):
         await box.store.copy_items(box.id, list(page.ids), copy)
-        last = page.names[-1]

@@ -39,7 +39,7 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     depth = read_depth(request.field("depth"), Depth.INFINITY)
     find = read_propfind(await request.body(), request.charset)
     preferences = preferences_of(request)
-    held = await locks.read(box) if place.space is Space.FILES and place.address else locks.Locks()
+    held = await locks.read(box) if place.space is Space.FILES and place.address else locks.NO_LOCKS
     if find.wanted is Wanted.NAMES or live.QUOTAS & set(find.names):
         await box.measure()
     target = await nodes.find(box, place, held)
@@ -107,13 +107,8 @@ async def _of_resources(
     box: OwnMailbox, collection: Collection, find: PropFind, preferences: Preferences, held: Locks
 ) -> AsyncIterator[str]:
     writer = ResourceResponses(box, collection, find, preferences, held)
-    last = ""
-    while True:
-        page = await box.store.resources(box.id, collection.id, last, PAGE)
-        if not page:
-            return
+    async for page in box.pages(collection.id, PAGE):
         resources = list(page)
         await writer.prepare(resources)
         for resource in resources:
             yield writer.response(resource)
-        last = resources[-1].name

@@ -110,17 +110,14 @@ class Answer:
         if not isinstance(self.body, bytes):
             self.first = await anext(self.body)
 
-    async def send(self, send: Send, is_head: bool = False) -> None:
-        fields = list(self.fields)
+    async def send(self, send: Send) -> None:
+        """Sends the answer. Of one to HEAD, the door leaves the body out."""
+        await send({"type": "http.response.start", "status": int(self.status), "headers": list(self.fields)})
         if isinstance(self.body, bytes):
-            if is_head and self.body:
-                fields.append((b"content-length", b"%d" % len(self.body)))
-            await send({"type": "http.response.start", "status": int(self.status), "headers": fields})
-            await send({"type": "http.response.body", "body": b"" if is_head else self.body})
+            await send({"type": "http.response.body", "body": self.body})
             return
         pieces = [self.first]
         size = len(self.first)
-        await send({"type": "http.response.start", "status": int(self.status), "headers": fields})
         async for piece in self.body:
             pieces.append(piece)
             size += len(piece)

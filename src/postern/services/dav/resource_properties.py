@@ -19,7 +19,7 @@ from postern.protocols.http.dates import http_date
 from postern.services.dav import properties
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import ALL_PRIVILEGES, SUPPORTED_PRIVILEGES, acl_of, href
-from postern.services.dav.locks import SUPPORTED_LOCK, Locks, discovery
+from postern.services.dav.locks import NO_LOCKS, SUPPORTED_LOCK, Locks, discovery
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import ROOT, principal_path
 
@@ -100,14 +100,13 @@ IN_ALL = tuple(
         "lockdiscovery",
     )
 )
-NOBODYS = Locks()
 
 
 class ResourceResponses:
     """Writes the responses about resources of one collection. Call `prepare` before those of each page."""
 
     def __init__(
-        self, box: OwnMailbox, container: Collection, find: PropFind, preferences: Preferences, locks: Locks = NOBODYS
+        self, box: OwnMailbox, container: Collection, find: PropFind, preferences: Preferences, locks: Locks = NO_LOCKS
     ) -> None:
         self._box = box
         self._find = find

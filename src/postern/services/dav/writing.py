@@ -66,7 +66,7 @@ async def held_and_if(box: OwnMailbox, request: Request, collection: Collection)
     """Returns the locks of the mailbox, where the collection knows locks, and the field If."""
     condition_ = read_if(request.field("if"), request.host)
     is_locked = collection.kind is Kind.FILES
-    return (await locks.read(box) if is_locked else nodes.NO_LOCKS), condition_
+    return (await locks.read(box) if is_locked else locks.NO_LOCKS), condition_
 
 
 async def check_if(box: OwnMailbox, header: IfHeader, held: Locks, path: str, resource: Resource | None) -> None:

@@ -11,6 +11,8 @@ from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 
 PLAIN = b"text/plain; charset=utf-8"
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+"""The octets that a connection beyond its door's bounds gets."""
 _IN_CLEAR: tuple[Field, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

@@ -20,7 +20,7 @@ from postern.protocols.http.server import ServerMachine
 from postern.services.conversation import Conversation
 from postern.services.http.access import HttpAccess
 from postern.services.http.admission import Admission, passes_clear
-from postern.services.http.answers import Answer, allow, last_words
+from postern.services.http.answers import BUSY, Answer, allow, last_words
 from postern.services.http.exchange import MAX_DISCARDED, Exchange
 from postern.services.http.site import Caller, Route, Scope, path_of
 from postern.telemetry.log import Event, log
@@ -40,7 +40,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 class HttpSession(Conversation):
     """One connection, for `Door(..., new_session=...)`."""
 
-    turned_away = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    turned_away = BUSY
 
     def __init__(self, access: HttpAccess) -> None:
         super().__init__()

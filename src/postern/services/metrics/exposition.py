@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from postern.telemetry.metrics import Kind, Metric
 from postern.telemetry.snapshots import Snapshot
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 def exposition(snapshots: Iterable[Snapshot], own: Snapshot) -> bytes:
