@@ -10,9 +10,8 @@ from postern.model.item_store import RenderedItem
 from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.resources import NewResource, Put, content_tag
+from postern.store import items as item_work
 from postern.store import wire
-from postern.store.connection import Pool
-from postern.store.items import PLACED_ITEMS, checked_class, new_items, rendered, retried
 from postern.store.notices import Notices
 from postern.store.rendered import PLACES, placeholders
 from postern.store.resource_checks import (
@@ -25,6 +24,7 @@ from postern.store.resource_checks import (
     is_name,
     within,
 )
+from postern.store.resource_lookup import ResourceLookup
 
 _NO_TIME = -(1 << 63)
 _VALUES = 10
@@ -56,138 +56,137 @@ _REPLACE = f"""SELECT replace_resource({
     _call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7, 1 + _VALUES)
 })"""
 _ADD = f"""SELECT ids, change FROM add_resources({
-    _call(PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13, 1 + _VALUES)
+    _call(item_work.PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13, 1 + _VALUES)
 })"""  # noqa: S608 (our own words)
 
 
-async def put(
-    pool: Pool,
-    notices: Notices,
-    mailbox: UUID,
-    folder: int,
-    name: str,
-    content: bytes,
-    item_class: str,
-    values: RenderedItem,
-    expected: bytes | None,
-    unique_uid: bool,
-    meeting: int | None = None,
-) -> Put:
-    """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says."""
-    checked_name(name)
-    checked_rendered(values)
-    tag = content_tag(content)
-    parameters = [
-        mailbox.bytes,
-        wire.int8(folder),
-        wire.text(name),
-        expected,
-        wire.boolean(unique_uid),
-        wire.text(checked_resource_class(item_class)),
-        wire.int8(int(time.time())),
-        wire.byteas([tag]),
-        *_values([values]),
-        *(await rendered([content], exactly=True)).parameters(),
-    ]
-    statement = _PUT
-    if meeting is not None:
-        statement, parameters = _LAND, [wire.int8(meeting), *parameters]
-    item, is_new, change = (await retried(pool, statement, parameters))[0]
-    notices.changed(mailbox, wire.to_int8(change))
-    return Put(wire.to_int8(item), tag, is_new == b"\x01")
+class ResourceDatabase(ResourceLookup):
+    """The part of a mailbox database that keeps named items."""
 
+    _notices: Notices
 
-async def add(
-    pool: Pool, notices: Notices, mailbox: UUID, folder: int, new: Sequence[NewResource], unique_uids: bool
-) -> list[int]:
-    names = checked(new, unique_uids)
-    items = [NewItem(each.content, each.flags, each.internal_date, each.item_class) for each in new]
-    batch = await new_items(mailbox, folder, items, [each.item_class for each in new], exactly=True)
-    parameters = [
-        *batch[:-PLACES],
-        wire.texts(names),
-        wire.boolean(unique_uids),
-        wire.int8(int(time.time())),
-        wire.byteas([content_tag(each.content) for each in new]),
-        *_values([each.rendered for each in new]),
-        *batch[-PLACES:],
-    ]
-    ids, change = (await retried(pool, _ADD, parameters))[0]
-    notices.changed(mailbox, wire.to_int8(change))
-    return wire.to_int8s(ids)
+    async def put(
+        self,
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        expected: bytes | None = None,
+        unique_uid: bool = False,
+        meeting: int | None = None,
+    ) -> Put:
+        """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says."""
+        checked_name(name)
+        checked_rendered(rendered)
+        tag = content_tag(content)
+        parameters = [
+            mailbox.bytes,
+            wire.int8(folder),
+            wire.text(name),
+            expected,
+            wire.boolean(unique_uid),
+            wire.text(checked_resource_class(item_class)),
+            wire.int8(int(time.time())),
+            wire.byteas([tag]),
+            *_values([rendered]),
+            *(await item_work.rendered([content], exactly=True)).parameters(),
+        ]
+        statement = _PUT
+        if meeting is not None:
+            statement, parameters = _LAND, [wire.int8(meeting), *parameters]
+        item, is_new, change = (await item_work.retried(self._pool, statement, parameters))[0]
+        self._notices.changed(mailbox, wire.to_int8(change))
+        return Put(wire.to_int8(item), tag, is_new == b"\x01")
 
+    async def add(
+        self, mailbox: UUID, folder: int, resources: Sequence[NewResource], unique_uids: bool = False
+    ) -> list[int]:
+        names = checked(resources, unique_uids)
+        items = [NewItem(each.content, each.flags, each.internal_date, each.item_class) for each in resources]
+        batch = await item_work.new_items(mailbox, folder, items, [each.item_class for each in resources], exactly=True)
+        parameters = [
+            *batch[:-PLACES],
+            wire.texts(names),
+            wire.boolean(unique_uids),
+            wire.int8(int(time.time())),
+            wire.byteas([content_tag(each.content) for each in resources]),
+            *_values([each.rendered for each in resources]),
+            *batch[-PLACES:],
+        ]
+        ids, change = (await item_work.retried(self._pool, _ADD, parameters))[0]
+        self._notices.changed(mailbox, wire.to_int8(change))
+        return wire.to_int8s(ids)
 
-async def replace(
-    pool: Pool,
-    notices: Notices,
-    mailbox: UUID,
-    item: int,
-    content: bytes,
-    values: RenderedItem,
-    item_class: str,
-    unchanged_since: int | None,
-) -> Put:
-    checked_rendered(values)
-    tag = content_tag(content)
-    parameters = [
-        mailbox.bytes,
-        wire.int8(item),
-        wire.text(chosen_name(item_class)),
-        wire.text(checked_class(item_class) if item_class else ""),
-        wire.int8(-1 if unchanged_since is None else unchanged_since),
-        wire.int8(int(time.time())),
-        wire.byteas([tag]),
-        *_values([values]),
-        *(await rendered([content], exactly=True)).parameters(),
-    ]
-    rows = await retried(pool, _REPLACE, parameters)
-    notices.changed(mailbox, wire.to_int8(rows[0][0]))
-    return Put(item, tag, False)
+    async def replace(
+        self,
+        mailbox: UUID,
+        item: int,
+        content: bytes,
+        rendered: RenderedItem,
+        item_class: str = "",
+        unchanged_since: int | None = None,
+    ) -> Put:
+        checked_rendered(rendered)
+        tag = content_tag(content)
+        parameters = [
+            mailbox.bytes,
+            wire.int8(item),
+            wire.text(chosen_name(item_class)),
+            wire.text(item_work.checked_class(item_class) if item_class else ""),
+            wire.int8(-1 if unchanged_since is None else unchanged_since),
+            wire.int8(int(time.time())),
+            wire.byteas([tag]),
+            *_values([rendered]),
+            *(await item_work.rendered([content], exactly=True)).parameters(),
+        ]
+        rows = await item_work.retried(self._pool, _REPLACE, parameters)
+        self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
+        return Put(item, tag, False)
 
+    async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
+        parameters = [mailbox.bytes, wire.int8(folder), wire.text(name if is_name(name) else ""), expected]
+        rows = await self._pool.run("SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)", parameters)
+        self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
 
-async def remove(pool: Pool, notices: Notices, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> None:
-    parameters = [mailbox.bytes, wire.int8(folder), wire.text(name if is_name(name) else ""), expected]
-    rows = await pool.run("SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)", parameters)
-    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+    async def place(
+        self,
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        target: int,
+        new_name: str,
+        move: bool,
+        overwrite: bool,
+        unique_uid: bool = False,
+    ) -> Put:
+        parameters = [
+            mailbox.bytes,
+            wire.int8(folder),
+            wire.text(name if is_name(name) else ""),
+            wire.int8(target),
+            wire.text(checked_name(new_name)),
+            *map(wire.boolean, (move, overwrite, unique_uid)),
+        ]
+        rows = await self._pool.run(
+            "SELECT item, tag, is_new, change FROM place_resource("
+            "$1::uuid, $2::bigint, $3::text, $4::bigint, $5::text, $6::boolean, $7::boolean, $8::boolean)",
+            parameters,
+        )
+        item, tag, is_new, change = rows[0]
+        self._notices.changed(mailbox, wire.to_int8(change))
+        return Put(wire.to_int8(item), tag or b"", is_new == b"\x01")
 
-
-async def place(
-    pool: Pool,
-    notices: Notices,
-    mailbox: UUID,
-    folder: int,
-    name: str,
-    target: int,
-    new_name: str,
-    move: bool,
-    overwrite: bool,
-    unique_uid: bool,
-) -> Put:
-    parameters = [
-        mailbox.bytes,
-        wire.int8(folder),
-        wire.text(name if is_name(name) else ""),
-        wire.int8(target),
-        wire.text(checked_name(new_name)),
-        *map(wire.boolean, (move, overwrite, unique_uid)),
-    ]
-    rows = await pool.run(
-        "SELECT item, tag, is_new, change FROM place_resource("
-        "$1::uuid, $2::bigint, $3::text, $4::bigint, $5::text, $6::boolean, $7::boolean, $8::boolean)",
-        parameters,
-    )
-    item, tag, is_new, change = rows[0]
-    notices.changed(mailbox, wire.to_int8(change))
-    return Put(wire.to_int8(item), tag or b"", is_new == b"\x01")
-
-
-async def set_reminder(pool: Pool, mailbox: UUID, item: int, was: int, at: int | None) -> bool:
-    time_or_none = None if at is None else wire.int8(within(at))
-    rows = await pool.run(_SET_REMINDER, [mailbox.bytes, wire.int8(item), wire.int8(within(was)), time_or_none])
-    is_there, is_written = map(wire.to_int8, rows[0])
-    if not is_there:
-        raise MailboxError("NONEXISTENT", "No such item")
-    return bool(is_written)
+    async def set_reminder(self, mailbox: UUID, item: int, was: int, at: int | None) -> bool:
+        time_or_none = None if at is None else wire.int8(within(at))
+        rows = await self._pool.run(
+            _SET_REMINDER, [mailbox.bytes, wire.int8(item), wire.int8(within(was)), time_or_none]
+        )
+        is_there, is_written = map(wire.to_int8, rows[0])
+        if not is_there:
+            raise MailboxError("NONEXISTENT", "No such item")
+        return bool(is_written)
 
 
 def _values(rendered: Sequence[RenderedItem]) -> list[wire.Parameter]:
