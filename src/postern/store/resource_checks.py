@@ -12,8 +12,6 @@ from postern.model.mailbox import MailboxError
 from postern.model.resources import MAX_NAME, MAX_OBJECT_UID, NewResource
 from postern.store.items import checked_class
 
-ENDLESS = 1 << 62
-"""The end of a series without end, and the latest of all times that are kept."""
 MAX_ADDRESSES = 100
 """Addresses by which one contact is looked up. A contact has a few, and a list of thousands is no contact."""
 _MAX_ADDRESS = 320
@@ -80,11 +78,6 @@ def is_name(name: str) -> bool:
     except MailboxError:
         return False
     return True
-
-
-def within(number: int) -> int:
-    """Returns the nearest number that is kept as a time."""
-    return min(max(number, -ENDLESS), ENDLESS)
 
 
 def _is_text(text: str, most: int) -> bool:

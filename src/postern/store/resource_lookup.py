@@ -8,10 +8,11 @@ from uuid import UUID
 from postern.model.item_store import Busy, RenderedItem
 from postern.model.resources import TAG_OCTETS, FolderState, Reminder, ResourceChanges, Resources, ResourceStore
 from postern.store import wire
+from postern.store.columns import ENDLESS, ITEM_COLUMNS, within
 from postern.store.connection import Pool, Row
 from postern.store.fetching import OWNED, no_folder
 from postern.store.item_store import CONTENT_OCTETS
-from postern.store.resource_checks import ENDLESS, is_name, within
+from postern.store.resource_checks import is_name
 
 _MOST = 10_000
 """Resources of one answer: at most 13 MB, if all have the longest names and UIDs; 2 MB for those that programs make."""
@@ -98,12 +99,10 @@ _STATES = """
     SELECT f.id, f.highest_modseq, f.messages, f.unseen, f.size FROM mailboxes m JOIN folders f ON f.mailbox = m.id
     WHERE m.guid = $1::uuid AND ($2::bigint[] = '{}' OR f.id = ANY ($2::bigint[]))
 """
-_RENDERED = (
-    "r.item, r.uid, r.starts, r.ends, r.expands, r.busy, r.private, r.status, r.organizer, r.reminds, r.addresses"
-)
+_RENDERED = ", ".join(f"r.{column.name}" for column in ITEM_COLUMNS)
 _OVERLAPPING = f"""
     SELECT f.id, x.* FROM folders f LEFT JOIN LATERAL (
-        SELECT {_RENDERED} FROM (
+        SELECT r.item, {_RENDERED} FROM (
             SELECT o.* FROM resources o
             WHERE o.folder = f.id AND o.starts IS NOT NULL AND o.ends >= $3::bigint AND o.starts < $4::bigint
                 AND (o.ends > $3::bigint OR o.starts = o.ends) AND o.item > $5::bigint OFFSET 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.item_store import RenderedItem
@@ -12,23 +12,19 @@ from postern.model.mailbox import MailboxError
 from postern.model.resources import NewResource, Put, content_tag
 from postern.store import items as item_work
 from postern.store import wire
+from postern.store.columns import ITEM_COLUMNS, arrays, within
 from postern.store.notices import Notices
 from postern.store.rendered import PLACES, placeholders
 from postern.store.resource_checks import (
-    ENDLESS,
     checked,
     checked_name,
     checked_rendered,
     checked_resource_class,
     chosen_name,
     is_name,
-    within,
 )
 from postern.store.resource_lookup import ResourceLookup
 
-_NO_TIME = -(1 << 63)
-_VALUES = 10
-"""Parameters that `_values` returns."""
 _SET_REMINDER = """
     WITH its AS (
         SELECT r.item FROM resources r JOIN folders f ON f.id = r.folder JOIN mailboxes m ON m.id = f.mailbox
@@ -41,22 +37,22 @@ _SET_REMINDER = """
 """
 
 
-def _call(head: str, start: int, middle: int) -> str:
-    """Returns the placeholders of `head`, of `middle` parameters, and of a batch."""
-    return f"{head}, {placeholders(start, middle)}, {placeholders(start + middle, PLACES)}"
+def _call(head: str, start: int) -> str:
+    """Returns the placeholders of `head`, and from the number `start` on those of tags, ITEM_COLUMNS and a batch."""
+    return f"{head}, {placeholders(start, 1 + len(ITEM_COLUMNS) + PLACES)}"
 
 
 _PUT = f"""SELECT item, is_new, change FROM put_resource({
-    _call("$1::uuid, $2::bigint, $3::text, $4::bytea, $5::boolean, $6::text, $7::bigint", 8, 1 + _VALUES)
+    _call("$1::uuid, $2::bigint, $3::text, $4::bytea, $5::boolean, $6::text, $7::bigint", 8)
 })"""  # noqa: S608 (our own words)
 _LAND = f"""SELECT item, is_new, change FROM land_meeting({
-    _call("$1::bigint, $2::uuid, $3::bigint, $4::text, $5::bytea, $6::boolean, $7::text, $8::bigint", 9, 1 + _VALUES)
+    _call("$1::bigint, $2::uuid, $3::bigint, $4::text, $5::bytea, $6::boolean, $7::text, $8::bigint", 9)
 })"""  # noqa: S608 (our own words)
-_REPLACE = f"""SELECT replace_resource({
-    _call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7, 1 + _VALUES)
-})"""
+_REPLACE = (
+    f"""SELECT replace_resource({_call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7)})"""
+)
 _ADD = f"""SELECT ids, change FROM add_resources({
-    _call(item_work.PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13, 1 + _VALUES)
+    _call(item_work.PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13)
 })"""  # noqa: S608 (our own words)
 
 
@@ -90,7 +86,7 @@ class ResourceDatabase(ResourceLookup):
             wire.text(checked_resource_class(item_class)),
             wire.int8(int(time.time())),
             wire.byteas([tag]),
-            *_values([rendered]),
+            *arrays([rendered], ITEM_COLUMNS),
             *(await item_work.rendered([content], exactly=True)).parameters(),
         ]
         statement = _PUT
@@ -112,7 +108,7 @@ class ResourceDatabase(ResourceLookup):
             wire.boolean(unique_uids),
             wire.int8(int(time.time())),
             wire.byteas([content_tag(each.content) for each in resources]),
-            *_values([each.rendered for each in resources]),
+            *arrays([each.rendered for each in resources], ITEM_COLUMNS),
             *batch[-PLACES:],
         ]
         ids, change = (await item_work.retried(self._pool, _ADD, parameters))[0]
@@ -138,7 +134,7 @@ class ResourceDatabase(ResourceLookup):
             wire.int8(-1 if unchanged_since is None else unchanged_since),
             wire.int8(int(time.time())),
             wire.byteas([tag]),
-            *_values([rendered]),
+            *arrays([rendered], ITEM_COLUMNS),
             *(await item_work.rendered([content], exactly=True)).parameters(),
         ]
         rows = await item_work.retried(self._pool, _REPLACE, parameters)
@@ -187,23 +183,3 @@ class ResourceDatabase(ResourceLookup):
         if not is_there:
             raise MailboxError("NONEXISTENT", "No such item")
         return bool(is_written)
-
-
-def _values(rendered: Sequence[RenderedItem]) -> list[wire.Parameter]:
-    """The rendered values as the arrays that our functions take."""
-
-    def times(get: Callable[[RenderedItem], int | None], absent: int) -> wire.Parameter:
-        return wire.int8s([absent if (at := get(r)) is None else within(at) for r in rendered])
-
-    return [
-        wire.texts([r.uid for r in rendered]),
-        times(lambda r: r.starts, _NO_TIME),
-        times(lambda r: r.ends, ENDLESS),
-        wire.int8s([r.expands for r in rendered]),
-        wire.int8s([r.busy for r in rendered]),
-        wire.int8s([r.is_private for r in rendered]),
-        wire.texts([r.status for r in rendered]),
-        wire.texts([r.organizer for r in rendered]),
-        times(lambda r: r.reminds, _NO_TIME),
-        wire.texts(["\n".join(r.addresses) for r in rendered]),
-    ]
