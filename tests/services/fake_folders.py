@@ -5,10 +5,11 @@ from __future__ import annotations
 import email
 import email.policy
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from postern.model.folders import FOLDER_CLASSES, MAIL, Folder, FolderKind, Right
 from postern.model.item_store import PropertyName, RenderedItem
@@ -19,10 +20,10 @@ from postern.model.search import SearchTerm
 from postern.protocols.mime.message import NO_DATE, render
 from postern.protocols.mime.words import fold
 from postern.store import folders as store_folders
-from postern.store.resource_checks import chosen_name
 from postern.store.threads import Message
 
 IDS = itertools.count(1)
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
 
 
 @dataclass
@@ -124,10 +125,11 @@ class FakeMailbox:
             folder.vanished.append((uid, self.next))
 
     def settle(self, folder: FakeFolder, item: Item) -> None:
-        """Gives a named item that comes into the folder a name that nothing has there."""
+        """Gives a named item that comes into the folder a name that nothing has there, with the suffix of the one it had."""
         if item.name:
             if any(other.name == item.name for other in folder.items.values()):
-                item.name = chosen_name(former=item.name)
+                suffix = _SUFFIX.search(item.name)
+                item.name = f"{uuid4()}{suffix[0] if suffix else ''}"
             item.named = self.next
 
     def add_parents(self, path: tuple[str, ...], others: int = 0) -> None:

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from postern.model.item_store import RenderedItem
 from postern.protocols.mime.message import render
-from postern.store.columns import COLUMNS, arrays, filled
+from postern.store.columns import COLUMNS, ITEM_COLUMNS, arrays, filled
 from postern.store.migrations import functions
 
 
@@ -15,6 +16,15 @@ def test_each_column_is_sent_and_declared_once() -> None:
     assert len({(column.table, column.name) for column in COLUMNS}) == len(COLUMNS)
     assert len(arrays([render(b"Subject: a\r\n\r\nb\r\n")] * 2)) == len(COLUMNS)
     assert filled("f(%{parameters})").count("[]") == len(COLUMNS)
+
+
+def test_each_value_of_a_named_item_is_sent_and_declared_once() -> None:
+    assert len(arrays([RenderedItem()] * 2, ITEM_COLUMNS)) == len(ITEM_COLUMNS)
+    assert filled("f(%{resources parameters})").count("[]") == len(ITEM_COLUMNS)
+    assert filled("%{texts updates}") == "fields = excluded.fields, body = excluded.body"
+    values = filled("%{resources values}")
+    assert "nullif(g.starts, (-9223372036854775808)::bigint)" in values, "a time that is none is sent as a number"
+    assert "string_to_array(g.addresses, chr(10))" in values
 
 
 def test_a_fragment_names_the_columns_of_its_table() -> None:

@@ -23,7 +23,8 @@ MAX_SUBJECT = 500
 """Characters of a subject that is made of a summary."""
 MAX_DESCRIPTION = 20_000
 """Characters of a description that the text for a person repeats."""
-_CALENDAR = ((b"text", b"calendar"), (b"text", b"x-vcalendar"), (b"application", b"ics"))
+CALENDAR_TYPES = ((b"text", b"calendar"), (b"text", b"x-vcalendar"), (b"application", b"ics"))
+"""Types and subtypes of the parts that are read as a calendar."""
 
 
 class Letter(NamedTuple):
@@ -47,7 +48,7 @@ def invitation_in(content: bytes) -> CalendarObject | None:
         part = stack.pop()
         if part.is_multipart:
             stack.extend(reversed(part.children))
-        elif (part.type, part.subtype) in _CALENDAR:
+        elif (part.type, part.subtype) in CALENDAR_TYPES:
             return _read(content, part)
     return None
 

@@ -7,9 +7,8 @@ from uuid import UUID
 from postern.model.assistants import AssistantStore, WaitingMeeting
 from postern.model.item_store import RenderedItem
 from postern.model.resources import Put
-from postern.store import resources, wire
-from postern.store.connection import Pool
-from postern.store.notices import Notices
+from postern.store import wire
+from postern.store.resources import ResourceDatabase
 
 _WAITING = """
     SELECT m.guid, g.item FROM meetings g JOIN mailboxes m ON m.id = g.mailbox
@@ -25,11 +24,8 @@ _FINISH = """
 """
 
 
-class AssistantDatabase(AssistantStore):
-    """The part of a mailbox database that the assistants use alone."""
-
-    _pool: Pool
-    _notices: Notices
+class AssistantDatabase(ResourceDatabase, AssistantStore):
+    """The part of a mailbox database that keeps the list, beside the named items that meetings become."""
 
     async def waiting_meetings(
         self, mailbox: UUID | None = None, after: int = 0, most: int = 100
@@ -51,9 +47,7 @@ class AssistantDatabase(AssistantStore):
         rendered: RenderedItem,
         expected: bytes,
     ) -> Put:
-        return await resources.put(
-            self._pool, self._notices, mailbox, folder, name, content, item_class, rendered, expected, True, message
-        )
+        return await self.put(mailbox, folder, name, content, item_class, rendered, expected, True, message)
 
     async def promise(self, mailbox: UUID, message: int, number: int | None = None) -> int | None:
         parameters = [mailbox.bytes, wire.int8(message), None if number is None else wire.int8(number)]

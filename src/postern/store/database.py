@@ -11,19 +11,10 @@ from uuid import UUID
 from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.folder_names import folder_names
 from postern.model.folders import MAIL, Folder, FolderChanges, FolderKind, FolderNode, FolderTree, Right, SharedFolder
-from postern.model.item_store import ItemChanges, ItemStore, PropertyName, RenderedItem, StoredItem
+from postern.model.item_store import ItemChanges, ItemStore, PropertyName, StoredItem
 from postern.model.items import Column, CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
 from postern.model.mailbox import KEEP_QUOTA, DisconnectedMailbox, MailboxInfo
 from postern.model.mailbox_server import Mailboxes
-from postern.model.resources import (
-    FolderState,
-    NewResource,
-    Put,
-    Reminder,
-    ResourceChanges,
-    Resources,
-    ResourceStore,
-)
 from postern.model.search import SearchResult, SearchTerm, SortKey
 from postern.store import (
     delivery,
@@ -34,14 +25,12 @@ from postern.store import (
     index_build,
     item_store,
     renewal,
-    resource_lookup,
     search,
     transport,
     usage,
     wire,
 )
 from postern.store import items as item_work
-from postern.store import resources as resource_work
 from postern.store.assistants import AssistantDatabase
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
@@ -56,7 +45,7 @@ RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
-class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore, AssistantDatabase):
+class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices, language: str) -> None:
@@ -314,86 +303,3 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore, Assistant
 
     async def property_names(self, mailbox: UUID) -> dict[int, PropertyName]:
         return await item_store.property_names(self._pool, mailbox)
-
-    async def resources(self, mailbox: UUID, folder: int, after: str = "", most: int = 10_000) -> Resources:
-        return await resource_lookup.resources(self._pool, mailbox, folder, after, most)
-
-    async def named(self, mailbox: UUID, folder: int, names: Sequence[str], content: bool = False) -> Resources:
-        return await resource_lookup.named(self._pool, mailbox, folder, names, content)
-
-    async def with_ids(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> Resources:
-        return await resource_lookup.with_ids(self._pool, mailbox, ids, content)
-
-    async def with_uids(self, mailbox: UUID, folder: int | None, uids: Sequence[str]) -> Resources:
-        return await resource_lookup.with_uids(self._pool, mailbox, folder, uids)
-
-    async def put(
-        self,
-        mailbox: UUID,
-        folder: int,
-        name: str,
-        content: bytes,
-        item_class: str,
-        rendered: RenderedItem,
-        expected: bytes | None = None,
-        unique_uid: bool = False,
-    ) -> Put:
-        return await resource_work.put(
-            self._pool, self._notices, mailbox, folder, name, content, item_class, rendered, expected, unique_uid
-        )
-
-    async def add(
-        self, mailbox: UUID, folder: int, resources: Sequence[NewResource], unique_uids: bool = False
-    ) -> list[int]:
-        return await resource_work.add(self._pool, self._notices, mailbox, folder, resources, unique_uids)
-
-    async def replace(
-        self,
-        mailbox: UUID,
-        item: int,
-        content: bytes,
-        rendered: RenderedItem,
-        item_class: str = "",
-        unchanged_since: int | None = None,
-    ) -> Put:
-        return await resource_work.replace(
-            self._pool, self._notices, mailbox, item, content, rendered, item_class, unchanged_since
-        )
-
-    async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
-        await resource_work.remove(self._pool, self._notices, mailbox, folder, name, expected)
-
-    async def place(
-        self,
-        mailbox: UUID,
-        folder: int,
-        name: str,
-        target: int,
-        new_name: str,
-        move: bool,
-        overwrite: bool,
-        unique_uid: bool = False,
-    ) -> Put:
-        return await resource_work.place(
-            self._pool, self._notices, mailbox, folder, name, target, new_name, move, overwrite, unique_uid
-        )
-
-    async def resource_changes(self, mailbox: UUID, folder: int, since: int, most: int = 10_000) -> ResourceChanges:
-        return await resource_lookup.resource_changes(self._pool, mailbox, folder, since, most)
-
-    async def folder_states(self, mailbox: UUID, folders: Sequence[int] = ()) -> dict[int, FolderState]:
-        return await resource_lookup.folder_states(self._pool, mailbox, folders)
-
-    async def overlapping(
-        self, mailbox: UUID, folder: int, starts: int, ends: int, after: int = 0, most: int = 10_000
-    ) -> dict[int, RenderedItem]:
-        return await resource_lookup.overlapping(self._pool, mailbox, folder, starts, ends, after, most)
-
-    async def with_addresses(self, mailbox: UUID, addresses: Sequence[str]) -> dict[str, list[int]]:
-        return await resource_lookup.with_addresses(self._pool, mailbox, addresses)
-
-    async def reminders(self, until: int, most: int = 1_000) -> list[Reminder]:
-        return await resource_lookup.reminders(self._pool, until, most)
-
-    async def set_reminder(self, mailbox: UUID, item: int, was: int, at: int | None) -> bool:
-        return await resource_work.set_reminder(self._pool, mailbox, item, was, at)

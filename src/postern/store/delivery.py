@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
+from postern.items.imip import CALENDAR_TYPES
 from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.mailbox import KEEP_QUOTA
 from postern.protocols.mime.header import count_fields, lines_end, split_fields
@@ -20,7 +21,7 @@ _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
     $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, $6::uuid[], $7::bigint[], $8::bigint[],
     {placeholders(9, PLACES)})"""  # noqa: S608 (our own words)
 
-_CALENDARS = (b'"calendar"', b'"x-vcalendar"', b'"ics"')
+_CALENDARS = tuple(b'"%s"' % subtype for _, subtype in CALENDAR_TYPES)
 """Subtypes of the parts that `items.imip` reads. A name that happens to be one costs the attendant a look."""
 _OF_VALUES = ("22", "23", "54")
 """Classes of SQLSTATE that blame the parameters, or the rows that they meet: data, integrity, limits exceeded."""

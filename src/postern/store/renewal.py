@@ -183,7 +183,6 @@ async def _renew(run: Run, ids: Sequence[int]) -> int:
 _ARRAYS = ", ".join(f"${place}::{column.type}[]" for place, column in enumerate(columns.COLUMNS, 4))
 _KEPT = ", ".join(f"{column.name} = {column.kept('g.' + column.parameter)}" for column in columns.of_table("contents"))
 _TEXTS = ", ".join("g." + column.parameter for column in columns.of_table("texts"))
-_REPLACED = ", ".join(f"{column.name} = excluded.{column.name}" for column in columns.of_table("texts"))
 # Locks rows in the order of their ids, and only those that are still there and still old: readers and the walk may meet.
 _STORE = columns.filled(f"""
 WITH given AS (
@@ -194,7 +193,8 @@ WITH given AS (
 ), g AS (
     SELECT given.* FROM old JOIN given ON given.id = old.id
 ), t AS (
-    INSERT INTO texts (content, %{{texts columns}}) SELECT g.id, {_TEXTS} FROM g ON CONFLICT (content) DO UPDATE SET {_REPLACED}
+    INSERT INTO texts (content, %{{texts columns}}) SELECT g.id, {_TEXTS} FROM g
+    ON CONFLICT (content) DO UPDATE SET %{{texts updates}}
 ), u AS (
     INSERT INTO unended SELECT old.id FROM old WHERE old.id = ANY ($3::bigint[]) ON CONFLICT (content) DO NOTHING
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from uuid import uuid4
 
@@ -12,13 +11,10 @@ from postern.model.mailbox import MailboxError
 from postern.model.resources import MAX_NAME, MAX_OBJECT_UID, NewResource
 from postern.store.items import checked_class
 
-ENDLESS = 1 << 62
-"""The end of a series without end, and the latest of all times that are kept."""
 MAX_ADDRESSES = 100
 """Addresses by which one contact is looked up. A contact has a few, and a list of thousands is no contact."""
 _MAX_ADDRESS = 320
 _MAX_STATUS = 32
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
 _SUFFIXES = {"IPM.Appointment": ".ics", "IPM.Task": ".ics", "IPM.Activity": ".ics", "IPM.Contact": ".vcf"}
 
 
@@ -67,10 +63,9 @@ def checked(resources: Sequence[NewResource], unique_uids: bool) -> list[str]:
     return names
 
 
-def chosen_name(item_class: str = "", former: str = "") -> str:
-    """Chooses a name that nothing has yet, with the suffix of the former name, or else of the class."""
-    suffix = _SUFFIX.search(former)
-    return f"{uuid4()}{suffix[0] if suffix else _SUFFIXES.get(item_class, '')}"
+def chosen_name(item_class: str) -> str:
+    """Chooses a name that nothing has yet, with the suffix of the class."""
+    return f"{uuid4()}{_SUFFIXES.get(item_class, '')}"
 
 
 def is_name(name: str) -> bool:
@@ -80,11 +75,6 @@ def is_name(name: str) -> bool:
     except MailboxError:
         return False
     return True
-
-
-def within(number: int) -> int:
-    """Returns the nearest number that is kept as a time."""
-    return min(max(number, -ENDLESS), ENDLESS)
 
 
 def _is_text(text: str, most: int) -> bool:

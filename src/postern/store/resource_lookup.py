@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.item_store import Busy, RenderedItem
-from postern.model.resources import TAG_OCTETS, FolderState, Reminder, ResourceChanges, Resources
+from postern.model.resources import TAG_OCTETS, FolderState, Reminder, ResourceChanges, Resources, ResourceStore
 from postern.store import wire
+from postern.store.columns import ENDLESS, ITEM_COLUMNS, within
 from postern.store.connection import Pool, Row
 from postern.store.fetching import OWNED, no_folder
 from postern.store.item_store import CONTENT_OCTETS
-from postern.store.resource_checks import ENDLESS, is_name, within
+from postern.store.resource_checks import is_name
 
 _MOST = 10_000
 """Resources of one answer: at most 13 MB, if all have the longest names and UIDs; 2 MB for those that programs make."""
@@ -98,12 +99,10 @@ _STATES = """
     SELECT f.id, f.highest_modseq, f.messages, f.unseen, f.size FROM mailboxes m JOIN folders f ON f.mailbox = m.id
     WHERE m.guid = $1::uuid AND ($2::bigint[] = '{}' OR f.id = ANY ($2::bigint[]))
 """
-_RENDERED = (
-    "r.item, r.uid, r.starts, r.ends, r.expands, r.busy, r.private, r.status, r.organizer, r.reminds, r.addresses"
-)
+_RENDERED = ", ".join(f"r.{column.name}" for column in ITEM_COLUMNS)
 _OVERLAPPING = f"""
     SELECT f.id, x.* FROM folders f LEFT JOIN LATERAL (
-        SELECT {_RENDERED} FROM (
+        SELECT r.item, {_RENDERED} FROM (
             SELECT o.* FROM resources o
             WHERE o.folder = f.id AND o.starts IS NOT NULL AND o.ends >= $3::bigint AND o.starts < $4::bigint
                 AND (o.ends > $3::bigint OR o.starts = o.ends) AND o.item > $5::bigint OFFSET 0
@@ -125,72 +124,69 @@ _DUE = """
 """Looks for what is due first (OFFSET 0): a plan made while the tables were small would begin with all mailboxes."""
 
 
-async def resources(pool: Pool, mailbox: UUID, folder: int, after: str, most: int) -> Resources:
-    parameters = [mailbox.bytes, wire.int8(folder), wire.text(after), wire.int8(min(max(1, most), _MOST))]
-    return _of_folder(await pool.read(_LIST, parameters))
+class ResourceLookup(ResourceStore):
+    """The part of a mailbox database that looks named items up."""
 
+    _pool: Pool
 
-async def named(pool: Pool, mailbox: UUID, folder: int, names: Sequence[str], content: bool) -> Resources:
-    wanted = [name for name in dict.fromkeys(names) if is_name(name)]
-    parameters = [mailbox.bytes, wire.int8(folder), wire.texts(wanted)]
-    return _of_folder(await pool.read(_NAMED_STATEMENTS[content], parameters))
+    async def resources(self, mailbox: UUID, folder: int, after: str = "", most: int = 10_000) -> Resources:
+        parameters = [mailbox.bytes, wire.int8(folder), wire.text(after), wire.int8(min(max(1, most), _MOST))]
+        return _of_folder(await self._pool.read(_LIST, parameters))
 
+    async def named(self, mailbox: UUID, folder: int, names: Sequence[str], content: bool = False) -> Resources:
+        wanted = [name for name in dict.fromkeys(names) if is_name(name)]
+        parameters = [mailbox.bytes, wire.int8(folder), wire.texts(wanted)]
+        return _of_folder(await self._pool.read(_NAMED_STATEMENTS[content], parameters))
 
-async def with_ids(pool: Pool, mailbox: UUID, ids: Sequence[int], content: bool) -> Resources:
-    parameters = [mailbox.bytes, wire.int8s(dict.fromkeys(ids))]
-    return _resources((await pool.read(_WITH_IDS_STATEMENTS[content], parameters))[0])
+    async def with_ids(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> Resources:
+        parameters = [mailbox.bytes, wire.int8s(dict.fromkeys(ids))]
+        return _resources((await self._pool.read(_WITH_IDS_STATEMENTS[content], parameters))[0])
 
+    async def with_uids(self, mailbox: UUID, folder: int | None, uids: Sequence[str]) -> Resources:
+        wanted = wire.texts(dict.fromkeys(uids))
+        if folder is None:
+            rows = await self._pool.read(_WITH_UIDS_ANYWHERE_STATEMENT, [mailbox.bytes, wanted, wire.int8(_MOST)])
+            return _resources(rows[0])
+        return _of_folder(
+            await self._pool.read(_WITH_UIDS_STATEMENT, [mailbox.bytes, wire.int8(folder), wanted, wire.int8(_MOST)])
+        )
 
-async def with_uids(pool: Pool, mailbox: UUID, folder: int | None, uids: Sequence[str]) -> Resources:
-    wanted = wire.texts(dict.fromkeys(uids))
-    if folder is None:
-        rows = await pool.read(_WITH_UIDS_ANYWHERE_STATEMENT, [mailbox.bytes, wanted, wire.int8(_MOST)])
-        return _resources(rows[0])
-    return _of_folder(
-        await pool.read(_WITH_UIDS_STATEMENT, [mailbox.bytes, wire.int8(folder), wanted, wire.int8(_MOST)])
-    )
+    async def resource_changes(self, mailbox: UUID, folder: int, since: int, most: int = 10_000) -> ResourceChanges:
+        parameters = [mailbox.bytes, wire.int8(folder), wire.int8(within(since)), wire.int8(min(max(1, most), _MOST))]
+        rows = await self._pool.read(_CHANGES, parameters)
+        if not rows:
+            raise no_folder()
+        until, highest, more, gone, *columns = rows[0]
+        is_more = more == b"\x01"
+        return ResourceChanges(
+            wire.to_int8(until if is_more else highest), _resources(tuple(columns)), wire.to_texts(gone), is_more
+        )
 
+    async def folder_states(self, mailbox: UUID, folders: Sequence[int] = ()) -> dict[int, FolderState]:
+        rows = await self._pool.read(_STATES, [mailbox.bytes, wire.int8s(folders)])
+        return {number: FolderState(*state) for number, *state in (map(wire.to_int8, row) for row in rows)}
 
-async def resource_changes(pool: Pool, mailbox: UUID, folder: int, since: int, most: int) -> ResourceChanges:
-    parameters = [mailbox.bytes, wire.int8(folder), wire.int8(within(since)), wire.int8(min(max(1, most), _MOST))]
-    rows = await pool.read(_CHANGES, parameters)
-    if not rows:
-        raise no_folder()
-    until, highest, more, gone, *columns = rows[0]
-    is_more = more == b"\x01"
-    return ResourceChanges(
-        wire.to_int8(until if is_more else highest), _resources(tuple(columns)), wire.to_texts(gone), is_more
-    )
+    async def overlapping(
+        self, mailbox: UUID, folder: int, starts: int, ends: int, after: int = 0, most: int = 10_000
+    ) -> dict[int, RenderedItem]:
+        numbers = (folder, *map(within, (starts, ends, after)), min(max(1, most), _MOST))
+        rows = await self._pool.read(_OVERLAPPING, [mailbox.bytes, *map(wire.int8, numbers)])
+        if not rows:
+            raise no_folder()
+        return {wire.to_int8(row[1]): _rendered(row[2:]) for row in rows if row[1] is not None}
 
+    async def with_addresses(self, mailbox: UUID, addresses: Sequence[str]) -> dict[str, list[int]]:
+        rows = await self._pool.read(_ADDRESSED, [mailbox.bytes, wire.texts(addresses), wire.int8(_MOST)])
+        ids: dict[str, list[int]] = {}
+        wanted = set(addresses)
+        for item, its in rows:
+            for address in wanted.intersection(wire.to_texts(its)):
+                ids.setdefault(address, []).append(wire.to_int8(item))
+        return ids
 
-async def folder_states(pool: Pool, mailbox: UUID, folders: Sequence[int]) -> dict[int, FolderState]:
-    rows = await pool.read(_STATES, [mailbox.bytes, wire.int8s(folders)])
-    return {number: FolderState(*state) for number, *state in (map(wire.to_int8, row) for row in rows)}
-
-
-async def overlapping(
-    pool: Pool, mailbox: UUID, folder: int, starts: int, ends: int, after: int, most: int
-) -> dict[int, RenderedItem]:
-    numbers = (folder, *map(within, (starts, ends, after)), min(max(1, most), _MOST))
-    rows = await pool.read(_OVERLAPPING, [mailbox.bytes, *map(wire.int8, numbers)])
-    if not rows:
-        raise no_folder()
-    return {wire.to_int8(row[1]): _rendered(row[2:]) for row in rows if row[1] is not None}
-
-
-async def with_addresses(pool: Pool, mailbox: UUID, addresses: Sequence[str]) -> dict[str, list[int]]:
-    rows = await pool.read(_ADDRESSED, [mailbox.bytes, wire.texts(addresses), wire.int8(_MOST)])
-    ids: dict[str, list[int]] = {}
-    wanted = set(addresses)
-    for item, its in rows:
-        for address in wanted.intersection(wire.to_texts(its)):
-            ids.setdefault(address, []).append(wire.to_int8(item))
-    return ids
-
-
-async def reminders(pool: Pool, until: int, most: int) -> list[Reminder]:
-    rows = await pool.read(_DUE, [wire.int8(within(until)), wire.int8(min(max(1, most), _MOST))])
-    return [Reminder(UUID(bytes=guid), wire.to_int8(item), wire.to_int8(at)) for guid, item, at in rows]
+    async def reminders(self, until: int, most: int = 1_000) -> list[Reminder]:
+        rows = await self._pool.read(_DUE, [wire.int8(within(until)), wire.int8(min(max(1, most), _MOST))])
+        return [Reminder(UUID(bytes=guid), wire.to_int8(item), wire.to_int8(at)) for guid, item, at in rows]
 
 
 def _rendered(row: Row) -> RenderedItem:

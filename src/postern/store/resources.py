@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.item_store import RenderedItem
 from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.resources import NewResource, Put, content_tag
+from postern.store import items as item_work
 from postern.store import wire
-from postern.store.connection import Pool
-from postern.store.items import PLACED_ITEMS, checked_class, new_items, rendered, retried
+from postern.store.columns import ITEM_COLUMNS, arrays, within
 from postern.store.notices import Notices
 from postern.store.rendered import PLACES, placeholders
 from postern.store.resource_checks import (
-    ENDLESS,
     checked,
     checked_name,
     checked_rendered,
     checked_resource_class,
     chosen_name,
     is_name,
-    within,
 )
+from postern.store.resource_lookup import ResourceLookup
 
-_NO_TIME = -(1 << 63)
-_VALUES = 10
-"""Parameters that `_values` returns."""
 _SET_REMINDER = """
     WITH its AS (
         SELECT r.item FROM resources r JOIN folders f ON f.id = r.folder JOIN mailboxes m ON m.id = f.mailbox
@@ -41,170 +37,149 @@ _SET_REMINDER = """
 """
 
 
-def _call(head: str, start: int, middle: int) -> str:
-    """Returns the placeholders of `head`, of `middle` parameters, and of a batch."""
-    return f"{head}, {placeholders(start, middle)}, {placeholders(start + middle, PLACES)}"
+def _call(head: str, start: int) -> str:
+    """Returns the placeholders of `head`, and from the number `start` on those of tags, ITEM_COLUMNS and a batch."""
+    return f"{head}, {placeholders(start, 1 + len(ITEM_COLUMNS) + PLACES)}"
 
 
 _PUT = f"""SELECT item, is_new, change FROM put_resource({
-    _call("$1::uuid, $2::bigint, $3::text, $4::bytea, $5::boolean, $6::text, $7::bigint", 8, 1 + _VALUES)
+    _call("$1::uuid, $2::bigint, $3::text, $4::bytea, $5::boolean, $6::text, $7::bigint", 8)
 })"""  # noqa: S608 (our own words)
 _LAND = f"""SELECT item, is_new, change FROM land_meeting({
-    _call("$1::bigint, $2::uuid, $3::bigint, $4::text, $5::bytea, $6::boolean, $7::text, $8::bigint", 9, 1 + _VALUES)
+    _call("$1::bigint, $2::uuid, $3::bigint, $4::text, $5::bytea, $6::boolean, $7::text, $8::bigint", 9)
 })"""  # noqa: S608 (our own words)
-_REPLACE = f"""SELECT replace_resource({
-    _call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7, 1 + _VALUES)
-})"""
+_REPLACE = (
+    f"""SELECT replace_resource({_call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7)})"""
+)
 _ADD = f"""SELECT ids, change FROM add_resources({
-    _call(PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13, 1 + _VALUES)
+    _call(item_work.PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13)
 })"""  # noqa: S608 (our own words)
 
 
-async def put(
-    pool: Pool,
-    notices: Notices,
-    mailbox: UUID,
-    folder: int,
-    name: str,
-    content: bytes,
-    item_class: str,
-    values: RenderedItem,
-    expected: bytes | None,
-    unique_uid: bool,
-    meeting: int | None = None,
-) -> Put:
-    """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says."""
-    checked_name(name)
-    checked_rendered(values)
-    tag = content_tag(content)
-    parameters = [
-        mailbox.bytes,
-        wire.int8(folder),
-        wire.text(name),
-        expected,
-        wire.boolean(unique_uid),
-        wire.text(checked_resource_class(item_class)),
-        wire.int8(int(time.time())),
-        wire.byteas([tag]),
-        *_values([values]),
-        *(await rendered([content], exactly=True)).parameters(),
-    ]
-    statement = _PUT
-    if meeting is not None:
-        statement, parameters = _LAND, [wire.int8(meeting), *parameters]
-    item, is_new, change = (await retried(pool, statement, parameters))[0]
-    notices.changed(mailbox, wire.to_int8(change))
-    return Put(wire.to_int8(item), tag, is_new == b"\x01")
+class ResourceDatabase(ResourceLookup):
+    """The part of a mailbox database that keeps named items."""
 
+    _notices: Notices
 
-async def add(
-    pool: Pool, notices: Notices, mailbox: UUID, folder: int, new: Sequence[NewResource], unique_uids: bool
-) -> list[int]:
-    names = checked(new, unique_uids)
-    items = [NewItem(each.content, each.flags, each.internal_date, each.item_class) for each in new]
-    batch = await new_items(mailbox, folder, items, [each.item_class for each in new], exactly=True)
-    parameters = [
-        *batch[:-PLACES],
-        wire.texts(names),
-        wire.boolean(unique_uids),
-        wire.int8(int(time.time())),
-        wire.byteas([content_tag(each.content) for each in new]),
-        *_values([each.rendered for each in new]),
-        *batch[-PLACES:],
-    ]
-    ids, change = (await retried(pool, _ADD, parameters))[0]
-    notices.changed(mailbox, wire.to_int8(change))
-    return wire.to_int8s(ids)
+    async def put(
+        self,
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        expected: bytes | None = None,
+        unique_uid: bool = False,
+        meeting: int | None = None,
+    ) -> Put:
+        """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says."""
+        checked_name(name)
+        checked_rendered(rendered)
+        tag = content_tag(content)
+        parameters = [
+            mailbox.bytes,
+            wire.int8(folder),
+            wire.text(name),
+            expected,
+            wire.boolean(unique_uid),
+            wire.text(checked_resource_class(item_class)),
+            wire.int8(int(time.time())),
+            wire.byteas([tag]),
+            *arrays([rendered], ITEM_COLUMNS),
+            *(await item_work.rendered([content], exactly=True)).parameters(),
+        ]
+        statement = _PUT
+        if meeting is not None:
+            statement, parameters = _LAND, [wire.int8(meeting), *parameters]
+        item, is_new, change = (await item_work.retried(self._pool, statement, parameters))[0]
+        self._notices.changed(mailbox, wire.to_int8(change))
+        return Put(wire.to_int8(item), tag, is_new == b"\x01")
 
+    async def add(
+        self, mailbox: UUID, folder: int, resources: Sequence[NewResource], unique_uids: bool = False
+    ) -> list[int]:
+        names = checked(resources, unique_uids)
+        items = [NewItem(each.content, each.flags, each.internal_date, each.item_class) for each in resources]
+        batch = await item_work.new_items(mailbox, folder, items, [each.item_class for each in resources], exactly=True)
+        parameters = [
+            *batch[:-PLACES],
+            wire.texts(names),
+            wire.boolean(unique_uids),
+            wire.int8(int(time.time())),
+            wire.byteas([content_tag(each.content) for each in resources]),
+            *arrays([each.rendered for each in resources], ITEM_COLUMNS),
+            *batch[-PLACES:],
+        ]
+        ids, change = (await item_work.retried(self._pool, _ADD, parameters))[0]
+        self._notices.changed(mailbox, wire.to_int8(change))
+        return wire.to_int8s(ids)
 
-async def replace(
-    pool: Pool,
-    notices: Notices,
-    mailbox: UUID,
-    item: int,
-    content: bytes,
-    values: RenderedItem,
-    item_class: str,
-    unchanged_since: int | None,
-) -> Put:
-    checked_rendered(values)
-    tag = content_tag(content)
-    parameters = [
-        mailbox.bytes,
-        wire.int8(item),
-        wire.text(chosen_name(item_class)),
-        wire.text(checked_class(item_class) if item_class else ""),
-        wire.int8(-1 if unchanged_since is None else unchanged_since),
-        wire.int8(int(time.time())),
-        wire.byteas([tag]),
-        *_values([values]),
-        *(await rendered([content], exactly=True)).parameters(),
-    ]
-    rows = await retried(pool, _REPLACE, parameters)
-    notices.changed(mailbox, wire.to_int8(rows[0][0]))
-    return Put(item, tag, False)
+    async def replace(
+        self,
+        mailbox: UUID,
+        item: int,
+        content: bytes,
+        rendered: RenderedItem,
+        item_class: str = "",
+        unchanged_since: int | None = None,
+    ) -> Put:
+        checked_rendered(rendered)
+        tag = content_tag(content)
+        parameters = [
+            mailbox.bytes,
+            wire.int8(item),
+            wire.text(chosen_name(item_class)),
+            wire.text(item_work.checked_class(item_class) if item_class else ""),
+            wire.int8(-1 if unchanged_since is None else unchanged_since),
+            wire.int8(int(time.time())),
+            wire.byteas([tag]),
+            *arrays([rendered], ITEM_COLUMNS),
+            *(await item_work.rendered([content], exactly=True)).parameters(),
+        ]
+        rows = await item_work.retried(self._pool, _REPLACE, parameters)
+        self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
+        return Put(item, tag, False)
 
+    async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
+        parameters = [mailbox.bytes, wire.int8(folder), wire.text(name if is_name(name) else ""), expected]
+        rows = await self._pool.run("SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)", parameters)
+        self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
 
-async def remove(pool: Pool, notices: Notices, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> None:
-    parameters = [mailbox.bytes, wire.int8(folder), wire.text(name if is_name(name) else ""), expected]
-    rows = await pool.run("SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)", parameters)
-    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+    async def place(
+        self,
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        target: int,
+        new_name: str,
+        move: bool,
+        overwrite: bool,
+        unique_uid: bool = False,
+    ) -> Put:
+        parameters = [
+            mailbox.bytes,
+            wire.int8(folder),
+            wire.text(name if is_name(name) else ""),
+            wire.int8(target),
+            wire.text(checked_name(new_name)),
+            *map(wire.boolean, (move, overwrite, unique_uid)),
+        ]
+        rows = await self._pool.run(
+            "SELECT item, tag, is_new, change FROM place_resource("
+            "$1::uuid, $2::bigint, $3::text, $4::bigint, $5::text, $6::boolean, $7::boolean, $8::boolean)",
+            parameters,
+        )
+        item, tag, is_new, change = rows[0]
+        self._notices.changed(mailbox, wire.to_int8(change))
+        return Put(wire.to_int8(item), tag or b"", is_new == b"\x01")
 
-
-async def place(
-    pool: Pool,
-    notices: Notices,
-    mailbox: UUID,
-    folder: int,
-    name: str,
-    target: int,
-    new_name: str,
-    move: bool,
-    overwrite: bool,
-    unique_uid: bool,
-) -> Put:
-    parameters = [
-        mailbox.bytes,
-        wire.int8(folder),
-        wire.text(name if is_name(name) else ""),
-        wire.int8(target),
-        wire.text(checked_name(new_name)),
-        *map(wire.boolean, (move, overwrite, unique_uid)),
-    ]
-    rows = await pool.run(
-        "SELECT item, tag, is_new, change FROM place_resource("
-        "$1::uuid, $2::bigint, $3::text, $4::bigint, $5::text, $6::boolean, $7::boolean, $8::boolean)",
-        parameters,
-    )
-    item, tag, is_new, change = rows[0]
-    notices.changed(mailbox, wire.to_int8(change))
-    return Put(wire.to_int8(item), tag or b"", is_new == b"\x01")
-
-
-async def set_reminder(pool: Pool, mailbox: UUID, item: int, was: int, at: int | None) -> bool:
-    time_or_none = None if at is None else wire.int8(within(at))
-    rows = await pool.run(_SET_REMINDER, [mailbox.bytes, wire.int8(item), wire.int8(within(was)), time_or_none])
-    is_there, is_written = map(wire.to_int8, rows[0])
-    if not is_there:
-        raise MailboxError("NONEXISTENT", "No such item")
-    return bool(is_written)
-
-
-def _values(rendered: Sequence[RenderedItem]) -> list[wire.Parameter]:
-    """The rendered values as the arrays that our functions take."""
-
-    def times(get: Callable[[RenderedItem], int | None], absent: int) -> wire.Parameter:
-        return wire.int8s([absent if (at := get(r)) is None else within(at) for r in rendered])
-
-    return [
-        wire.texts([r.uid for r in rendered]),
-        times(lambda r: r.starts, _NO_TIME),
-        times(lambda r: r.ends, ENDLESS),
-        wire.int8s([r.expands for r in rendered]),
-        wire.int8s([r.busy for r in rendered]),
-        wire.int8s([r.is_private for r in rendered]),
-        wire.texts([r.status for r in rendered]),
-        wire.texts([r.organizer for r in rendered]),
-        times(lambda r: r.reminds, _NO_TIME),
-        wire.texts(["\n".join(r.addresses) for r in rendered]),
-    ]
+    async def set_reminder(self, mailbox: UUID, item: int, was: int, at: int | None) -> bool:
+        time_or_none = None if at is None else wire.int8(within(at))
+        rows = await self._pool.run(
+            _SET_REMINDER, [mailbox.bytes, wire.int8(item), wire.int8(within(was)), time_or_none]
+        )
+        is_there, is_written = map(wire.to_int8, rows[0])
+        if not is_there:
+            raise MailboxError("NONEXISTENT", "No such item")
+        return bool(is_written)

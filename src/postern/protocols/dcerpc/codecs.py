@@ -215,14 +215,41 @@ class Columns(Wide):
         return [self._make(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def mapping(keys: Parameter, values: Parameter) -> Wide:
-    """Carries a mapping as the column of its keys and the column of its values."""
-    columns = Parameters((keys, values))
+def pairs(first: Parameter, second: Parameter) -> Wide:
+    """Carries a list of pairs as the column of their first and the column of their second values."""
+    columns = Parameters((first, second))
     return Wide(
         columns.types,
-        lambda pairs: columns.write((list(pairs), list(pairs.values()))),
-        lambda *wire: dict(zip(*columns.read(wire), strict=True)),
+        lambda values: columns.write(([value for value, _ in values], [value for _, value in values])),
+        lambda *wire: list(zip(*columns.read(wire), strict=True)),
     )
+
+
+def mapping(keys: Parameter, values: Parameter) -> Wide:
+    """Carries a mapping as the column of its keys and the column of its values."""
+    several = pairs(keys, values)
+    return Wide(several.types, lambda values: several.write(values.items()), lambda *wire: dict(several.read(*wire)))
+
+
+def grouped(
+    keys: Parameter,
+    members: Parameter,
+    make: Callable[..., Any] = list,
+    members_of: Callable[[Any], Iterable[Any]] = iter,
+) -> Wide:
+    """Carries a mapping of collections: the column of its keys, `counts` with the number of members of each, and the columns of
+    all members. `make` makes a collection of its members."""
+    columns = Parameters((keys, Parameter("counts", WORDS), members))
+
+    def write(groups: Mapping[Any, Any]) -> Sequence[Any]:
+        every = [member for group in groups.values() for member in members_of(group)]
+        return columns.write((list(groups), [len(group) for group in groups.values()], every))
+
+    def read(*wire: Any) -> dict[Any, Any]:
+        names, counts, every = columns.read(wire)
+        return dict(zip(names, map(make, parts(counts, every)), strict=True))
+
+    return Wide(columns.types, write, read)
 
 
 def only(several: Wide, what: str) -> Wide:

@@ -86,9 +86,10 @@ def changed(stored: bytes | None, message: CalendarObject, me: frozenset[str], n
     if applied.action is not Action.STORE:
         raise Left(applied.why or "the owner decides")
     made = calendar_object.read(applied.octets)
-    refused = made if isinstance(made, Refused) else calendar_object.check(made)
-    if refused is not None or isinstance(made, Refused):
-        assert refused is not None
+    if isinstance(made, Refused):
+        raise Left(made.why)
+    refused = calendar_object.check(made)
+    if refused is not None:
         raise Left(refused.why)
     octets = _with_answer(made, me, answer) if answer else applied.octets
     return Change(octets, class_of(made), values_of(made, now, me))

@@ -3,8 +3,7 @@
 CREATE FUNCTION land_meeting(
     message bigint,
     guid uuid, folder bigint, wanted text, expected bytea, unique_uid boolean, new_class text, now bigint, tags bytea[],
-    uids text[], starts bigint[], ends bigint[], expands bigint[], busies bigint[], privates bigint[], statuses text[],
-    organizers text[], reminds bigint[], addresses text[],
+    %{resources parameters},
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},
     OUT item bigint, OUT is_new boolean, OUT change bigint
 ) LANGUAGE plpgsql AS $$
@@ -17,6 +16,6 @@ BEGIN
     END IF;
     SELECT p.item, p.is_new, p.change INTO item, is_new, change FROM put_resource(
         guid, folder, wanted, expected, unique_uid, new_class, now, tags,
-        uids, starts, ends, expands, busies, privates, statuses, organizers, reminds, addresses,
+        %{resources arrays},
         rendering, hashes, sizes, datas, %{arguments}) AS p;
 END $$;

@@ -1,11 +1,6 @@
 -- Named items (store/resources.py). The functions here are called with the mailbox's row locked, or lock it first, so that a
--- name, a UID or a tag that was looked at stays until the commit. Arrays are parallel; what is rendered of item n is
--- (uids[n], starts[n], ends[n], expands[n], busies[n], privates[n], statuses[n], organizers[n], reminds[n], addresses[n]), where
--- -2^63 stands for no time, and addresses are lines.
-
-CREATE FUNCTION some_time(given bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
-    SELECT nullif(given, (-9223372036854775808)::bigint)
-$$;
+-- name, a UID or a tag that was looked at stays until the commit. Arrays are parallel; store/columns.py puts in those of what is
+-- rendered of the items.
 
 -- A name that nothing has in this folder: the same, or one that nobody would choose.
 CREATE FUNCTION free_name(of_folder bigint, wanted text) RETURNS text LANGUAGE sql STABLE AS $$
@@ -29,27 +24,20 @@ END $$;
 -- Writes down what is known of items, whose contents are stored as the change `seen`. One that has a row keeps its name.
 CREATE FUNCTION keep_resources(
     of_folder bigint, items bigint[], names text[], tags bytea[], sizes bigint[], classes text[], now bigint, seen bigint,
-    uids text[], starts bigint[], ends bigint[], expands bigint[], busies bigint[], privates bigint[], statuses text[],
-    organizers text[], reminds bigint[], addresses text[]
+    %{resources parameters}
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO resources AS r (item, folder, name, tag, size, class, created, modified, changed,
-        uid, starts, ends, expands, busy, private, status, organizer, reminds, addresses)
-    SELECT g.item, of_folder, g.name, g.tag, g.size, g.class, now, now, seen, g.uid, some_time(g.starts), some_time(g.ends),
-        g.expands <> 0, g.busy, g.private <> 0, g.status, g.organizer, some_time(g.reminds), string_to_array(g.addresses, chr(10))
-    FROM unnest(items, names, tags, sizes, classes, uids, $10, $11, $12, busies, privates, statuses, organizers, $17, $18)
-        AS g(item, name, tag, size, class, uid, starts, ends, expands, busy, private, status, organizer, reminds, addresses)
+    INSERT INTO resources AS r (item, folder, name, tag, size, class, created, modified, changed, %{resources columns})
+    SELECT g.item, of_folder, g.name, g.tag, g.size, g.class, now, now, seen, %{resources values}
+    FROM unnest(items, names, tags, sizes, classes, %{resources arrays}) AS g(item, name, tag, size, class, %{resources columns})
     ON CONFLICT (item) DO UPDATE SET tag = excluded.tag, size = excluded.size, class = excluded.class,
-        modified = excluded.modified, changed = excluded.changed, uid = excluded.uid, starts = excluded.starts,
-        ends = excluded.ends, expands = excluded.expands, busy = excluded.busy, private = excluded.private,
-        status = excluded.status, organizer = excluded.organizer, reminds = excluded.reminds, addresses = excluded.addresses;
+        modified = excluded.modified, changed = excluded.changed, %{resources updates};
 END $$;
 
 -- Another content for item `i`, which has the name `its_name` or gets it.
 CREATE FUNCTION keep_other(
     guid uuid, i items, its_name text, new_class text, limit_change bigint, now bigint, tags bytea[],
-    uids text[], starts bigint[], ends bigint[], expands bigint[], busies bigint[], privates bigint[], statuses text[],
-    organizers text[], reminds bigint[], addresses text[],
+    %{resources parameters},
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters}
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -62,15 +50,14 @@ BEGIN
     SELECT u.change INTO seen FROM update_item(
         guid, i.id, new_class, limit_change, true, rendering, hashes, sizes, datas, %{arguments}) AS u;
     PERFORM keep_resources(i.folder, ARRAY[i.id], ARRAY[its_name], tags, sizes, ARRAY[its_class], now, seen,
-        uids, starts, ends, expands, busies, privates, statuses, organizers, reminds, addresses);
+        %{resources arrays});
     RETURN seen;
 END $$;
 
 -- `expected`: NULL for any, '' for nothing, '*' for something, else the tag of what is there.
 CREATE FUNCTION put_resource(
     guid uuid, folder bigint, wanted text, expected bytea, unique_uid boolean, new_class text, now bigint, tags bytea[],
-    uids text[], starts bigint[], ends bigint[], expands bigint[], busies bigint[], privates bigint[], statuses text[],
-    organizers text[], reminds bigint[], addresses text[],
+    %{resources parameters},
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},
     OUT item bigint, OUT is_new boolean, OUT change bigint
 ) LANGUAGE plpgsql AS $$
@@ -84,12 +71,12 @@ BEGIN
     is_new := NOT FOUND;
     PERFORM check_tag(r, expected);
     IF unique_uid THEN
-        PERFORM check_uids(f.id, uids, ARRAY[coalesce(r.item, 0)]);
+        PERFORM check_uids(f.id, resources_uid, ARRAY[coalesce(r.item, 0)]);
     END IF;
     IF NOT is_new THEN
         item := r.item;
         change := keep_other(guid, item_of(m, r.item), wanted, new_class, -1, now, tags,
-            uids, starts, ends, expands, busies, privates, statuses, organizers, reminds, addresses,
+            %{resources arrays},
             rendering, hashes, sizes, datas, %{arguments});
         RETURN;
     END IF;
@@ -98,7 +85,7 @@ BEGIN
         rendering, hashes, sizes, datas, %{arguments}) AS c;
     item := ids[1];
     PERFORM keep_resources(f.id, ids, ARRAY[wanted], tags, sizes, ARRAY[new_class], now, change,
-        uids, starts, ends, expands, busies, privates, statuses, organizers, reminds, addresses);
+        %{resources arrays});
 END $$;
 
 CREATE FUNCTION check_tag(r resources, expected bytea) RETURNS void LANGUAGE plpgsql AS $$
@@ -114,8 +101,7 @@ END $$;
 CREATE FUNCTION add_resources(
     guid uuid, folder bigint, which bigint[], flags bigint[], dates bigint[], classes text[], total bigint,
     unseen_count bigint, deleted_count bigint, names text[], unique_uids boolean, now bigint, tags bytea[],
-    uids text[], starts bigint[], ends bigint[], expands bigint[], busies bigint[], privates bigint[], statuses text[],
-    organizers text[], reminds bigint[], addresses text[],
+    %{resources parameters},
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters}, OUT ids bigint[], OUT change bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -128,26 +114,25 @@ BEGIN
         RAISE EXCEPTION 'The name is taken' USING ERRCODE = 'PM002';
     END IF;
     IF unique_uids THEN
-        PERFORM check_uids(f.id, uids, '{}');
+        PERFORM check_uids(f.id, resources_uid, '{}');
     END IF;
     SELECT c.ids, c.change INTO ids, change FROM create_items(
         guid, folder, which, flags, dates, classes, total, unseen_count, deleted_count,
         rendering, hashes, sizes, datas, %{arguments}) AS c;
     PERFORM keep_resources(f.id, ids, names, tags, (SELECT array_agg(sizes[w.place] ORDER BY w.n)
         FROM unnest(which) WITH ORDINALITY AS w(place, n)), classes, now, change,
-        uids, starts, ends, expands, busies, privates, statuses, organizers, reminds, addresses);
+        %{resources arrays});
 END $$;
 
 -- Gives item `wanted` another content. Without a name so far it gets `new_name`.
 CREATE FUNCTION replace_resource(
     guid uuid, wanted bigint, new_name text, new_class text, limit_change bigint, now bigint, tags bytea[],
-    uids text[], starts bigint[], ends bigint[], expands bigint[], busies bigint[], privates bigint[], statuses text[],
-    organizers text[], reminds bigint[], addresses text[],
+    %{resources parameters},
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters}
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RETURN keep_other(guid, item_of(lock_mailbox(guid), wanted), new_name, new_class, limit_change, now, tags,
-        uids, starts, ends, expands, busies, privates, statuses, organizers, reminds, addresses,
+        %{resources arrays},
         rendering, hashes, sizes, datas, %{arguments});
 END $$;
 

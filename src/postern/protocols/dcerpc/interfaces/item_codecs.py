@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
-
 from postern.model.folders import FolderChanges, FolderNode, Right, SharedFolder
 from postern.model.item_store import ItemChanges, PropertyName, StoredItem
 from postern.model.items import NewItem
@@ -22,20 +18,17 @@ from postern.protocols.dcerpc.codecs import (
     Parameter,
     Wide,
     column,
+    grouped,
     mapping,
     only,
     or_none,
-    parts,
-    read_signed_words,
-    read_uuids,
+    pairs,
     read_words,
     record,
-    write_signed_words,
-    write_uuids,
     write_words,
 )
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND, KIND, NOW
-from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs
+from postern.protocols.dcerpc.ndr import I64, U32, U64, Array, Blobs
 
 IDS = SIGNED_WORDS
 """Ids of items or folders."""
@@ -135,7 +128,9 @@ FOLDER_CHANGES = record(
     ),
 )
 
-RIGHTS = mapping(Parameter("grantees", UUIDS), Parameter("rights", column(Codec(U32, None, Right))))
+_GRANTEES = Parameter("grantees", UUIDS)
+_RIGHTS = Parameter("rights", column(Codec(U32, None, Right)))
+RIGHTS = mapping(_GRANTEES, _RIGHTS)
 GRANTED = Wide(
     (("keeps", U32), ("rights", U32)),
     lambda rights: (rights is not None, rights or 0),
@@ -147,53 +142,18 @@ SHARED = Columns(
         Parameter("mailboxes", UUIDS, "mailbox"),
         Parameter("folders", nodes(), "folder"),
         Parameter("grantees", UUIDS, "grantee"),
-        Parameter("rights", column(Codec(U32, None, Right))),
+        _RIGHTS,
     ),
 )
-ALL_RIGHTS = Wide(
-    (("folders", Array(I64)), ("counts", Array(U32)), ("grantees", Array(U8)), ("rights", Array(U32))),
-    lambda entries: (
-        write_signed_words(list(entries)),
-        write_words([len(rights) for rights in entries.values()]),
-        write_uuids([grantee for rights in entries.values() for grantee in rights]),
-        write_words([right for rights in entries.values() for right in rights.values()]),
-    ),
-    lambda folders, counts, grantees, rights: _read_all_rights(
-        read_signed_words(folders), read_words(counts), read_uuids(grantees), read_words(rights)
-    ),
+ALL_RIGHTS = grouped(
+    Parameter("folders", IDS),
+    Parameter("entries", pairs(_GRANTEES, _RIGHTS)),
+    dict,
+    dict.items,
 )
 """Rights by folder and grantee: `counts` says how many entries each folder has."""
-
-
-def _read_all_rights(
-    folders: Sequence[int], counts: Sequence[int], grantees: Sequence[UUID], rights: Sequence[int]
-) -> dict[int, dict[UUID, Right]]:
-    pairs = list(zip(grantees, map(Right, rights), strict=True))
-    return dict(zip(folders, map(dict, parts(counts, pairs)), strict=True))
-
-
 FOLDER_NAMES = mapping(Parameter("named_kinds", column(KIND)), Parameter("names", TEXTS))
-
-
-def _write_bags(bags: dict[int, dict[int, bytes]]) -> tuple[Any, ...]:
-    return (
-        write_signed_words(list(bags)),
-        write_words([len(bag) for bag in bags.values()]),
-        write_signed_words([tag for bag in bags.values() for tag in bag]),
-        [value for bag in bags.values() for value in bag.values()],
-    )
-
-
-def _read_bags(owners: bytes, counts: bytes, tags: bytes, values: Sequence[bytes]) -> dict[int, dict[int, bytes]]:
-    sizes = read_words(counts)
-    bags = zip(parts(sizes, read_signed_words(tags)), parts(sizes, values), strict=True)
-    return {
-        owner: dict(zip(its_tags, its_values, strict=True))
-        for owner, (its_tags, its_values) in zip(read_signed_words(owners), bags, strict=True)
-    }
-
-
-BAGS = Wide(
-    (("owners", Array(I64)), ("counts", Array(U32)), ("tags", Array(I64)), ("values", Blobs())), _write_bags, _read_bags
+BAGS = grouped(
+    Parameter("owners", IDS), Parameter("bags", pairs(_TAGS, Parameter("values", Blobs()))), dict, dict.items
 )
 """Bags by folder or item: `counts` says how many of the properties each has."""

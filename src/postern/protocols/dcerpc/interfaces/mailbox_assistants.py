@@ -6,7 +6,7 @@ from uuid import UUID
 
 from postern.model.assistants import Assistants, AssistantState
 from postern.model.mailbox import MailboxErrorCode
-from postern.protocols.dcerpc.codecs import Parameter, Wide
+from postern.protocols.dcerpc.codecs import Parameter, record
 from postern.protocols.dcerpc.interface import Interface, Operation, Syntax
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import REFUSALS
 from postern.protocols.dcerpc.ndr import U32, UUID_T
@@ -32,11 +32,7 @@ MAILBOX_ASSISTANTS: Interface[Assistants] = Interface(
             "How many messages of all mailboxes of the database wait (of many the first 1,000), and how many this process has\n"
             "applied, left as mail, and set aside since it started.",
             (),
-            Wide(
-                (("waiting", U32), ("applied", U32), ("left", U32), ("set_aside", U32)),
-                tuple,
-                lambda waiting, applied, left, set_aside: AssistantState(waiting, applied, left, set_aside),
-            ),
+            record(AssistantState, [Parameter(name, U32) for name in ("waiting", "applied", "left", "set_aside")]),
             REFUSALS,
             timeout=TIMEOUT,
         ),

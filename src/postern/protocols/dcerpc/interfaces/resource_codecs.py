@@ -24,19 +24,14 @@ from postern.protocols.dcerpc.codecs import (
     Codec,
     Columns,
     Parameter,
+    Parameters,
     Wide,
     column,
+    grouped,
     mapping,
     only,
     or_none,
-    parts,
-    read_signed_words,
-    read_texts,
-    read_words,
     record,
-    write_signed_words,
-    write_texts,
-    write_words,
 )
 from postern.protocols.dcerpc.interfaces.item_codecs import IDS, octets_or_none
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import NOW, PATHS
@@ -110,23 +105,17 @@ _RESOURCES = (
 )
 
 
-def _of_one_length(*columns: Sequence[Any]) -> Resources:
-    if len({len(each) for each in columns[: len(_RESOURCES)]}) != 1:
-        raise ValueError("columns of different lengths")
-    if len(columns) > len(_RESOURCES) and len(columns[-1]) not in (0, len(columns[0])):
-        raise ValueError("columns of different lengths")
-    return Resources(*columns)
-
-
 def _columns(fields: Sequence[Parameter]) -> Wide:
-    plain = record(Resources, fields)
-    parameters = plain.read
+    columns = Parameters(fields)
 
     def read(*wire: Any) -> Resources:
-        made = parameters(*wire)
-        return _of_one_length(*(getattr(made, field.attribute or field.name) for field in fields))
+        values = columns.read(wire)
+        lengths = [len(each) for each in values]
+        if len({*lengths[: len(_RESOURCES)]}) != 1 or lengths[-1] not in (0, lengths[0]):
+            raise ValueError("columns of different lengths")
+        return Resources(*values)
 
-    return Wide(plain.types, plain.write, read)
+    return Wide(columns.types, record(Resources, fields).write, read)
 
 
 RESOURCES = _columns(_RESOURCES)
@@ -172,23 +161,4 @@ REMINDERS = Columns(
     ),
 )
 TIME_OR_NONE = Codec(I64, lambda at: NOW if at is None else at, lambda at: None if at == NOW else at)
-
-
-def _write_addressed(ids: dict[str, list[int]]) -> tuple[Any, ...]:
-    return (
-        write_texts(list(ids)),
-        write_words([len(items) for items in ids.values()]),
-        write_signed_words([item for items in ids.values() for item in items]),
-    )
-
-
-def _read_addressed(addresses: Sequence[bytes], counts: bytes, ids: bytes) -> dict[str, list[int]]:
-    items = parts(read_words(counts), read_signed_words(ids))
-    return dict(zip(read_texts(addresses), map(list, items), strict=True))
-
-
-ADDRESSED = Wide(
-    (("found", Blobs()), ("counts", Array(U32)), ("ids", Array(I64))),
-    _write_addressed,
-    _read_addressed,
-)
+ADDRESSED = grouped(Parameter("found", TEXTS), Parameter("ids", IDS))
