@@ -197,7 +197,7 @@ def test_a_collection_goes_with_what_is_in_it() -> None:
     async def work() -> None:
         site = DavSite()
         async with site.client() as client:
-            path = f"{HOME}work/"
+            path = f"{HOME}office/"
             for _ in range(2):
                 assert (await client.request("MKCALENDAR", path)).status_code == 201
                 assert (await client.put(f"{path}x.ics", content=event("x"))).status_code == 201

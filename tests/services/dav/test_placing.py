@@ -24,7 +24,7 @@ from tests.services.dav.site import (
     todo,
 )
 
-WORK = f"{HOME}work/"
+OFFICE = f"{HOME}office/"
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -39,11 +39,11 @@ async def place(client: httpx.AsyncClient, method: str, source: str, goal: str, 
 def test_an_event_goes_to_another_calendar(method: str) -> None:
     async def work() -> None:
         async with DavSite().client() as client:
-            await client.request("MKCALENDAR", WORK)
+            await client.request("MKCALENDAR", OFFICE)
             tag = (await client.put(f"{CALENDAR}x.ics", content=event("x"))).headers["etag"]
-            goal = f"https://mail.example.test{WORK}y%20z.ics"
+            goal = f"https://mail.example.test{OFFICE}y%20z.ics"
             assert await place(client, method, f"{CALENDAR}x.ics", goal, overwrite="F") == 201
-            got = await client.get(f"{WORK}y z.ics")
+            got = await client.get(f"{OFFICE}y z.ics")
             assert got.content == event("x") and got.headers["etag"] == tag
             assert (await client.get(f"{CALENDAR}x.ics")).status_code == (200 if method == "COPY" else 404)
 

@@ -45,8 +45,8 @@ def test_a_calendar_s_name_colour_and_description() -> None:
     async def work() -> None:
         site = DavSite()
         async with site.client() as client:
-            await client.request("MKCALENDAR", f"{HOME}work/")
-            for path in (CALENDAR, f"{HOME}work/", CONTACTS):
+            await client.request("MKCALENDAR", f"{HOME}office/")
+            for path in (CALENDAR, f"{HOME}office/", CONTACTS):
                 sets = "<D:displayname>Büro &amp; mehr</D:displayname><I:calendar-color>#ff0000</I:calendar-color>"
                 answers = await patch(
                     client, path, sets + "<C:calendar-description xml:lang='de'>x</C:calendar-description>"
@@ -70,13 +70,13 @@ def test_other_clients_see_the_name_of_a_calendar() -> None:
     async def work() -> None:
         site = DavSite()
         async with site.client() as client:
-            await client.request("MKCALENDAR", f"{HOME}work/")
-            await patch(client, f"{HOME}work/", "<D:displayname>Work</D:displayname>")
+            await client.request("MKCALENDAR", f"{HOME}office/")
+            await patch(client, f"{HOME}office/", "<D:displayname>Office</D:displayname>")
             names = {node.name for node in await site.mailboxes.tree(guid_of("alice@example.test"))}
-            assert "Work" in names and "work" not in names
-            assert (await propfind(client, f"{HOME}work/", "D:displayname")).text(
-                f"{HOME}work/", "D:displayname"
-            ) == "Work"
+            assert "Office" in names and "office" not in names
+            assert (await propfind(client, f"{HOME}office/", "D:displayname")).text(
+                f"{HOME}office/", "D:displayname"
+            ) == "Office"
 
     run(work())
 

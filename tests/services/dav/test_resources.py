@@ -180,8 +180,8 @@ def test_a_uid_is_there_once() -> None:
                 answer = await client.put(path, content=content)
                 assert answer.status_code == 403 and failed(answer) == "C:no-uid-conflict"
                 assert f"<D:href>{X}</D:href>" in answer.text
-            await client.request("MKCALENDAR", f"{HOME}work/")
-            assert (await client.put(f"{HOME}work/x.ics", content=event("x"))).status_code == 201
+            await client.request("MKCALENDAR", f"{HOME}office/")
+            assert (await client.put(f"{HOME}office/x.ics", content=event("x"))).status_code == 201
             await client.put(f"{CONTACTS}x", content=card("x"))
             answer = await client.put(f"{CONTACTS}y", content=card("x"))
             assert failed(answer) == "A:no-uid-conflict"
