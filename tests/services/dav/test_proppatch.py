@@ -6,8 +6,6 @@ covers: documents
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import httpx
 
@@ -28,10 +26,6 @@ from tests.services.dav.site import (
 )
 
 ZONE = "BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:Asia/Seoul\r\nEND:VTIMEZONE\r\nEND:VCALENDAR\r\n"
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 async def patch(client: httpx.AsyncClient, path: str, sets: str = "", removes: str = "") -> Responses:
@@ -63,7 +57,7 @@ def test_a_calendar_s_name_colour_and_description() -> None:
                 assert seen.prop(path, "I:calendar-color", 404) is not None
                 assert seen.text(path, "D:displayname")
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_other_clients_see_the_name_of_a_calendar() -> None:
@@ -78,7 +72,7 @@ def test_other_clients_see_the_name_of_a_calendar() -> None:
                 f"{HOME}office/", "D:displayname"
             ) == "Office"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_all_or_nothing() -> None:
@@ -94,7 +88,7 @@ def test_all_or_nothing() -> None:
                 seen = await propfind(client, path, "I:calendar-color")
                 assert seen.prop(path, "I:calendar-color", 404) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_time_zone_is_one() -> None:
@@ -107,7 +101,7 @@ def test_a_time_zone_is_one() -> None:
             seen = await propfind(client, CALENDAR, "C:calendar-timezone")
             assert str(seen.text(CALENDAR, "C:calendar-timezone")).split() == ZONE.split()
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_dead_properties_of_resources() -> None:
@@ -132,7 +126,7 @@ def test_dead_properties_of_resources() -> None:
                 path, "{urn:x}author", 404
             ) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_too_much() -> None:
@@ -147,7 +141,7 @@ def test_too_much() -> None:
             for path in (CALENDAR, f"{FILES}a"):
                 assert (await client.request("PROPPATCH", path, content=text)).status_code == 507
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_what_has_no_properties_to_set() -> None:
@@ -159,7 +153,7 @@ def test_what_has_no_properties_to_set() -> None:
             answers = await patch(client, HOME, "<D:displayname>x</D:displayname>")
             assert answers.prop(HOME, "D:displayname", 403) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_changes_of_a_document_at_once_lose_nothing() -> None:
@@ -181,4 +175,4 @@ def test_changes_of_a_document_at_once_lose_nothing() -> None:
         folders = [node for node in await boxes[0].tree() if node.folder_class == documents.FOLDER_CLASS]
         assert len(folders) == 1
 
-    run(work())
+    asyncio.run(work())
