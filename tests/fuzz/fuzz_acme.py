@@ -7,16 +7,17 @@ are read as each object of ACME, and as the token that a stranger asks for.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.acme", "postern.protocols.http"]):
-        from postern.protocols.acme import answers
-        from postern.protocols.http.client import ClientMachine, NoResponse, Response
-        from postern.services.acme.challenges import ChallengeFiles
+    instrumented = atheris.instrument_imports(include=["postern.protocols.acme", "postern.protocols.http"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.protocols.acme import answers
     from postern.protocols.http.client import ClientMachine, NoResponse, Response
     from postern.services.acme.challenges import ChallengeFiles

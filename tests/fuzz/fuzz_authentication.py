@@ -6,16 +6,16 @@ The first octet says which reader gets the rest. None may raise; questions to DN
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.authentication"]):
-        from postern.protocols.authentication import dkim, dkim_records, dmarc, header, results, spf, tags
-        from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization, canonical_field
-        from postern.protocols.authentication.questions import Answer, Found, Question, answered
-        from postern.services.mailbox import authorship
+    instrumented = atheris.instrument_imports(include=["postern.protocols.authentication"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.protocols.authentication import dkim, dkim_records, dmarc, header, results, spf, tags
     from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization, canonical_field
     from postern.protocols.authentication.questions import Answer, Found, Question, answered

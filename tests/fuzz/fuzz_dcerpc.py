@@ -8,39 +8,24 @@ error, nothing else.
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from uuid import UUID
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(
+    instrumented = atheris.instrument_imports(
         include=[
             "postern.protocols.dcerpc",
             "postern.store.search",
             "postern.trust.ntlm.handshake",
             "postern.trust.spnego",
         ]
-    ):
-        from postern.model.mailbox import MailboxError
-        from postern.protocols.dcerpc import trailer
-        from postern.protocols.dcerpc.interfaces import endpoint
-        from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
-        from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-        from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
-        from postern.protocols.dcerpc.ndr import NdrError, Reader
-        from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
-        from postern.protocols.dcerpc.protection import Level
-        from postern.protocols.dcerpc.server_events import AuthStep, Request
-        from postern.store import search
-        from postern.trust.contexts import SecurityFailure
-        from postern.trust.host import HostCredentials
-        from postern.trust.ntlm.fields import NtlmError
-        from postern.trust.ntlm.handshake import NtlmAcceptor
-        from postern.trust.spnego import SpnegoAcceptor
-        from tests.protocols.dcerpc.nspi_types import RESTRICTION, ROW_SET
-        from tests.protocols.dcerpc.play import ECHO, Pair, unbound
+    )
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.model.mailbox import MailboxError
     from postern.protocols.dcerpc import trailer
     from postern.protocols.dcerpc.interfaces import endpoint

@@ -8,20 +8,16 @@ whole.
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols"]):
-        from postern.protocols import ber
-        from postern.protocols.dcerpc.interfaces import netlogon
-        from postern.protocols.dcerpc.ndr import NdrError
-        from postern.protocols.edge import subscription as edge_subscription
-        from postern.protocols.kerberos import pac
-        from postern.protocols.ldap import bind as ldap_bind
-        from postern.protocols.ldap import cldap
+    instrumented = atheris.instrument_imports(include=["postern.protocols"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.protocols import ber
     from postern.protocols.dcerpc.interfaces import netlogon
     from postern.protocols.dcerpc.ndr import NdrError

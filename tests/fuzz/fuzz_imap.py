@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -17,17 +17,11 @@ from uuid import UUID
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern"]):
-        from postern.model.mailbox import MailboxError
-        from postern.model.search import SearchTerm
-        from postern.protocols.imap import dates, modified_utf7, parse, patterns
-        from postern.protocols.imap import machine as imap
-        from postern.protocols.imap.commands import Command, Search
-        from postern.protocols.pop3 import machine as pop3
-        from postern.services.imap import search as imap_search
-        from postern.services.imap.state import CommandFailed
-        from postern.store import search
+    instrumented = atheris.instrument_imports(include=["postern"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.model.mailbox import MailboxError
     from postern.model.search import SearchTerm
     from postern.protocols.imap import dates, modified_utf7, parse, patterns

@@ -7,40 +7,16 @@ the span that is rendered, and what a query finds in a span is in it.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern"]):
-        from postern.items import (
-            alarms,
-            appointment,
-            attachments,
-            booking,
-            calendar_data,
-            calendar_object,
-            calendar_query,
-            card_data,
-            card_query,
-            contact,
-            free_busy,
-            imip,
-            invitations,
-            organizing,
-            scheduling,
-            stored,
-            task,
-            text,
-            zones,
-        )
-        from postern.items.calendar_object import CalendarObject
-        from postern.items.contact import Contact
-        from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
-        from postern.items.series import Series
-        from postern.protocols import content_lines
-        from postern.protocols.ical import rule, values
-        from postern.protocols.ical.expansion import Budget, expand
+    instrumented = atheris.instrument_imports(include=["postern"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.items import (
         alarms,
         appointment,

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import base64
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import SimpleNamespace
 from typing import Any
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.trust"]):
-        from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
-        from postern.trust.authenticator import Authenticator
-        from postern.trust.framing.digest import DigestKeeping, Nonces
-        from postern.trust.framing.http import HttpAuthentication, Unauthorized
-        from postern.trust.framing.sasl import NAMES, AuthExchange
-        from postern.trust.host import HostCredentials
-        from postern.trust.passwords import saslprep
+    instrumented = atheris.instrument_imports(include=["postern.trust"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
     from postern.trust.authenticator import Authenticator
     from postern.trust.framing.digest import DigestKeeping, Nonces

@@ -8,30 +8,17 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern"]):
-        from postern.cli import terminal
-        from postern.model import domains
-        from postern.model.delivery import Delivery
-        from postern.model.mail import Content
-        from postern.model.mailbox import MailboxError
-        from postern.protocols.authentication import header as headers
-        from postern.protocols.imap.older_structure import without_global
-        from postern.protocols.mime import header as fields
-        from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
-        from postern.protocols.mime.address import address_list
-        from postern.services.mailbox import outbox
-        from postern.services.smtp import data as smtp_data
-        from postern.store import delivery, rendered, search, threads
-        from postern.transport import delivery_status
-        from postern.transport.agents.sender_policy import is_nobodys
-        from postern.transport.submission import Submitter, fix_header, recipients
+    instrumented = atheris.instrument_imports(include=["postern"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.cli import terminal
     from postern.model import domains
     from postern.model.delivery import Delivery

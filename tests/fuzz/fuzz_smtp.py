@@ -7,15 +7,16 @@ and no message may hold a stray CR or LF.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.smtp"]):
-        from postern.protocols.smtp import address
-        from postern.protocols.smtp.client import Client
-        from tests.protocols.smtp.test_server import ENVELOPE, Played
+    instrumented = atheris.instrument_imports(include=["postern.protocols.smtp"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.protocols.smtp import address
     from postern.protocols.smtp.client import Client
     from tests.protocols.smtp.test_server import ENVELOPE, Played

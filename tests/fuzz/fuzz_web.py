@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from contextlib import nullcontext
 from typing import Any, cast
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.services.http", "postern.protocols.http"]):
-        from postern.services.http.session import HttpSession
-        from postern.services.http.site import path_of
+    instrumented = atheris.instrument_imports(include=["postern.services.http", "postern.protocols.http"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.services.http.session import HttpSession
     from postern.services.http.site import path_of
 

@@ -6,16 +6,16 @@ What is read is written, and read again as the same; a request of Autodiscover h
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.xml", "postern.services.autodiscover"]):
-        from postern.protocols import xml
-        from postern.services.autodiscover import pox, soap
-        from postern.services.autodiscover.client_services import ClientServices
+    instrumented = atheris.instrument_imports(include=["postern.protocols.xml", "postern.services.autodiscover"])
 else:
+    instrumented = nullcontext()
+
+with instrumented:
     from postern.protocols import xml
     from postern.services.autodiscover import pox, soap
     from postern.services.autodiscover.client_services import ClientServices

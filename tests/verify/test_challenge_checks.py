@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,6 +18,7 @@ from postern.verify.challenge_checks import check_challenge_row
 from postern.verify.report import RowReport, Verdict
 from tests.support.ports import free_port
 from tests.transport.world import organization
+from tests.verify.weak_http import weak_http
 
 ROW = TABLE["acme-challenge"]
 
@@ -48,25 +47,8 @@ def test_the_port_as_it_should_be(tmp_path: Path) -> None:
 
 
 def test_a_port_that_answers_everything_and_one_that_answers_nothing() -> None:
-    class Weak(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"-----BEGIN PRIVATE KEY-----")
-
-        do_POST = do_GET
-
-        def log_message(self, *words: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Weak)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        report = report_of(server.server_port)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with weak_http(b"-----BEGIN PRIVATE KEY-----") as port:
+        report = report_of(port)
     assert report.verdict is Verdict.FAIL and [check.passed for check in report.checks] == [False] * 5
     silent = report_of(free_port())
     assert silent.verdict is Verdict.FAIL and "answers" in silent.detail

@@ -6,8 +6,6 @@ covers: clear_http
 from __future__ import annotations
 
 import asyncio
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,6 +14,7 @@ from postern.verify.metrics_checks import check_metrics_row
 from postern.verify.report import RowReport, Verdict
 from tests.services.metrics.doors import ROW, MetricsDoor
 from tests.transport.world import organization
+from tests.verify.weak_http import weak_http
 
 
 def report_of(port: int) -> RowReport:
@@ -38,25 +37,9 @@ def test_the_port_as_it_should_be(tmp_path: Path) -> None:
     assert len(report.checks) == 5
 
 
-def test_a_port_that_answers_everything(tmp_path: Path) -> None:
-    class Weak(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        do_DELETE = do_GET
-
-        def log_message(self, *words: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Weak)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        report = report_of(server.server_port)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def test_a_port_that_answers_everything() -> None:
+    with weak_http() as port:
+        report = report_of(port)
     assert report.verdict is Verdict.FAIL
     assert [check.passed for check in report.checks] == [False] * 5
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
 from tests.services.dav.site import BOB, CALENDAR, PRINCIPAL, XMLNS, DavSite, failed
 
 READ = "<D:grant><D:privilege><D:read/></D:privilege></D:grant>"
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 def acl(principal: str, privileges: str = READ) -> str:
@@ -42,7 +36,7 @@ def test_what_cannot_be_granted(body: str, precondition: str) -> None:
             answer = await client.request("ACL", CALENDAR, content=body)
             assert answer.status_code == 403 and failed(answer) == precondition
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_the_owner_keeps_what_he_has() -> None:
@@ -53,4 +47,4 @@ def test_the_owner_keeps_what_he_has() -> None:
             assert (await client.request("ACL", "/dav/", content=acl("<D:all/>"))).status_code == 403
             assert (await client.request("ACL", f"{CALENDAR}none", content=acl("<D:all/>"))).status_code == 404
 
-    run(work())
+    asyncio.run(work())

@@ -6,8 +6,6 @@ covers: filters
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import httpx
 import pytest
@@ -20,10 +18,6 @@ SEOUL = (
     "TZOFFSETFROM:+0900&#13;\nTZOFFSETTO:+0900&#13;\nEND:STANDARD&#13;\nEND:VTIMEZONE&#13;\nEND:VCALENDAR&#13;\n"
 )
 MARCH = "<C:time-range start='20260301T000000Z' end='20260401T000000Z'/>"
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 def query(inner: str, data: str = "", more: str = "", name: str = "VEVENT") -> str:
@@ -69,7 +63,7 @@ def test_time_ranges() -> None:
             assert await names(client, query("")) == every
             assert await names(client, query("", name="VTODO")) == []
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_floating_times_are_in_the_zone_of_the_query() -> None:
@@ -96,7 +90,7 @@ def test_floating_times_are_in_the_zone_of_the_query() -> None:
             ):
                 assert failed(await report(client, CALENDAR, query(MARCH, more=zone))) == precondition
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_filters_of_properties() -> None:
@@ -118,7 +112,7 @@ def test_filters_of_properties() -> None:
             answer = await report(client, CALENDAR, query(text.format(" collation='i;other'", "x")))
             assert answer.status_code == 403 and failed(answer) == "C:supported-collation"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_tasks() -> None:
@@ -133,7 +127,7 @@ def test_tasks() -> None:
             open_ = "<C:prop-filter name='COMPLETED'><C:is-not-defined/></C:prop-filter>"
             assert await names(client, query(open_, name="VTODO"), TASKS) == ["due", "plain"]
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_contents_whole_picked_and_expanded() -> None:
@@ -156,7 +150,7 @@ def test_contents_whole_picked_and_expanded() -> None:
             body = f"<C:calendar-multiget><D:prop>{expand}</D:prop><D:href>{path}</D:href></C:calendar-multiget>"
             assert Responses(await report(client, CALENDAR, body)).text(path, "C:calendar-data") == text
 
-    run(work())
+    asyncio.run(work())
 
 
 FILTER = "<C:calendar-query><C:filter>{}</C:filter></C:calendar-query>"
@@ -190,7 +184,7 @@ def test_queries_that_are_none(body: str, precondition: str) -> None:
             answer = await report(client, CALENDAR, body)
             assert answer.status_code == 403 and failed(answer) == precondition
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_rules_that_take_too_long_end_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +197,7 @@ def test_rules_that_take_too_long_end_the_answer(monkeypatch: pytest.MonkeyPatch
             answers = Responses(await report(client, CALENDAR, query(MARCH)))
             assert answers.status(CALENDAR) == 507
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_pages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +210,7 @@ def test_pages(monkeypatch: pytest.MonkeyPatch) -> None:
             assert len(await names(client, query(""))) == 6
             assert await names(client, query("<C:prop-filter name='LOCATION'/>", "<C:calendar-data/>")) == ["day"]
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_free_busy() -> None:
@@ -238,4 +232,4 @@ def test_free_busy() -> None:
             assert (await report(client, HOME, body)).status_code == 403
             assert (await report(client, CALENDAR, body.replace("20260301T000000Z", "x"))).status_code == 403
 
-    run(work())
+    asyncio.run(work())

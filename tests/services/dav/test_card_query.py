@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import httpx
 import pytest
@@ -14,10 +12,6 @@ from tests.services.dav.site import CONTACTS, DavSite, Responses, card, failed, 
 
 KIM = "<A:prop-filter name='FN'><A:text-match match-type='starts-with'>KIM</A:text-match></A:prop-filter>"
 MAIL = "<A:prop-filter name='EMAIL'/>"
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 def query(inner: str, data: str = "", test: str = "", limit: str = "") -> str:
@@ -58,7 +52,7 @@ def test_filters() -> None:
             without = "<A:prop-filter name='EMAIL'><A:is-not-defined/></A:prop-filter>"
             assert await found_by(client, query(without)) == {"Kim Ho", "Bo"}
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_contents_whole_and_in_part() -> None:
@@ -78,7 +72,7 @@ def test_contents_whole_and_in_part() -> None:
                 "END:VCARD",
             ]
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_card_in_another_version() -> None:
@@ -92,7 +86,7 @@ def test_a_card_in_another_version() -> None:
                 text = str(answers.text(path, "A:address-data"))
                 assert f"VERSION:{number}" in text and "FN:Kim Min" in text
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +100,7 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
             assert len(answers) == 3 and answers.status(CONTACTS) == 507
             assert len(await found_by(client, query("", limit=limit.format(4)))) == 4
 
-    run(work())
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize(
@@ -131,4 +125,4 @@ def test_queries_that_are_none(body: str, precondition: str) -> None:
             answer = await report(client, CONTACTS, body)
             assert answer.status_code == 403 and failed(answer) == precondition
 
-    run(work())
+    asyncio.run(work())

@@ -6,8 +6,6 @@ covers: folders
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
@@ -31,10 +29,6 @@ from tests.services.dav.site import (
 
 BOOKS = f"/dav/addressbooks/{ALICE}/"
 TEAM = f"{BOOKS}team/"
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 def creation(root: str, sets: str) -> str:
@@ -64,7 +58,7 @@ def test_mkcalendar_with_properties() -> None:
             answer = await client.put(f"{path}x.ics", content=todo("x"))
             assert answer.status_code == 403 and failed(answer) == "C:supported-calendar-component"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_list_of_tasks_is_a_folder_of_tasks() -> None:
@@ -77,7 +71,7 @@ def test_a_list_of_tasks_is_a_folder_of_tasks() -> None:
             node = next(node for node in await site.mailboxes.tree(guid_of(ALICE)) if node.name == "todo")
             assert node.folder_class == "IPF.Task"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_calendar_of_which_nothing_is_said_takes_all() -> None:
@@ -87,7 +81,7 @@ def test_a_calendar_of_which_nothing_is_said_takes_all() -> None:
             assert (await client.put(f"{HOME}all/x.ics", content=todo("x"))).status_code == 201
             assert (await client.put(f"{HOME}all/y.ics", content=event("y"))).status_code == 201
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_extended_mkcol() -> None:
@@ -108,7 +102,7 @@ def test_extended_mkcol() -> None:
             assert (await client.request("MKCOL", path, content=creation("D:mkcol", kind))).status_code == 201
             assert (await client.put(f"{path}x.ics", content=event("x"))).status_code == 201
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_property_that_cannot_be_set_makes_nothing() -> None:
@@ -125,7 +119,7 @@ def test_a_property_that_cannot_be_set_makes_nothing() -> None:
                 assert answer.content.count(b"403") == 1 and answer.content.count(b"424") == 1
                 assert (await client.request("PROPFIND", path, headers={"depth": "0"})).status_code == 404
 
-    run(work())
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize(
@@ -149,7 +143,7 @@ def test_places_where_no_collection_can_be(method: str, path: str, status: int) 
         async with DavSite().client() as client:
             assert (await client.request(method, path)).status_code == status
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_resource_is_in_the_way() -> None:
@@ -161,7 +155,7 @@ def test_a_resource_is_in_the_way() -> None:
             assert (await client.put(f"{FILES}b", content=b"x")).status_code == 405
             assert (await client.put(f"{FILES}b/", content=b"x")).status_code == 405
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_bodies_that_are_none() -> None:
@@ -176,7 +170,7 @@ def test_bodies_that_are_none() -> None:
             answer = await client.request("MKCOL", f"{HOME}a/", content=creation("D:mkcol", kind))
             assert answer.status_code == 403 and failed(answer) == "D:valid-resourcetype"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_names_that_mail_has_already() -> None:
@@ -190,14 +184,14 @@ def test_names_that_mail_has_already() -> None:
             for path in (f"{HOME}one/", f"{HOME}two/"):
                 assert (await propfind(client, path, "D:displayname")).text(path, "D:displayname") == "Drafts"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_collection_goes_with_what_is_in_it() -> None:
     async def work() -> None:
         site = DavSite()
         async with site.client() as client:
-            path = f"{HOME}work/"
+            path = f"{HOME}office/"
             for _ in range(2):
                 assert (await client.request("MKCALENDAR", path)).status_code == 201
                 assert (await client.put(f"{path}x.ics", content=event("x"))).status_code == 201
@@ -205,7 +199,7 @@ def test_a_collection_goes_with_what_is_in_it() -> None:
                 assert (await client.get(f"{path}x.ics")).status_code == 404
             assert path not in await propfind(client, HOME, "D:getetag", depth="1")
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_folders_of_documents_go_with_those_below() -> None:
@@ -219,7 +213,7 @@ def test_folders_of_documents_go_with_those_below() -> None:
             assert list(await propfind(client, FILES, "D:getetag", depth="infinity")) == [FILES]
             assert {node.name for node in await site.mailboxes.tree(guid_of(ALICE))}.isdisjoint("abc")
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_folders_that_others_made_or_threw_away() -> None:
@@ -241,4 +235,4 @@ def test_folders_that_others_made_or_threw_away() -> None:
             assert (await client.get(f"{path}x.ics")).status_code == 404
             assert path not in await propfind(client, HOME, "D:displayname", depth="1")
 
-    run(work())
+    asyncio.run(work())

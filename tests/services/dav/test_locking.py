@@ -6,8 +6,6 @@ covers: locks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import httpx
 import pytest
@@ -16,10 +14,6 @@ from postern.services.dav import locks
 from tests.services.dav.site import CALENDAR, FILES, NAMES, XMLNS, DavSite, event, failed, propfind
 
 X = f"{FILES}x"
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 async def lock(client: httpx.AsyncClient, path: str, scope: str = "exclusive", **headers: str) -> httpx.Response:
@@ -59,7 +53,7 @@ def test_a_lock_keeps_others_out() -> None:
             assert (await client.request("UNLOCK", X, headers={"lock-token": token})).status_code == 204
             assert (await client.put(X, content=b"z")).status_code == 204
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_lock_is_told() -> None:
@@ -80,7 +74,7 @@ def test_a_lock_is_told() -> None:
             assert everything.prop(X, "D:lockdiscovery/D:activelock") is not None
             assert everything.prop(FILES, "D:lockdiscovery/D:activelock") is None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_lock_of_what_is_not_there_makes_it() -> None:
@@ -91,7 +85,7 @@ def test_a_lock_of_what_is_not_there_makes_it() -> None:
             assert (await lock(client, f"{FILES}no/such")).status_code == 409
             assert (await lock(client, f"{FILES}none/")).status_code == 409
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_deep_lock_covers_what_is_below_and_what_comes() -> None:
@@ -109,7 +103,7 @@ def test_a_deep_lock_covers_what_is_below_and_what_comes() -> None:
             assert (await client.request("COPY", f"{FILES}z", headers=headers)).status_code == 423
             assert (await client.request("COPY", f"{FILES}z", headers={**headers, **mine})).status_code == 204
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_lock_of_depth_0_keeps_the_members_of_a_folder() -> None:
@@ -122,7 +116,7 @@ def test_a_lock_of_depth_0_keeps_the_members_of_a_folder() -> None:
             assert (await client.put(f"{FILES}a/new", content=b"y")).status_code == 423
             assert (await client.delete(f"{FILES}a/x")).status_code == 423
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_shared_locks() -> None:
@@ -135,7 +129,7 @@ def test_shared_locks() -> None:
             for token in (first, second):
                 assert (await client.put(X, content=b"y", headers={"if": f"({token})"})).status_code == 204
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_refresh_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +149,7 @@ def test_refresh_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
             assert (await client.request("LOCK", X, headers={"if": f"({token})"})).status_code == 412
             assert (await client.request("LOCK", X)).status_code == 412
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_locks_go_with_what_they_lock() -> None:
@@ -170,7 +164,7 @@ def test_locks_go_with_what_they_lock() -> None:
             assert (await client.delete(X, headers=mine)).status_code == 204
             assert (await client.put(X, content=b"y")).status_code == 201
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_calendars_are_not_locked() -> None:
@@ -181,7 +175,7 @@ def test_calendars_are_not_locked() -> None:
                 assert (await lock(client, path)).status_code == 405
             assert (await lock(client, X, depth="1")).status_code == 400
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,4 +186,4 @@ def test_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
             assert statuses == [201, 201, 507]
             assert (await client.get(f"{X}2")).status_code == 404
 
-    run(work())
+    asyncio.run(work())

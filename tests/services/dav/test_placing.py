@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import httpx
 import pytest
@@ -24,11 +22,7 @@ from tests.services.dav.site import (
     todo,
 )
 
-WORK = f"{HOME}work/"
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
+OFFICE = f"{HOME}office/"
 
 
 async def place(client: httpx.AsyncClient, method: str, source: str, goal: str, **headers: str) -> int:
@@ -39,15 +33,15 @@ async def place(client: httpx.AsyncClient, method: str, source: str, goal: str, 
 def test_an_event_goes_to_another_calendar(method: str) -> None:
     async def work() -> None:
         async with DavSite().client() as client:
-            await client.request("MKCALENDAR", WORK)
+            await client.request("MKCALENDAR", OFFICE)
             tag = (await client.put(f"{CALENDAR}x.ics", content=event("x"))).headers["etag"]
-            goal = f"https://mail.example.test{WORK}y%20z.ics"
+            goal = f"https://mail.example.test{OFFICE}y%20z.ics"
             assert await place(client, method, f"{CALENDAR}x.ics", goal, overwrite="F") == 201
-            got = await client.get(f"{WORK}y z.ics")
+            got = await client.get(f"{OFFICE}y z.ics")
             assert got.content == event("x") and got.headers["etag"] == tag
             assert (await client.get(f"{CALENDAR}x.ics")).status_code == (200 if method == "COPY" else 404)
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_name_changes() -> None:
@@ -58,7 +52,7 @@ def test_a_name_changes() -> None:
             assert (await client.get(f"{CALENDAR}y.ics")).status_code == 200
             assert await place(client, "MOVE", f"{CALENDAR}y.ics", f"{CALENDAR}y.ics") == 403
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_copy_in_the_same_calendar_would_be_a_second_one_of_its_uid() -> None:
@@ -69,7 +63,7 @@ def test_a_copy_in_the_same_calendar_would_be_a_second_one_of_its_uid() -> None:
             assert answer.status_code == 403 and failed(answer) == "C:no-uid-conflict"
             assert f"{CALENDAR}x.ics" in answer.text
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_overwrite() -> None:
@@ -82,7 +76,7 @@ def test_overwrite() -> None:
             assert await place(client, "COPY", f"{FILES}x", f"{FILES}y", overwrite="T") == 204
             assert (await client.get(f"{FILES}y")).content == b"x"
 
-    run(work())
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize(
@@ -109,7 +103,7 @@ def test_destinations_that_are_none(goal: str, status: int) -> None:
                 assert await place(client, method, f"{CALENDAR}x.ics", goal) == status
             assert (await client.get(f"{CALENDAR}x.ics")).status_code == 200
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_without_a_destination() -> None:
@@ -122,7 +116,7 @@ def test_without_a_destination() -> None:
             assert await place(client, "MOVE", CONTACTS, f"{HOME}x/") == 403
             assert await place(client, "COPY", TASKS, f"{HOME}x/") == 403
 
-    run(work())
+    asyncio.run(work())
 
 
 async def _tree(client: httpx.AsyncClient) -> None:
@@ -157,7 +151,7 @@ def test_a_folder_is_copied() -> None:
             assert await place(client, "COPY", f"{FILES}a/", f"{FILES}d/", depth="1") == 400
             assert await place(client, "COPY", FILES, f"{FILES}d/") == 403
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_folder_moves() -> None:
@@ -173,4 +167,4 @@ def test_a_folder_moves() -> None:
             assert await _names(client) == {"z/", "b"}
             assert await place(client, "MOVE", f"{FILES}z/", f"{FILES}b", depth="0") == 400
 
-    run(work())
+    asyncio.run(work())

@@ -6,8 +6,6 @@ covers: live, properties, resource_properties
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
@@ -29,10 +27,6 @@ from tests.services.dav.site import (
     propfind,
     todo,
 )
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
 
 
 def test_a_client_finds_its_calendars() -> None:
@@ -67,7 +61,7 @@ def test_a_client_finds_its_calendars() -> None:
                 assert taken is not None and [part.get("name") for part in taken] == components
             assert home.prop(HOME, "C:supported-calendar-component-set", 404) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_the_tree_can_be_walked() -> None:
@@ -80,7 +74,7 @@ def test_the_tree_can_be_walked() -> None:
                 seen |= set(answers)
             assert {PRINCIPAL, CALENDAR, TASKS, CONTACTS, FILES, "/dav/principals/users/"} <= seen
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_the_properties_of_resources() -> None:
@@ -111,7 +105,7 @@ def test_the_properties_of_resources() -> None:
             one = await propfind(client, path, "D:getetag")
             assert one.text(path, "D:getetag") == tag
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_all_properties_and_their_names() -> None:
@@ -132,7 +126,7 @@ def test_all_properties_and_their_names() -> None:
             more = Responses(await client.request("PROPFIND", CALENDAR, content=body, headers={"depth": "0"}))
             assert more.prop(CALENDAR, "D:acl") is not None and more.prop(CALENDAR, "S:getctag") is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_preferences() -> None:
@@ -147,7 +141,7 @@ def test_preferences() -> None:
             brief = await propfind(client, CALENDAR, "D:getetag", brief="t")
             assert brief.prop(CALENDAR, "D:getetag", 404) is None
 
-    run(work())
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize("path", ["/dav/", HOME, CALENDAR, CONTACTS])
@@ -157,7 +151,7 @@ def test_infinite_depth_is_for_documents(path: str) -> None:
             answer = await client.request("PROPFIND", path)
             assert answer.status_code == 403 and failed(answer) == "D:propfind-finite-depth"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_documents_to_any_depth() -> None:
@@ -171,7 +165,7 @@ def test_documents_to_any_depth() -> None:
             names = ("", "a/", "a/b/", "a/b/x", "a/y", "c/", "z")
             assert set(answers) == {FILES + name for name in names}
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_ctag_and_sync_token_change_with_what_is_in_it() -> None:
@@ -192,7 +186,7 @@ def test_ctag_and_sync_token_change_with_what_is_in_it() -> None:
             await client.delete(f"{CALENDAR}x.ics")
             assert await state() not in (before, after)
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_what_the_server_supports() -> None:
@@ -214,7 +208,7 @@ def test_what_the_server_supports() -> None:
             assert versions is not None and [part.get("version") for part in versions] == ["3.0", "4.0"]
             assert book.prop(CONTACTS, "C:supported-calendar-data", 404) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_ten_thousand_resources_come_in_pages() -> None:
@@ -235,4 +229,4 @@ def test_ten_thousand_resources_come_in_pages() -> None:
             await client.put(f"{TASKS}t.ics", content=todo("t"))
             assert len(await propfind(client, TASKS, "D:getetag", depth="1")) == 2
 
-    run(work())
+    asyncio.run(work())

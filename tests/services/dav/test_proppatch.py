@@ -6,8 +6,6 @@ covers: documents
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import httpx
 
@@ -30,10 +28,6 @@ from tests.services.dav.site import (
 ZONE = "BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:Asia/Seoul\r\nEND:VTIMEZONE\r\nEND:VCALENDAR\r\n"
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
-
-
 async def patch(client: httpx.AsyncClient, path: str, sets: str = "", removes: str = "") -> Responses:
     body = f"<D:set><D:prop>{sets}</D:prop></D:set>" if sets else ""
     body += f"<D:remove><D:prop>{removes}</D:prop></D:remove>" if removes else ""
@@ -45,8 +39,8 @@ def test_a_calendar_s_name_colour_and_description() -> None:
     async def work() -> None:
         site = DavSite()
         async with site.client() as client:
-            await client.request("MKCALENDAR", f"{HOME}work/")
-            for path in (CALENDAR, f"{HOME}work/", CONTACTS):
+            await client.request("MKCALENDAR", f"{HOME}office/")
+            for path in (CALENDAR, f"{HOME}office/", CONTACTS):
                 sets = "<D:displayname>Büro &amp; mehr</D:displayname><I:calendar-color>#ff0000</I:calendar-color>"
                 answers = await patch(
                     client, path, sets + "<C:calendar-description xml:lang='de'>x</C:calendar-description>"
@@ -63,22 +57,22 @@ def test_a_calendar_s_name_colour_and_description() -> None:
                 assert seen.prop(path, "I:calendar-color", 404) is not None
                 assert seen.text(path, "D:displayname")
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_other_clients_see_the_name_of_a_calendar() -> None:
     async def work() -> None:
         site = DavSite()
         async with site.client() as client:
-            await client.request("MKCALENDAR", f"{HOME}work/")
-            await patch(client, f"{HOME}work/", "<D:displayname>Work</D:displayname>")
+            await client.request("MKCALENDAR", f"{HOME}office/")
+            await patch(client, f"{HOME}office/", "<D:displayname>Office</D:displayname>")
             names = {node.name for node in await site.mailboxes.tree(guid_of("alice@example.test"))}
-            assert "Work" in names and "work" not in names
-            assert (await propfind(client, f"{HOME}work/", "D:displayname")).text(
-                f"{HOME}work/", "D:displayname"
-            ) == "Work"
+            assert "Office" in names and "office" not in names
+            assert (await propfind(client, f"{HOME}office/", "D:displayname")).text(
+                f"{HOME}office/", "D:displayname"
+            ) == "Office"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_all_or_nothing() -> None:
@@ -94,7 +88,7 @@ def test_all_or_nothing() -> None:
                 seen = await propfind(client, path, "I:calendar-color")
                 assert seen.prop(path, "I:calendar-color", 404) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_time_zone_is_one() -> None:
@@ -107,7 +101,7 @@ def test_a_time_zone_is_one() -> None:
             seen = await propfind(client, CALENDAR, "C:calendar-timezone")
             assert str(seen.text(CALENDAR, "C:calendar-timezone")).split() == ZONE.split()
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_dead_properties_of_resources() -> None:
@@ -132,7 +126,7 @@ def test_dead_properties_of_resources() -> None:
                 path, "{urn:x}author", 404
             ) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_too_much() -> None:
@@ -147,7 +141,7 @@ def test_too_much() -> None:
             for path in (CALENDAR, f"{FILES}a"):
                 assert (await client.request("PROPPATCH", path, content=text)).status_code == 507
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_what_has_no_properties_to_set() -> None:
@@ -159,7 +153,7 @@ def test_what_has_no_properties_to_set() -> None:
             answers = await patch(client, HOME, "<D:displayname>x</D:displayname>")
             assert answers.prop(HOME, "D:displayname", 403) is not None
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_changes_of_a_document_at_once_lose_nothing() -> None:
@@ -181,4 +175,4 @@ def test_changes_of_a_document_at_once_lose_nothing() -> None:
         folders = [node for node in await boxes[0].tree() if node.folder_class == documents.FOLDER_CLASS]
         assert len(folders) == 1
 
-    run(work())
+    asyncio.run(work())

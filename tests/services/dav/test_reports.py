@@ -6,8 +6,6 @@ covers: data, principals
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import httpx
 import pytest
@@ -33,10 +31,6 @@ from tests.services.dav.site import (
 )
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
-
-
 def hrefs(*paths: str) -> str:
     return "".join(f"<D:href>{path}</D:href>" for path in paths)
 
@@ -59,7 +53,7 @@ def test_multigets_bring_the_contents() -> None:
             answers = Responses(await report(client, CONTACTS, body))
             assert str(answers.text(f"{CONTACTS}x", "A:address-data")).encode() == card("x", "김")
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_a_multiget_of_many_keeps_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +67,7 @@ def test_a_multiget_of_many_keeps_their_order(monkeypatch: pytest.MonkeyPatch) -
             body = f"<C:calendar-multiget><D:prop><D:getetag/></D:prop>{hrefs(*paths)}</C:calendar-multiget>"
             assert list(Responses(await report(client, CALENDAR, body))) == paths
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_hrefs_that_lead_elsewhere() -> None:
@@ -93,7 +87,7 @@ def test_hrefs_that_lead_elsewhere() -> None:
             answers = Responses(await report(client, CALENDAR, body))
             assert [answers.status(path) for path in answers] == [404] * 6
 
-    run(work())
+    asyncio.run(work())
 
 
 async def sync(client: httpx.AsyncClient, token: str = "", path: str = CALENDAR, more: str = "") -> httpx.Response:
@@ -129,7 +123,7 @@ def test_sync() -> None:
             third = Responses(await sync(client, token_of(second)))
             assert third.status(z) == 404 and third.text(y, "D:getetag")
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_sync_in_pages() -> None:
@@ -147,7 +141,7 @@ def test_sync_in_pages() -> None:
                 assert page.status(CALENDAR) == 507 and len(page) == 3
             assert pages == 3 and len(seen) == 5
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_tokens_that_were_never_told() -> None:
@@ -166,7 +160,7 @@ def test_tokens_that_were_never_told() -> None:
                 assert answer.status_code == 403 and failed(answer) == "D:valid-sync-token", token
             assert (await sync(client, mine, TASKS)).status_code == 403
 
-    run(work())
+    asyncio.run(work())
 
 
 @pytest.mark.parametrize(
@@ -185,7 +179,7 @@ def test_reports_where_they_are_none(path: str, body: str) -> None:
             answer = await report(client, path, body)
             assert answer.status_code == 403 and failed(answer) == "D:supported-report"
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_expand_property() -> None:
@@ -208,7 +202,7 @@ def test_expand_property() -> None:
                 assert answers.prop(path, "D:nothing", 404) is not None
             assert answers.text(f"{CALENDAR}x.ics", "D:getetag")
 
-    run(work())
+    asyncio.run(work())
 
 
 def search(text: str, name: str = "D:displayname", more: str = "", kind: str = "") -> str:
@@ -243,4 +237,4 @@ def test_principals_are_searched() -> None:
             assert list(Responses(await report(client, CALENDAR, body))) == [PRINCIPAL]
             assert list(Responses(await report(client, "/dav/", body))) == []
 
-    run(work())
+    asyncio.run(work())
