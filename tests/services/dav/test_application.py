@@ -178,7 +178,7 @@ def test_a_quota_that_is_taken_away_binds_no_more() -> None:
             site.recipients.known[ALICE] = unbounded
             assert (await client.put(f"{CALENDAR}x.ics", content=event("x"))).status_code == 201
 
-    run(work())
+    asyncio.run(work())
 
 
 def test_any_address_of_the_owner_is_his_path() -> None:
