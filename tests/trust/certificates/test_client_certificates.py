@@ -98,7 +98,7 @@ def test_what_proves_nobody(people: People, authority: UserAuthority) -> None:
     for certificate, after, reason in (
         (good, -1.0, "the certificate is not valid now"),
         (good, 9 * 86_400.0, "the certificate is not valid now"),
-        (authority.issue(ALICE, uses=())[1], 0.0, "the certificate has no extended key usage"),
+        (authority.issue(ALICE, uses=())[1], 0.0, "the certificate is not for client authentication"),
         (
             authority.issue(ALICE, uses=[ExtendedKeyUsageOID.SERVER_AUTH])[1],
             0.0,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -63,9 +64,12 @@ class ClientConfiguration:
         await response(scope, receive, send)
 
     async def well_known(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends clients of `/.well-known/caldav` and `carddav` to the root of DAV (RFC 6764 section 5), where that runs."""
+        """Sends clients of `/.well-known/caldav` and `carddav` to the root of DAV (RFC 6764 section 5), where that runs. In TLS
+        the client keeps the host's name, which the certificate has proven; in clear text it gets the server's."""
         services = self.services()
         url = services.calendars if scope["path"].lower().startswith(CALDAV) else services.contacts
+        if url and scope["scheme"] == "https":
+            url = urlsplit(url).path
         response = RedirectResponse(url, HTTPStatus.MOVED_PERMANENTLY) if url else Response(status_code=404)
         await response(scope, receive, send)
 

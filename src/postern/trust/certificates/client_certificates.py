@@ -162,11 +162,17 @@ def _why_not(certificate: x509.Certificate, now: float) -> str:
     """The reason why a certificate proves nobody now; "" if it may. The handshake has looked at all but what stands here."""
     if not certificate.not_valid_before_utc.timestamp() <= now <= certificate.not_valid_after_utc.timestamp():
         return "the certificate is not valid now"
+    return "" if is_for_clients(certificate) else "the certificate is not for client authentication"
+
+
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Whether a certificate says that it is for client authentication. One that says nothing may be meant for anything, such as
+    to sign mail, and proves nobody."""
     try:
         uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return "the certificate has no extended key usage"
-    return "" if ExtendedKeyUsageOID.CLIENT_AUTH in uses else "the certificate is not for client authentication"
+        return False
+    return ExtendedKeyUsageOID.CLIENT_AUTH in uses
 
 
 def _denied(reason: str, account: Account | None = None) -> Denied:
