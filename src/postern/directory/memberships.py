@@ -33,7 +33,7 @@ async def groups_of(client: Client, base: str, guid: UUID) -> tuple[UUID, ...]:
 
 
 async def _above(client: Client, base: str, names: Sequence[str], groups: dict[str, UUID]) -> list[str]:
-    """Adds the groups that have one of these entries as a member to `groups`, by name. Returns the names of those that are new."""
+    """Adds the groups that have one of these entries as a member to `groups`, by name. Returns the names of the new ones."""
     new: list[str] = []
     for start in range(0, len(names), _AT_ONCE):
         room = MAX_GROUPS - len(groups)
