@@ -46,10 +46,7 @@ def _plain(value: object) -> Plain:
 
 
 def policy_of(values: Mapping[str, object]) -> Policy:
-    """The policy that has these settings, and the defaults for others. Raises ValueError, which says what is wrong.
-
-    Bound: linear in the values; at most MAX_ADDRESSES addresses of a list.
-    """
+    """The policy that has these settings, and the defaults for others. Raises ValueError, which says what is wrong."""
     unknown = sorted(set(values) - set(_NAMES))
     if unknown:
         raise ValueError(f"a room has no setting {unknown[0][:40]}: there are {', '.join(_NAMES)}")
