@@ -127,7 +127,7 @@ class World:
     store: Store
     people: People = field(default_factory=People)
     number: int = 0
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
 
     async def policy_of(self, room: Recipient) -> Policy:
         assert room.primary == ROOM
