@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.clients.evolution import Evolution, started
-from tests.clients.people import Mailbox, trusting
-from tests.organization import PASSWORD, Organization
+from tests.clients.people import Mailbox
+from tests.organization import Organization
 
 pytestmark = pytest.mark.slow
 SERIES = """BEGIN:VEVENT
@@ -51,10 +51,9 @@ def evolution(
 
 
 @pytest.fixture
-def other(organization: Organization, owner: Mailbox) -> Iterator[httpx.Client]:
+def other(owner: Mailbox) -> Iterator[httpx.Client]:
     """Another client of the same user."""
-    url = f"https://localhost:{organization.port(443)}"
-    with httpx.Client(base_url=url, auth=(owner.address, PASSWORD), verify=trusting(organization)) as client:
+    with owner.dav() as client:
         yield client
 
 
