@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from postern.items import calendar_object, scheduling
+from postern.items.answers import REPLIED
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
-from postern.items.scheduling import REPLIED, Action
+from postern.items.copy_changes import Action
 from postern.items.stored import class_of, values_of
 from postern.model.assistants import AssistantStore
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderTree

@@ -17,12 +17,12 @@ from uuid import UUID
 from postern.items import invitations
 from postern.items.booking import Booking, Decision, Policy, decide
 from postern.items.calendar_object import CalendarObject, organizer_of, read
+from postern.items.copy_changes import STEPS
 from postern.items.free_busy import Period, free_busy, merged
 from postern.items.imip import Letter, invitation_in, mail
 from postern.items.occurrence import key_of, occurrence_at
 from postern.items.recurrence import DAY
 from postern.items.rendered import attendee_of
-from postern.items.scheduling import STEPS
 from postern.items.series import Series
 from postern.items.text import readable, text_of
 from postern.model.delivery import Outbox
