@@ -10,6 +10,7 @@ from postern.model.item_store import ItemStore
 from postern.model.items import ImapItems
 from postern.model.mailbox import Changes, Logon
 from postern.model.resources import ResourceStore
+from postern.model.sharing import MailboxGrants
 
 
 class ClientMailboxes(Logon, FolderStore, ImapItems, Outbox, Protocol):
@@ -21,5 +22,5 @@ class Mailboxes(ClientMailboxes, DeliveryStore, Changes, Protocol):
     remote procedure calls."""
 
 
-class MailboxItems(FolderTree, ItemStore, ResourceStore, Protocol):
+class MailboxItems(FolderTree, ItemStore, ResourceStore, MailboxGrants, Protocol):
     """The mailboxes of one server for clients that know items by id or by name, and folders by parent."""

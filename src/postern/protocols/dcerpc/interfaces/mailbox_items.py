@@ -276,6 +276,23 @@ _OPERATIONS = {
         (_MAILBOX,),
         codecs.ALL_RIGHTS,
     ),
+    38: operation(
+        MailboxItems.full_access,
+        "Those with full access to the mailbox (UUIDs of 16 bytes).",
+        (_MAILBOX,),
+        Parameter("grantees", UUIDS),
+    ),
+    39: operation(
+        MailboxItems.set_full_access,
+        "Grants (1) full access to one grantee, or takes it back (0).",
+        (_MAILBOX, Parameter("grantee", UUID_T), Parameter("is_granted", BOOLEAN)),
+    ),
+    40: operation(
+        MailboxItems.accessible,
+        "The mailboxes of the database to which one of these grantees has full access.",
+        (Parameter("grantees", UUIDS),),
+        Parameter("mailboxes", UUIDS),
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -284,5 +301,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38),
+    sizes=(17, 38, 41),
 )
