@@ -83,6 +83,15 @@ def organized(old: CalendarObject | None, new: CalendarObject | None, me: Collec
     return _Change(old, new, stamp).sendings(me)
 
 
+def invitation_of(calendar: CalendarObject, address: str, stamp: int) -> bytes:
+    """The invitation of one attendee to an object as it is now; b"" where the object does not invite him.
+
+    Bound: linear in the object.
+    """
+    keys = _by_attendee(calendar, ()).get(address)
+    return _invitation(calendar, keys, stamp) if keys else b""
+
+
 class _Change:
     """A change of an organizer's object. Attendees who are invited to the same components get the same message."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,7 +17,11 @@ from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.directory import DirectoryUnavailable
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import Mailboxes
-from postern.services.mailbox.calendar_attendant import CalendarAttendant, Outcome
+from postern.services.mailbox.answering import Answering, OutgoingMailboxes
+from postern.services.mailbox.calendar_attendant import CalendarAttendant, Outcome, OwnersDirectory
+from postern.services.mailbox.owners_copy import AttendedStore
+from postern.services.mailbox.resource_booking import PolicyOf, ResourceBooking, default_policy
+from postern.services.mailbox.speakers import ActsFor
 from postern.telemetry.rounds import rounds
 
 INTERVAL = 5.0
@@ -99,6 +103,23 @@ class MailboxAssistants:
                             held.add(waiting.mailbox)
                 if len(page) < PAGE:
                     return
+
+
+def assistants_of(
+    store: AttendedStore,
+    outgoing: OutgoingMailboxes,
+    directory: OwnersDirectory,
+    names: Callable[[], Collection[str]],
+    acts_for: ActsFor,
+    looks: bool,
+    policy_of: PolicyOf = default_policy,
+) -> MailboxAssistants:
+    """The assistants of a process: `outgoing` sends their mails, the rest is as `CalendarAttendant`, `ResourceBooking` and
+    `MailboxAssistants` take it."""
+    answering = Answering(store, outgoing)
+    booking = ResourceBooking(store, answering, directory, policy_of)
+    attendant = CalendarAttendant(store, directory, names, answering, acts_for, booking=booking)
+    return MailboxAssistants(store, attendant, looks)
 
 
 class _Delivering:
