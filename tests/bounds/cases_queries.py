@@ -21,6 +21,7 @@ from postern.items import (
     invitations,
     occurrence,
     organizing,
+    reminder,
     scheduling,
     series,
     stored,
@@ -36,6 +37,7 @@ from postern.protocols.vcard import conversion
 from tests.bounds.cases_items import _calendar, _card, _exceptions, _on
 from tests.bounds.growth import Cases, Work
 
+_LETTER = imip.Letter("a@b", ["b@b"], "", "1", 0)
 _WHEN = When(datetime(2026, 1, 1), Kind.UTC)
 SPAN = TimeRange(1_767_300_000, 1_767_400_000)
 MARKS = "\u0300\u0316"
@@ -146,6 +148,10 @@ CASES: Cases = {
         _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)
     ),
     "items.organizing.organized": _organized,
+    "items.organizing.invitation_of": _on(_exceptions, lambda found: organizing.invitation_of(found, "a@b.test", 0)),
+    "items.reminder.next_reminder": _on(_alarming, lambda found: reminder.next_reminder(found, 0)),
+    "items.reminder.due": _on(_alarming, lambda found: reminder.due(found, 1_767_268_000, 1_767_268_000, (), _LETTER)),
+    "items.imip.plain_mail": lambda size: partial(imip.plain_mail, _LETTER, "\u00e9" * (size // 2)),
     "items.organizing.answered": _taken_out,
     "items.organizing.forbidden_change": _on(_exceptions, lambda found: organizing.forbidden_change(found, found, ())),
     "items.scheduling.apply: answers": _replied,

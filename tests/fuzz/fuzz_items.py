@@ -33,6 +33,7 @@ with instrumented:
         imip,
         invitations,
         organizing,
+        reminder,
         scheduling,
         stored,
         task,
@@ -95,6 +96,9 @@ def _calendar(octets: bytes) -> None:
     alarm = alarms.next_alarm(calendar, 0)
     assert alarm is None or alarm.time > 0
     kept = stored.values_of(calendar, 0, {"a@b.test"})
+    if kept.reminds is not None:
+        done = reminder.due(calendar, kept.reminds, kept.reminds, {"a@b.test"}, imip.Letter("a@b", ["a@b"], "", "1", 0))
+        assert done.next is None or done.next > kept.reminds
     assert kept.reminds is None or kept.reminds >= 0
     ringing = ComponentFilter(calendar.kind, components=(ComponentFilter("VALARM", time_range=SPAN),))
     calendar_query.matches(calendar, ComponentFilter("VCALENDAR", components=(ringing,)), budget=budget)

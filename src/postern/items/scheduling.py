@@ -59,7 +59,8 @@ def _is_same_organizer(stored: CalendarObject, message: CalendarObject) -> bool:
 def _request(stored: CalendarObject | None, message: CalendarObject, people: People) -> Applied:
     """A new object, or a newer version of one. A series that is moved loses the exceptions that the message does not have."""
     if stored is None:
-        parts = {key_of(message, part): part for part in reversed(message.parts)}  # the first of an occurrence counts
+        # The first of an occurrence counts.
+        parts = {key_of(message, part): _with_mine(part, None, ()) for part in reversed(message.parts)}
         return Applied(Action.STORE, assembled(message, message, list(reversed(parts.values()))))
     copy = Copy(stored)
     if message.master is not None and version_of(message, message.master) < copy.version(None):
@@ -97,6 +98,7 @@ def _with_mine(part: Component, old: Component | None, me: Collection[str]) -> C
     answer and how it shows in free/busy time."""
     made = part.copy()
     if old is None:
+        made.entries = [entry for entry in made.entries if not _is_another_alarm(entry)]
         return made
     made.entries = [entry for entry in made.entries if entry.name != "VALARM"] + list(old.components("VALARM"))
     moved = sequence_of(part) > sequence_of(old)
@@ -113,6 +115,13 @@ def _with_mine(part: Component, old: Component | None, me: Collection[str]) -> C
             for entry in made.entries
         ]
     return made
+
+
+def _is_another_alarm(entry: Line | Component) -> bool:
+    """Whether an entry is an alarm that does more than to show something: others do not have mails sent to the owner."""
+    return (
+        isinstance(entry, Component) and entry.name == "VALARM" and entry.value("ACTION").strip().upper() != "DISPLAY"
+    )
 
 
 def _cancel(stored: CalendarObject | None, message: CalendarObject, people: People) -> Applied:

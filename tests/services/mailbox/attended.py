@@ -23,6 +23,7 @@ from postern.model.resources import ABSENT, Resource
 from postern.services.mailbox.answering import Answering
 from postern.services.mailbox.assistants import MailboxAssistants
 from postern.services.mailbox.calendar_attendant import CalendarAttendant, OwnersDirectory
+from postern.services.mailbox.reminders import Reminders
 from postern.services.mailbox.resource_booking import ResourceBooking
 from tests.model.assistant_store_contract import Store
 
@@ -123,6 +124,7 @@ class World:
     people: People = field(default_factory=People)
     number: int = 0
     policy: Policy = field(default_factory=Policy)
+    now: float = NOW
 
     async def policy_of(self, room: Recipient) -> Policy:
         assert room.primary == ROOM
@@ -136,7 +138,10 @@ class World:
         attendant = CalendarAttendant(
             store, directory, lambda: NAMES, answering, self.people.acts_for, lambda: NOW, booking
         )
-        return MailboxAssistants(store, attendant, looks, interval=0.01)
+        return MailboxAssistants(store, attendant, self.reminders(store), looks, interval=0.01)
+
+    def reminders(self, store: Any = None) -> Reminders:
+        return Reminders(store or self.store, cast(OwnersDirectory, self.people), lambda: self.now)
 
     async def deliver(self, content: bytes, owner: str = BOB, store: Any = None) -> None:
         self.number += 1

@@ -13,6 +13,7 @@ from postern.items.copy_changes import Action
 from postern.items.rendered import attendee_of
 from postern.items.stored import class_of, values_of
 from postern.model.assistants import AssistantStore
+from postern.model.delivery import DeliveryStore
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderTree
 from postern.model.item_store import ItemStore, RenderedItem
 from postern.model.mailbox import MailboxError
@@ -25,7 +26,7 @@ FOLDERS = {"VEVENT": FolderKind.CALENDAR, "VTODO": FolderKind.TASKS}
 """The well-known folders in which meetings and tasks land."""
 
 
-class AttendedStore(AssistantStore, FolderTree, ItemStore, ResourceStore, Protocol):
+class AttendedStore(AssistantStore, DeliveryStore, FolderTree, ItemStore, ResourceStore, Protocol):
     """The mailboxes of one database as their assistants use them."""
 
 
