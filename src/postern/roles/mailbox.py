@@ -13,7 +13,7 @@ from postern.roles.server_logon import ServerLogon
 from postern.services.access.sharing import Sharing
 from postern.services.mailbox.assistants import assistants_of, waking
 from postern.services.mailbox.housekeeping import Housekeeping
-from postern.services.mailbox.submission import SubmissionNotifier, telling
+from postern.services.mailbox.submission import SubmissionNotifier, telling, telling_of_items
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import RpcService
@@ -46,6 +46,7 @@ class Mailbox:
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
         self.notifier.start()
         mailboxes = telling(self.database, self.notifier.submitted)
+        items = telling_of_items(self.database, self.notifier.submitted)
         directory, own_names = self.logon.directory, lambda: runtime.feed.current.own_names()
         acts_for = Sharing(directory, lambda database: None, lambda: ()).may_send_on_behalf
         self.assistants = assistants_of(self.database, mailboxes, directory, own_names, acts_for, looks=first)
@@ -53,7 +54,7 @@ class Mailbox:
         delivered = waking(self.database, self.assistants.note)
         services: list[RpcService] = [
             InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
-            InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], self.database),
+            InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], items),
             InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], delivered),
             InterfaceService(MAILBOX_ASSISTANTS, rows["mailbox-assistants"], self.assistants),
         ]
