@@ -72,7 +72,7 @@ class Element:
     @property
     def text(self) -> str:
         """The text directly in the element, without that of elements in it."""
-        return "".join(child for child in self.children if isinstance(child, str))
+        return "".join([child for child in self.children if isinstance(child, str)])
 
     @property
     def elements(self) -> list[Element]:
@@ -88,7 +88,7 @@ class Element:
 
     def find_all(self, name: str) -> list[Element]:
         """The elements of this name directly in this one."""
-        return [child for child in self.elements if child.name == name]
+        return [child for child in self.children if isinstance(child, Element) and child.name == name]
 
     def text_of(self, *names: str) -> str:
         """The text of what `find` finds, without space around it; "" where there is none."""
