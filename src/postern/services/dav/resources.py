@@ -80,7 +80,7 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.BAD_REQUEST, text="A part of a resource cannot be put")  # RFC 9110 section 14.5
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
-    content = await aside(octets, lambda: contents.examine(container, octets))
+    content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     old = await guard(box, request, container, name)
     stored = await store(box, container, name, content, old.expected, old.resource)
     return await _stored(request, container, name, content, stored)
@@ -93,7 +93,7 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
-    content = await aside(octets, lambda: contents.examine(container, octets))
+    content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     name = f"{uuid4()}{_SUFFIXES[container.kind]}"
     stored = await store(box, container, name, content, ABSENT, None)
     answer = await _stored(request, container, name, content, stored)
