@@ -19,7 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from bench import chart
-from bench.compare import PEERS, ROOT, Figure, Sample, beside, load, sample, write
+from bench.compare import PEERS, ROOT, Figure, Sample, beside, load, write
 from bench.dav_load import calendar, event
 from bench.ours import OFFSET, organization
 from bench.peers import PASSWORD, Peer, free_port, wait_for
@@ -57,7 +57,17 @@ def xandikos(folder: Path, count: int) -> Iterator[Peer]:
     """A calendar of `count` events, committed at once: one PUT each would take an hour."""
     port = free_port()
     files = folder / "xandikos"
-    command = [PEERS, "-m", "xandikos", "serve", "--defaults", "--directory", files, "--state-dir", folder / "state"]
+    command: list[str | Path] = [
+        PEERS,
+        "-m",
+        "xandikos",
+        "serve",
+        "--defaults",
+        "--directory",
+        files,
+        "--state-dir",
+        folder / "state",
+    ]
     command += ["--listen-address", "127.0.0.1", "--port", str(port)]
     with _process(command, "Xandikos", port):
         load("bench.dav_load", port, "CLEAR", XANDIKOS, "alice:x", "make", 0)
@@ -119,7 +129,8 @@ def main() -> int:
 
 
 def _asked(peer: Peer, port: int, seal: str, place: str, credentials: str, work: str, count: int) -> Sample:
-    return sample(peer.roots, partial(load, "bench.dav_load", port, seal, place, credentials, work, count))
+    run = load("bench.dav_load", port, seal, place, credentials, work, count, *peer.roots)
+    return Sample(run["operations"] / run["seconds"], run["cpu"] / run["operations"] * 1000)
 
 
 if __name__ == "__main__":
