@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
+from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Recipient
 from postern.model.folders import FolderKind, FolderNode, FolderStore
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
@@ -32,6 +34,10 @@ LARGEST_KEPT = 32_768
 """Characters of the properties of one state that are remembered: 32 MB for all."""
 
 
+class DavDirectory(Directory, AddressBook, Protocol):
+    """A directory that is an address book, too."""
+
+
 class OpenMailboxes(Logon, FolderStore, Protocol):
     """Opens mailboxes, and removes folders."""
 
@@ -49,11 +55,21 @@ class DavAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none."""
 
-    directory: Directory
+    directory: DavDirectory
     server: Callable[[str], DavServer | None]
     quota: int = 0
     opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
     kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
+    list_state: ListState = field(init=False, default_factory=lambda: ListState())
+
+
+@dataclass(slots=True)
+class ListState:
+    """The CTag of the global address list, until when it is kept (of the monotonic clock), and the turn of who computes it."""
+
+    state: str = ""
+    until: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RecentlyOpened:
@@ -98,13 +114,15 @@ class KeptProperties:
 @dataclass(slots=True)
 class OwnMailbox:
     """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
-    there after `measure`."""
+    there after `measure`, `list_state` and `is_listed` after their functions in `address_list`."""
 
     server: DavServer
     recipient: Recipient
     access: DavAccess
     quota: int
     info: MailboxInfo | None = None
+    list_state: str = ""
+    is_listed: bool = False
     _tree: list[FolderNode] | None = field(default=None, repr=False)
 
     @property
@@ -145,7 +163,7 @@ class OwnMailbox:
         """The folders have changed."""
         self._tree = None
 
-    async def pages(self, folder: int, size: int) -> AsyncIterator[Resources]:
+    async def pages(self, folder: int, size: int) -> AsyncGenerator[Resources, None]:
         """Gives the resources of a folder in the order of their names, `size` of them at a time."""
         last = ""
         while page := await self.store.resources(self.id, folder, last, size):
