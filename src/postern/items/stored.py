@@ -8,6 +8,7 @@ from itertools import islice
 from postern.items import appointment, task
 from postern.items.alarms import alarms
 from postern.items.calendar_object import CalendarObject
+from postern.items.managed_attachments import keys_of
 from postern.items.recurrence import DAY
 from postern.model.item_store import FROM_EVER, RenderedItem
 from postern.protocols.ical.expansion import Budget
@@ -51,6 +52,7 @@ def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> R
         status=values.status,
         organizer=values.organizer if is_address(values.organizer) else "",
         reminds=_next_reminder(calendar, now) if values.has_alarms else None,
+        addresses=keys_of(calendar),
     )
 
 

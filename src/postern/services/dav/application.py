@@ -15,6 +15,7 @@ from postern.services.dav import (
     address_list,
     creation,
     locking,
+    managed_attachments,
     nodes,
     placing,
     propfind,
@@ -30,7 +31,7 @@ from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol"
+_CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol, calendar-managed-attachments"
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
 Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
@@ -57,12 +58,18 @@ async def _delete(box: OwnMailbox, place: Place, request: Request) -> Answer:
     return await resources.delete(box, target.container, target.resource.name, request)
 
 
+async def _post(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    if "action=" in request.query:
+        return await managed_attachments.post(box, place, request)
+    return await resources.post(box, place, request)
+
+
 _METHODS: Mapping[str, Method] = {
     "OPTIONS": _options,
     "GET": resources.get,
     "HEAD": resources.get,
     "PUT": resources.put,
-    "POST": resources.post,
+    "POST": _post,
     "DELETE": _delete,
     "PROPFIND": propfind.propfind,
     "PROPPATCH": proppatch.proppatch,
@@ -134,6 +141,8 @@ class DavApplication:
             if place is None:
                 raise nodes.missing()
             nodes.check_owner(box, place)
+            if place.space is Space.ATTACHMENTS:
+                return await managed_attachments.get(box, place, request)
             if request.method in _CHANGES and _is_read_only(box, place):
                 if not address_list.holds(place):
                     await nodes.find(box, place)

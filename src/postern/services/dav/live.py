@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from postern.items.managed_attachments import MAX_MANAGED
 from postern.model.directory import RecipientType
 from postern.model.resources import FolderState
 from postern.protocols import xml
@@ -295,6 +296,12 @@ LIVE: Mapping[str, Property] = {
         *_CALENDARS,
     ),
     caldav("max-resource-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-attachment-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-attachments-per-resource"): _of_collection(lambda node: str(MAX_MANAGED), *_CALENDARS),
+    # Empty: attachments are on the server that has the calendars (RFC 8607 section 6.1).
+    caldav("managed-attachments-server-URL"): lambda node: (
+        "" if node.level is Level.HOME and node.space is Space.CALENDARS else None
+    ),
     carddav("supported-address-data"): _of_collection(lambda node: _ADDRESS_DATA, Kind.ADDRESSBOOK),
     carddav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<A:supported-collation>{name}</A:supported-collation>" for name in _COLLATIONS),

@@ -26,6 +26,8 @@ MAX_RESOURCE = 16_777_216
 """Octets of an appointment, a contact or a document: what `items` reads at most."""
 OPEN_SECONDS = 60.0
 """Seconds for which a mailbox counts as open: so long may a new quota wait."""
+SWEEP_SECONDS = 3_600.0
+"""Seconds in which a process looks once at most for attachments of a mailbox that nothing names."""
 MOST_OPEN = 10_000
 """Mailboxes that a process remembers as open."""
 MOST_KEPT = 1_000
@@ -60,6 +62,7 @@ class DavAccess:
     quota: int = 0
     opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
     kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
+    swept: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened(SWEEP_SECONDS))
     list_state: ListState = field(init=False, default_factory=lambda: ListState())
 
 
@@ -76,14 +79,15 @@ class RecentlyOpened:
     """The mailboxes that this process opened a moment ago. Each request of a client is by itself, and a thousand of them in a row
     need not open the mailbox a thousand times."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = OPEN_SECONDS) -> None:
+        self._seconds = seconds
         self._until: OrderedDict[tuple[UUID, int], float] = OrderedDict()
 
     def is_recent(self, mailbox: UUID, quota: int) -> bool:
         return self._until.get((mailbox, quota), 0.0) > monotonic()
 
     def add(self, mailbox: UUID, quota: int) -> None:
-        self._until[mailbox, quota] = monotonic() + OPEN_SECONDS
+        self._until[mailbox, quota] = monotonic() + self._seconds
         self._until.move_to_end((mailbox, quota))
         if len(self._until) > MOST_OPEN:
             self._until.popitem(last=False)

@@ -34,8 +34,9 @@ def missing() -> Refusal:
 
 
 def check_owner(box: OwnMailbox, place: Place) -> None:
-    """Raises Refusal 404 for another's things: whether they exist is nobody else's business. All may read principals."""
-    if place.address and place.space is not Space.PRINCIPALS and not box.is_mine(place.address):
+    """Raises Refusal 404 for another's things: whether they exist is nobody else's business. All may read principals;
+    `managed_attachments` judges who reads an attachment."""
+    if place.address and place.space not in (Space.PRINCIPALS, Space.ATTACHMENTS) and not box.is_mine(place.address):
         raise missing()
 
 
