@@ -14,7 +14,7 @@ from postern.services.mailbox.assistants import MailboxAssistants, waking
 from postern.services.mailbox.calendar_attendant import CalendarAttendant
 from postern.services.mailbox.housekeeping import Housekeeping
 from postern.services.mailbox.resource_booking import ResourceBooking
-from postern.services.mailbox.submission import SubmissionNotifier, telling
+from postern.services.mailbox.submission import SubmissionNotifier, telling, telling_of_items
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import RpcService
@@ -47,6 +47,7 @@ class Mailbox:
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
         self.notifier.start()
         mailboxes = telling(self.database, self.notifier.submitted)
+        items = telling_of_items(self.database, self.notifier.submitted)
         directory, own_names = self.logon.directory, lambda: runtime.feed.current.own_names()
         booking = ResourceBooking(self.database, mailboxes, directory)
         attendant = CalendarAttendant(self.database, directory, own_names, booking=booking)
@@ -55,7 +56,7 @@ class Mailbox:
         delivered = waking(self.database, self.assistants.note)
         services: list[RpcService] = [
             InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
-            InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], self.database),
+            InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], items),
             InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], delivered),
             InterfaceService(MAILBOX_ASSISTANTS, rows["mailbox-assistants"], self.assistants),
         ]
