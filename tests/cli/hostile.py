@@ -24,7 +24,7 @@ from postern.lab.matrix import State as CellState
 from postern.lab.proof import Drops, Proof
 from postern.lab.status import HostStatus
 from postern.model.directory import DomainController, RecipientsUpdated, RecipientType
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import Folder, FolderKind, Right
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
 from postern.model.mailbox import DisconnectedMailbox
 from postern.model.organization import Database, Organization, StateFolder
@@ -141,6 +141,13 @@ def stats(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.mailbox.in_directory", [_Mailbox(LISTING, 1, [FOLDER])])
 
 
+def granted(stage: Stage, _: str) -> None:
+    from postern.cli.sharing import _Granted
+
+    rights = _Granted(HOSTILE, [HOSTILE], [HOSTILE], {(HOSTILE,): [(HOSTILE, Right.READ_ANY)]})
+    stage.replies("postern.cli.sharing.in_directory", rights)
+
+
 def address_policies(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.policy._here", (None, None, None))
     stage.replies_later("postern.host.address_policies.apply", (HOSTILE, RecipientsUpdated(1, 1, (HOSTILE,))))
@@ -244,6 +251,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "database list": ((), databases),
     "mailbox list": (("--disconnected",), disconnected),
     "mailbox stats": ((), stats),
+    "mailbox rights": (("x",), granted),
     "policy address list": ((), on_policies([(POLICY, 1)])),
     "policy address show": (("x",), on_policies(POLICY)),
     "policy address preview": ((), on_policies([Preview(HOSTILE, (HOSTILE,), ("x",))])),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 from uuid import UUID
@@ -118,6 +118,9 @@ class SlapdDirectory:
 
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return await address_book.with_guids(self._client, self._suffix, guids)
+
+    def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        return address_book.everybody(self._client, self._suffix, page)
 
     def _account(self, values: entries.Values) -> Account:
         """Reads an account. `credentials` is a keyed digest of the verifier that every new password changes, for its salt is new;

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from typing import Literal
 from uuid import UUID
 
@@ -237,6 +238,11 @@ class DomainDirectory:
 
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return await address_book.with_guids(*await self._reader(), guids)
+
+    async def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        async with aclosing(address_book.everybody(*await self._reader(), page)) as pages:
+            async for entries_ in pages:
+                yield entries_
 
     async def _accounts(self, which: str) -> list[tuple[str, Account]]:
         """Returns the accounts that match a filter, each with its sAMAccountName."""
