@@ -19,6 +19,7 @@ from postern.items import (
     free_busy,
     imip,
     invitations,
+    managed_attachments,
     occurrence,
     organizing,
     reminder,
@@ -44,6 +45,7 @@ MARKS = "\u0300\u0316"
 WANTED = TextMatch("x" * 100, Collation.UNICODE)
 _ALARM = b"BEGIN:VALARM\r\nTRIGGER:-PT15M\r\nREPEAT:100\r\nDURATION:PT1M\r\nEND:VALARM\r\n"
 _alarming = partial(_calendar, pattern=_ALARM)
+_ATTACH = managed_attachments.attach_line(managed_attachments.Named("a" * 32, "https://a/b"), "a/b", "a.txt", 1)
 _attended = partial(_calendar, pattern=b"ATTENDEE;CN=a:mailto:a\r\n")
 
 
@@ -123,6 +125,20 @@ def _booked(size: int) -> Work:
 CASES: Cases = {
     "items.attachments.of_calendar": _on(
         partial(_calendar, pattern=b"ATTACH;FMTTYPE=a/b;ENCODING=BASE64:AAAA\r\n"), attachments.of_calendar
+    ),
+    "items.managed_attachments.managed": _on(
+        partial(_calendar, pattern=b"ATTACH:https://a/%b-a\r\n" % (b"a" * 32)), managed_attachments.managed
+    ),
+    "items.managed_attachments.add": _on(
+        _exceptions,
+        lambda calendar: managed_attachments.add(calendar, _ATTACH, [f"20270101T{each:06}Z" for each in range(100)]),
+    ),
+    "items.managed_attachments.update": _on(
+        partial(_calendar, pattern=_ATTACH.raw),
+        lambda calendar: managed_attachments.update(calendar, "a" * 32, _ATTACH),
+    ),
+    "items.managed_attachments.remove": _on(
+        partial(_calendar, pattern=_ATTACH.raw), lambda calendar: managed_attachments.remove(calendar, "a" * 32)
     ),
     "items.attachments.of_contact": _on(
         partial(_card, pattern=b"PHOTO;A;B;C:data:a/b;c;d,x\r\n"), attachments.of_contact

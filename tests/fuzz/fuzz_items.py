@@ -34,6 +34,7 @@ with instrumented:
         free_busy,
         imip,
         invitations,
+        managed_attachments,
         organizing,
         reminder,
         scheduling,
@@ -212,7 +213,28 @@ def _values(octets: bytes) -> None:
     zones.zone_named(value)
 
 
-READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting)
+def _attached(octets: bytes) -> None:
+    """A series with lines in it, and behind an empty line the occurrences to attach something to."""
+    lines, _, names = octets.partition(b"\r\n\r\n")
+    begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260101T090000Z\r\nRRULE:FREQ=DAILY\r\n"
+    calendar = calendar_object.read(begin + lines + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+    if not isinstance(calendar, CalendarObject):
+        return
+    before = {each.id for each in managed_attachments.managed(calendar)}
+    new, other = (managed_attachments.Named(each * 32, f"https://a.test/{each * 32}-x") for each in "01")
+    line = managed_attachments.attach_line(new, "a/b", names.decode("latin-1"), 1)
+    occurrences = [name for name in names.decode("latin-1").split(",") if name]
+    if managed_attachments.add(calendar, line, occurrences) is not None:
+        return
+    again = calendar_object.read(calendar.root.octets())
+    assert isinstance(again, CalendarObject)
+    assert {each.id for each in managed_attachments.managed(again)} == {*before, new.id}
+    assert managed_attachments.update(again, new.id, managed_attachments.attach_line(other, "a/b", "x", 1)) is None
+    assert managed_attachments.remove(again, other.id) is None
+    assert {each.id for each in managed_attachments.managed(again)} == before - {new.id, other.id}
+
+
+READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting, _attached)
 
 
 if __name__ == "__main__":

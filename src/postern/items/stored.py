@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from postern.items import appointment, task
 from postern.items.calendar_object import CalendarObject
+from postern.items.managed_attachments import keys_of
 from postern.items.recurrence import DAY
 from postern.items.reminder import next_reminder
 from postern.model.item_store import FROM_EVER, RenderedItem
@@ -45,6 +46,7 @@ def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> R
         status=values.status,
         organizer=values.organizer if is_address(values.organizer) else "",
         reminds=next_reminder(calendar, now) if values.has_alarms else None,
+        addresses=keys_of(calendar),
     )
 
 
