@@ -24,10 +24,12 @@ with instrumented:
         booking,
         calendar_data,
         calendar_object,
+        calendar_properties,
         calendar_query,
         card_data,
         card_query,
         contact,
+        contact_properties,
         copy_changes,
         free_busy,
         imip,
@@ -38,9 +40,11 @@ with instrumented:
         scheduling,
         stored,
         task,
+        task_properties,
         text,
         zones,
     )
+    from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
     from postern.items.calendar_object import CalendarObject
     from postern.items.contact import Contact
     from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
@@ -108,6 +112,10 @@ def _calendar(octets: bytes) -> None:
     wanted = calendar_data.Wanted(expand=SPAN, limit_busy=SPAN)
     calendar_data.retrieve(calendar, wanted, budget=Budget(20_000), most=50)
     calendar_data.retrieve(calendar, calendar_data.Wanted(limit_series=SPAN))
+    properties = task_properties.TASK_PROPERTIES if calendar.kind == "VTODO" else APPOINTMENT_PROPERTIES
+    content = calendar_properties.CalendarContent(calendar, frozenset({"a@b.test"}))
+    before = content.octets()
+    assert properties.write(content, properties.read(content)) == {} and content.octets() == before
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
@@ -159,6 +167,11 @@ def _card(octets: bytes) -> None:
     if not isinstance(found_card, Contact):
         return
     contact.check(found_card)
+    properties = contact_properties.CONTACT_PROPERTIES
+    before = found_card.card.root.octets()
+    assert properties.write(found_card, properties.read(found_card)) == {}
+    assert found_card.card.root.octets() == before
+    properties.write(found_card, dict.fromkeys(each.property for each in properties))
     rendered = contact.render(found_card)
     for value in (rendered.uid, rendered.name, rendered.organization, *rendered.emails, *rendered.telephones):
         value.encode("utf-8")
