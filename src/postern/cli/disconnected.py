@@ -22,7 +22,7 @@ from postern.model.organization import Role
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.administration import Listing
+    from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.organization import Database, Organization, StateFolder
     from postern.store.database import MailboxDatabase
@@ -59,6 +59,18 @@ async def _opened(url: str) -> AsyncIterator[MailboxDatabase]:
         raise failure(error) from None
     finally:
         await database.close()
+
+
+def opened_database(
+    organization: Organization, owner: Listing
+) -> contextlib.AbstractAsyncContextManager[MailboxDatabase]:
+    """Opens the database that has a mailbox. Raises Failure where this host does not reach it."""
+    database = organization.database(owner.database)
+    if database is None:
+        raise Failure(f"{owner.name} has no mailbox database: see `postern user show {owner.name}`", os.EX_DATAERR)
+    if not database.url:
+        raise Failure(f"the mailbox of {owner.name} is on {database.server}: say this there", os.EX_CONFIG)
+    return _opened(database.url)
 
 
 async def owners(directory: OpenDirectory) -> list[Listing]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli import disconnected
+from postern.cli import disconnected, user_certificate
 from postern.cli.called import called
 from postern.cli.directory import (
     accepted_address,
@@ -33,7 +33,7 @@ from postern.model.directory import RecipientType
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.administration import Listing
+    from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.mailbox import DisconnectedMailbox
     from postern.model.organization import Database, Limits, Organization, StateFolder
@@ -45,6 +45,9 @@ def user() -> None:
 
     NAME is a logon name (alice@example.org), any address, or a short name (alice).
     """
+
+
+user.add_command(user_certificate.certificate)
 
 
 @user.command("add")

@@ -6,11 +6,11 @@ Pure. Both adapters read through it. An adapter's Dialect says where its directo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from postern.model.directory import Account, Recipient, RecipientType
+from postern.model.directory import Account, CertificateNames, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.model.organization import Database
 
@@ -39,7 +39,7 @@ VERIFIER_ATTRIBUTES = {
 RECIPIENT_ATTRIBUTES = (
     *("objectGUID", "objectClass", "displayName", "proxyAddresses", "homeMDB", "msExchHomeServerName", "targetAddress"),
     *("altRecipient", "deliverAndRedirect", "member", "delivContLength", "submissionContLength"),
-    *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData"),
+    *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData", "publicDelegates"),
 )
 ACCOUNT_ATTRIBUTES = (
     *("objectGUID", "objectClass", "userPrincipalName", "sAMAccountName", "userAccountControl"),
@@ -100,8 +100,7 @@ def proxy_addresses(primary: str, others: Iterable[str]) -> list[bytes]:
 
 
 def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient:
-    """Reads a recipient. `addresses_by_name` holds the primary addresses of what `member` and `altRecipient` name, by `fold`ed
-    name."""
+    """Reads a recipient. `addresses_by_name` holds the primary addresses of what `references` names, by `fold`ed name."""
     classes = {value.lower() for value in values.get("objectClass", ())}
     if b"group" in classes:
         kind = RecipientType.GROUP
@@ -111,7 +110,11 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         kind = RecipientType.ROOM
     else:
         kind = RecipientType.USER
-    members = (addresses_by_name.get(fold(name.decode()), "") for name in values.get("member", ()))
+
+    def addresses(attribute: str) -> tuple[str, ...]:
+        named = (addresses_by_name.get(fold(name.decode()), "") for name in values.get(attribute, ()))
+        return tuple(address for address in named if address)
+
     target = text(values, "targetAddress")
     return Recipient(
         guid=guid_of(values),
@@ -123,7 +126,8 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         target=fold(target[5:]) if target[:5].lower() == "smtp:" else fold(target),
         forward_to=addresses_by_name.get(fold(text(values, "altRecipient")), ""),
         deliver_and_forward=flag(values, "deliverAndRedirect"),
-        members=tuple(address for address in members if address),
+        members=addresses("member"),
+        delegates=addresses("publicDelegates"),
         max_receive=number(values, "delivContLength") * 1024,
         max_send=number(values, "submissionContLength") * 1024,
         quota=number(values, "mDBOverHardQuotaLimit") * 1024,
@@ -190,6 +194,18 @@ def domain_account(values: Values, servers_group: str, now: float) -> Account:
     )
 
 
+def owner(names: CertificateNames, candidates: Sequence[Values], says: Callable[[Values], bool]) -> Values | None:
+    """Returns the account to which a certificate belongs: the only one with one of its altSecurityIdentities, which the
+    candidates have beside their own attributes; else the only one of which the certificate `says` that it is its own."""
+    identities = {value.lower() for value in names.identities}
+    owners = [
+        values
+        for values in candidates
+        if identities.intersection(value.decode().lower() for value in values.get("altSecurityIdentities", ()))
+    ] or [values for values in candidates if says(values)]
+    return owners[0] if len(owners) == 1 else None
+
+
 def _expired(filetime: int, now: float) -> bool:
     """Returns whether an account has expired. `filetime` is accountExpires (MS-ADA1 2.2), in 100 nanoseconds since 1601."""
     return filetime not in _NEVER and filetime / 10_000_000 - _FILETIME_EPOCH <= now
@@ -203,6 +219,11 @@ def mailbox_owner(values: Values) -> str:
 
 def references(values: Values) -> list[str]:
     """Returns the distinguished names of the entries that are needed to read this recipient."""
+    return [*mail_goes_to(values), *(value.decode() for value in values.get("publicDelegates", ()))]
+
+
+def mail_goes_to(values: Values) -> list[str]:
+    """Returns the distinguished names of the entries that get the mail of this one, by membership or by forwarding."""
     return [value.decode() for name in ("member", "altRecipient") for value in values.get(name, ())]
 
 

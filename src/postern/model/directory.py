@@ -29,6 +29,7 @@ class Recipient:
 
     `guid` is objectGUID; `target` is targetAddress (a contact's outside address); `forward_to` is altRecipient as an
     address, `deliver_and_forward` is deliverAndRedirect; `members` are the group's members' primary addresses;
+    `delegates` are the primary addresses of those who may send on behalf of the recipient (publicDelegates);
     `database` names the mailbox database, "" for a recipient without a mailbox; `max_receive` and `max_send` are bytes (0: the
     organization's limit).
     """
@@ -43,6 +44,7 @@ class Recipient:
     forward_to: str = ""
     deliver_and_forward: bool = False
     members: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
     max_receive: int = 0
     max_send: int = 0
     quota: int = 0
@@ -67,6 +69,17 @@ class Account:
     """A value that differs after the password was set, and after no other change; compared within one process only."""
     locked: bool = False
     """True if the account is not enabled only because the domain locked it after wrong guesses: its sessions go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateNames:
+    """The parts of a user's certificate that name its owner. `identities` are the values of altSecurityIdentities that stand for
+    this certificate or its key (`X509:<I>...<SR>...`), `principal` is the user principal name in it, `sid` the account's SID in
+    it ("S-1-5-21-..."); "" for none."""
+
+    identities: tuple[str, ...]
+    principal: str = ""
+    sid: str = ""
 
 
 class Unknown(Enum):
@@ -96,6 +109,19 @@ class MailboxOwners(Protocol):
         ...
 
 
+MAX_GROUPS = 1_000
+"""Groups of one user that are looked at; Windows puts no more into a token (MS-KILE leaves 1,015 of them)."""
+
+
+class Groups(Protocol):
+    """Knows the groups that an entry is in."""
+
+    async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
+        """The objectGUIDs of the groups that the entry is a member of, directly first, then by other groups: MAX_GROUPS at
+        most. () for an entry that is not there. Never answered from a cache. Raises DirectoryUnavailable."""
+        ...
+
+
 class Directory(Protocol):
     """Read access as roles need it. Every method raises DirectoryUnavailable when no server answers."""
 
@@ -113,6 +139,11 @@ class Directory(Protocol):
 
     async def account(self, name: str) -> Account | None:
         """The account of this userPrincipalName, primary address, sAMAccountName or DOMAIN\\name. Never answered from a cache."""
+        ...
+
+    async def account_of_certificate(self, names: CertificateNames) -> Account | None:
+        """The one account that the directory gives this certificate to: by altSecurityIdentities, else by what the certificate
+        says, as far as this directory believes it. None if there are several. Never answered from a cache."""
         ...
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:

@@ -22,6 +22,7 @@ from postern.store import (
     fetching,
     folder_tree,
     folders,
+    grants,
     index_build,
     item_store,
     renewal,
@@ -33,6 +34,7 @@ from postern.store import (
 from postern.store import items as item_work
 from postern.store.assistants import AssistantDatabase
 from postern.store.connection import Connection, Pool
+from postern.store.meetings import MeetingDatabase
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
 from postern.store.transport import Transport
@@ -45,7 +47,7 @@ RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
-class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase):
+class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, MeetingDatabase):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices, language: str) -> None:
@@ -256,6 +258,15 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase):
 
     async def shared_with(self, grantees: Sequence[UUID]) -> list[SharedFolder]:
         return await folder_tree.shared_with(self._pool, grantees)
+
+    async def full_access(self, mailbox: UUID) -> list[UUID]:
+        return await grants.full_access(self._pool, mailbox)
+
+    async def set_full_access(self, mailbox: UUID, grantee: UUID, is_granted: bool) -> None:
+        await grants.set_full_access(self._pool, self._notices, mailbox, grantee, is_granted)
+
+    async def accessible(self, grantees: Sequence[UUID]) -> list[UUID]:
+        return await grants.accessible(self._pool, grantees)
 
     async def folder_properties(self, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
         return await folder_tree.folder_properties(self._pool, mailbox, folders)

@@ -9,21 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import address_book, entries, mailbox_owners
+from postern.directory import address_book, entries, mailbox_owners, memberships
 from postern.directory.ad import names as ad_names
 from postern.directory.ad.changes import RecentChanges
 from postern.directory.ad.client import Dial, DomainClient
+from postern.directory.ad.security_descriptor import sid_octets
 from postern.directory.ad.values import base_of, certificates_of_edges, complete, sid_of
 from postern.directory.entries import ACTIVE_DIRECTORY
 from postern.directory.ldap.client import BASE, ONE_LEVEL, SUBTREE, Client, Entry, Refused, either, escape
 from postern.directory.ldap.tickets import Tickets
 from postern.directory.recipient_cache import RecipientCache
 from postern.model.address_book import AddressBookEntry
-from postern.model.directory import Account, DirectoryUnavailable, Locator, Recipient, TrustedCertificate, Unknown
+from postern.model.directory import (
+    Account,
+    CertificateNames,
+    DirectoryUnavailable,
+    Locator,
+    Recipient,
+    TrustedCertificate,
+    Unknown,
+)
 from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType
 from postern.paths.row import Path, Wire
@@ -43,10 +53,10 @@ _REMEMBERED = 30.0
 
 
 class DomainDirectory:
-    """Implements `model.directory.Directory`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates` for a domain.
-    `controller` connects to port 389, `catalogue` to 3268. Recipients are remembered for `cache_known` and absences for
-    `cache_unknown` seconds. Every `follow` seconds (0.0: never) the directory forgets the recipients that the domain says to have
-    changed. An account is never remembered."""
+    """Implements `model.directory.Directory`, `Groups`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates` for
+    a domain. `controller` connects to port 389, `catalogue` to 3268. Recipients are remembered for `cache_known` and absences
+    for `cache_unknown` seconds. Every `follow` seconds (0.0: never) the directory forgets the recipients that the domain says to
+    have changed. An account is never remembered."""
 
     def __init__(
         self,
@@ -190,6 +200,26 @@ class DomainDirectory:
             return accounts[0][1] if len(accounts) == 1 else None
         return _named(accounts, fold(short), fold(implicit))
 
+    async def account_of_certificate(self, names: CertificateNames) -> Account | None:
+        """Believes what Active Directory calls strong (MS-PKCA section 3.1.5.2.1.5): altSecurityIdentities, and the SID that
+        the domain's own authorities put into a certificate. A user principal name alone proves nobody."""
+        sid = sid_octets(names.sid)
+        which = "".join(f"(altSecurityIdentities={escape(value)})" for value in names.identities)
+        if sid:
+            which += "(objectSid=" + "".join(f"\\{octet:02x}" for octet in sid) + ")"
+        matches = await self.controller.search(
+            *(self._base, SUBTREE, f"(&(objectClass=user)(|{which}))"),
+            (*entries.ACTIVE_DIRECTORY_ACCOUNT_ATTRIBUTES, "altSecurityIdentities", "objectSid"),
+        )
+        accounts = [entry.attributes for entry in matches if "userAccountControl" in entry.attributes]
+        owner = entries.owner(
+            names, accounts, lambda values: bool(sid) and bytes(values.get("objectSid", (b"",))[0]) == sid
+        )
+        if owner is None:
+            return None
+        group, _ = await self._servers_group()
+        return entries.domain_account(owner, group, self._clock())
+
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         answer: dict[UUID, Account] = {}
         for which in entries.guid_filters(guids):
@@ -200,11 +230,19 @@ class DomainDirectory:
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return await mailbox_owners.in_forest(self.controller, self.catalogue, self._base, guids)
 
+    async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
+        return await memberships.groups_of(self.controller, self._base, guid)
+
     async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
         return await address_book.resolve(*await self._reader(), text, most, within=False)
 
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return await address_book.with_guids(*await self._reader(), guids)
+
+    async def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        async with aclosing(address_book.everybody(*await self._reader(), page)) as pages:
+            async for entries_ in pages:
+                yield entries_
 
     async def _accounts(self, which: str) -> list[tuple[str, Account]]:
         """Returns the accounts that match a filter, each with its sAMAccountName."""

@@ -9,13 +9,13 @@ change members or set passwords; the error says who does that instead.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from postern.directory import entries
 from postern.directory.ad import names
 from postern.directory.ad.values import base_of
-from postern.directory.administration import Administration, Listing, account_names, kilobytes
+from postern.directory.administration import Administration, account_names, kilobytes
 from postern.directory.entries import ACCOUNT_DISABLED, ACTIVE_DIRECTORY, NORMAL_ACCOUNT, ROOM, unicode_password
 from postern.directory.ldap.client import (
     BASE,
@@ -31,6 +31,7 @@ from postern.directory.ldap.client import (
     escape,
     escape_rdn,
 )
+from postern.directory.listing import Listing
 from postern.directory.settings import AdministrationError, NotConfigured, NotPermitted, checked, checked_domain
 from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Database, Server
@@ -331,7 +332,7 @@ class _Permitted(Client):
 
     def pages(
         self, base: str, scope: int, filter_text: str, attributes: Sequence[str], size: int = 500
-    ) -> AsyncIterator[list[Entry]]:
+    ) -> AsyncGenerator[list[Entry], None]:
         return self._inner.pages(base, scope, filter_text, attributes, size)
 
     async def add(self, dn: str, attributes: Attributes) -> None:

@@ -22,6 +22,7 @@ _NAME = Parameter("name", Text())
 _ITEM = Parameter("item", I64)
 _IDS = Parameter("ids", codecs.IDS)
 _TARGET = Parameter("target", I64)
+_LETTERS = Parameter("letters", codecs.IDS)
 _MOST = Parameter("most", U32)
 _CONTENT = Parameter("content", BOOLEAN)
 _OCTETS = Parameter("content", Array(U8))
@@ -276,6 +277,34 @@ _OPERATIONS = {
         (_MAILBOX,),
         codecs.ALL_RIGHTS,
     ),
+    38: operation(
+        MailboxItems.full_access,
+        "Those with full access to the mailbox (UUIDs of 16 bytes).",
+        (_MAILBOX,),
+        Parameter("grantees", UUIDS),
+    ),
+    39: operation(
+        MailboxItems.set_full_access,
+        "Grants (1) full access to one grantee, or takes it back (0).",
+        (_MAILBOX, Parameter("grantee", UUID_T), Parameter("is_granted", BOOLEAN)),
+    ),
+    40: operation(
+        MailboxItems.accessible,
+        "The mailboxes of the database to which one of these grantees has full access.",
+        (Parameter("grantees", UUIDS),),
+        Parameter("mailboxes", UUIDS),
+    ),
+    41: operation(
+        MailboxItems.put_sending,
+        "put, and in the same transaction letters, which are items of the outbox, are ready to be sent.",
+        (_MAILBOX, _LETTERS, _FOLDER, _NAME, _EXPECTED, _UNIQUE, _CLASS, _RENDERED, _OCTETS),
+        resources.PUT,
+    ),
+    42: operation(
+        MailboxItems.remove_sending,
+        "remove, and in the same transaction letters, which are items of the outbox, are ready to be sent.",
+        (_MAILBOX, _LETTERS, _FOLDER, _NAME, _EXPECTED),
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -284,5 +313,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38),
+    sizes=(17, 38, 43),
 )
