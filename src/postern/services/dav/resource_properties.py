@@ -18,7 +18,7 @@ from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.http.dates import http_date
 from postern.services.dav import properties
 from postern.services.dav.folders import Collection, Kind
-from postern.services.dav.live import ALL_PRIVILEGES, SUPPORTED_PRIVILEGES, acl_of, href
+from postern.services.dav.live import SUPPORTED_PRIVILEGES, href, privileges_in
 from postern.services.dav.locks import NO_LOCKS, SUPPORTED_LOCK, Locks, discovery
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import ROOT, principal_path
@@ -61,6 +61,7 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
 
     fixed = _KIND_TYPES.get(container.kind)
     principal = href(principal_path(box.address))
+    privileges, acl = privileges_in(container, box)
     values: dict[str, str | Value] = {
         dav("resourcetype"): "<D:resourcetype/>",
         dav("getetag"): lambda resource: f'<D:getetag>"{resource.tag.hex()}"</D:getetag>',
@@ -75,10 +76,12 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         dav("owner"): f"<D:owner>{principal}</D:owner>",
         dav("current-user-principal"): f"<D:current-user-principal>{principal}</D:current-user-principal>",
         dav("principal-collection-set"): element(dav("principal-collection-set"), href(f"{ROOT}principals/users/")),
-        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), ALL_PRIVILEGES),
+        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), privileges),
         dav("supported-privilege-set"): element(dav("supported-privilege-set"), SUPPORTED_PRIVILEGES),
-        dav("acl"): element(dav("acl"), acl_of(box)),
+        dav("acl"): element(dav("acl"), acl),
     }
+    if container.is_address_list:
+        del values[dav("owner")]
     if container.kind is Kind.FILES:
         values[dav("supportedlock")] = element(dav("supportedlock"), SUPPORTED_LOCK)
         values[dav("lockdiscovery")] = lambda resource: element(
