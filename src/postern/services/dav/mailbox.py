@@ -168,11 +168,19 @@ class OwnMailbox:
         self._tree = None
 
     async def pages(self, folder: int, size: int) -> AsyncGenerator[Resources, None]:
-        """Gives the resources of a folder in the order of their names, `size` of them at a time."""
-        last = ""
-        while page := await self.store.resources(self.id, folder, last, size):
-            yield page
-            last = page.names[-1]
+        """Gives the resources of a folder in the order of their names, `size` of them at a time. The store looks for the next
+        page while the caller works on one."""
+        page = await self.store.resources(self.id, folder, "", size)
+        while page:
+            following = asyncio.ensure_future(self.store.resources(self.id, folder, page.names[-1], size))
+            try:
+                yield page
+                page = await following
+            finally:
+                if not following.done():
+                    following.cancel()
+                elif not following.cancelled():
+                    following.exception()  # seen, also where the caller wants no more pages
 
     async def delete_folder(self, folder: int) -> None:
         """Removes a folder; those below it must be gone already."""

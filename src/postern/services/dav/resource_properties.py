@@ -126,8 +126,18 @@ class ResourceResponses:
         if find.wanted is Wanted.ALL:
             self._unknown = [name for name in self._unknown if name not in IN_ALL]
         self._missing = "".join(map(element, self._unknown))
-        self._parts = _joined(parts)
+        self._parts = parts
+        self._each = [part for part in parts if not isinstance(part, str)]
+        has_some = bool(parts) or any(name in DATA for name in names)
+        self._template = self._compiled() if has_some else ""
         self._dead: dict[int, dict[str, str]] = {}
+
+    def _compiled(self) -> str:
+        """Returns a response with a place for the name, one for each value that differs between resources, and one for the
+        markup of the content."""
+        present = "".join([_constant(part) if isinstance(part, str) else "%s" for part in self._parts])
+        href = f"{_constant(self._base)}%s"
+        return multistatus.properties(href, f"{present}%s", _constant(self._missing), self._is_minimal)
 
     async def prepare(self, resources: Sequence[Resource]) -> None:
         """Reads the dead properties of resources, where they are asked for."""
@@ -138,8 +148,10 @@ class ResourceResponses:
 
     def response(self, resource: Resource, data: str = "") -> str:
         """Returns the response about a resource. `data` is the markup of its content, if that was asked for."""
-        present = "".join([part if isinstance(part, str) else part(resource) for part in self._parts])
         dead = self._dead.get(resource.id)
+        if dead is None and self._template:
+            return self._template % (href_of(resource.name), *[value(resource) for value in self._each], data)
+        present = "".join([part if isinstance(part, str) else part(resource) for part in self._parts])
         missing = self._missing
         if dead is not None:
             if self._find.wanted is Wanted.NAMES:
@@ -150,12 +162,6 @@ class ResourceResponses:
         return multistatus.properties(self._base + href_of(resource.name), present + data, missing, self._is_minimal)
 
 
-def _joined(parts: Sequence[str | Value]) -> list[str | Value]:
-    """Puts neighbouring constants together."""
-    joined: list[str | Value] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        else:
-            joined.append(part)
-    return joined
+def _constant(markup: str) -> str:
+    """Returns markup as it stands in a template."""
+    return markup.replace("%", "%%")
