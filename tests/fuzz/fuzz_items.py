@@ -25,6 +25,7 @@ with instrumented:
         calendar_data,
         calendar_object,
         calendar_query,
+        calendar_zones,
         card_data,
         card_query,
         contact,
@@ -108,6 +109,11 @@ def _calendar(octets: bytes) -> None:
     wanted = calendar_data.Wanted(expand=SPAN, limit_busy=SPAN)
     calendar_data.retrieve(calendar, wanted, budget=Budget(20_000), most=50)
     calendar_data.retrieve(calendar, calendar_data.Wanted(limit_series=SPAN))
+    described = calendar_zones.with_all(octets, 2030)
+    assert calendar_zones.with_all(described, 2030) == described
+    for other in (described, calendar_zones.without_known(octets)):
+        again = calendar_object.read(other)
+        assert isinstance(again, CalendarObject) and len(again.parts) == len(calendar.parts)
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
