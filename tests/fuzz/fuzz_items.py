@@ -26,6 +26,7 @@ with instrumented:
         calendar_object,
         calendar_properties,
         calendar_query,
+        calendar_zones,
         card_data,
         card_query,
         contact,
@@ -116,6 +117,11 @@ def _calendar(octets: bytes) -> None:
     content = calendar_properties.CalendarContent(calendar, frozenset({"a@b.test"}))
     before = content.octets()
     assert properties.write(content, properties.read(content)) == {} and content.octets() == before
+    described = calendar_zones.with_all(octets, 2030)
+    assert calendar_zones.with_all(described, 2030) == described
+    for other in (described, calendar_zones.without_known(octets)):
+        again = calendar_object.read(other)
+        assert isinstance(again, CalendarObject) and len(again.parts) == len(calendar.parts)
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))

@@ -13,9 +13,9 @@ from postern.protocols.http.conditions import condition, range_applies
 from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import parse_range
-from postern.services.dav import attached, contents, folders, locks, nodes, propfind
+from postern.services.dav import attached, contents, folders, locks, nodes, propfind, time_zones
 from postern.services.dav.contents import Content
-from postern.services.dav.data import aside
+from postern.services.dav.data import aside, content_of
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
@@ -30,12 +30,20 @@ _SUFFIXES = {Kind.CALENDAR: ".ics", Kind.TASKS: ".ics", Kind.ADDRESSBOOK: ".vcf"
 
 
 async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    wish = time_zones.asked(request) if place.space is Space.CALENDARS else ""
     target = await nodes.find(box, place, content=request.method == "GET")
     if not isinstance(target, Target):
         text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
         return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
     resource, kind = target.resource, target.container.kind
-    return served(request, resource, content_type_of(kind, resource.name), is_document=kind is Kind.FILES)
+    if wish:
+        octets = await content_of(box, resource)
+        shown = await aside(octets, lambda: time_zones.as_asked(octets, wish))
+        resource = resource._replace(content=shown, size=len(shown))
+    answer = served(request, resource, content_type_of(kind, resource.name), is_document=kind is Kind.FILES)
+    if place.space is Space.CALENDARS:
+        answer.fields.append((b"vary", b"CalDAV-Timezones"))
+    return answer
 
 
 def served(request: Request, resource: Resource, content_type: str, is_document: bool) -> Answer:
