@@ -17,9 +17,12 @@ from postern.items import (
     collation,
     free_busy,
     imip,
+    implicit_scheduling,
     invitations,
+    letters,
     occurrence,
     organizing,
+    schedule_tag,
     scheduling,
     series,
     stored,
@@ -52,6 +55,9 @@ def _merged(size: int) -> Work:
 
 
 _invited = partial(_calendar, pattern=b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\n")
+
+
+_organizers = partial(_calendar, pattern=b"ORGANIZER:mailto:a@b.test\r\nX-A;B=c:d\r\n")
 
 
 def _message(method: str, size: int, part: bytes) -> calendar_object.CalendarObject:
@@ -93,6 +99,25 @@ def _organized(size: int) -> Work:
     new = calendar_object.read(begin + b"".join(people[::2]) + exceptions + end)
     assert isinstance(old, calendar_object.CalendarObject) and isinstance(new, calendar_object.CalendarObject)
     return lambda: organizing.organized(old, new, (), 0)
+
+
+def _intended(size: int) -> Work:
+    """An organizer's series, each of whose exceptions has moved."""
+    line = b"ORGANIZER:mailto:a@b.test\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:c@b.test\r\n"
+    begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260101T120000Z\r\n" + line
+    part = b"END:VEVENT\r\nBEGIN:VEVENT\r\nUID:u\r\nRECURRENCE-ID:%d0101T120000Z\r\nDTSTART:%d0102T1%d0000Z\r\n" + line
+    numbers = range(1_000, 1_000 + min(size // 256, 8_000))
+    made = [
+        begin + b"".join([part % (number, number, hour) for number in numbers]) + b"END:VEVENT\r\nEND:VCALENDAR\r\n"
+        for hour in (0, 1)
+    ]
+
+    def work() -> object:
+        old, new = map(calendar_object.read, made)  # the new one is written into
+        assert isinstance(old, calendar_object.CalendarObject) and isinstance(new, calendar_object.CalendarObject)
+        return implicit_scheduling.intended(old, new, {"a@b.test"}, 0, keeps_answers=True)
+
+    return work
 
 
 def _taken_out(size: int) -> Work:
@@ -140,6 +165,16 @@ CASES: Cases = {
         _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)
     ),
     "items.organizing.organized": _organized,
+    "items.implicit_scheduling.intended": _intended,
+    "items.letters.letter": lambda size: partial(
+        letters.letter,
+        organizing.Sending(("b@b.test",), "REQUEST", _invited(size).root.octets()),
+        "a@b.test",
+        ("b@b.test",),
+        "1@b.test",
+        0,
+    ),
+    "items.schedule_tag.schedule_tag": _on(_organizers, lambda found: schedule_tag.schedule_tag(found, {"a@b.test"})),
     "items.organizing.answered": _taken_out,
     "items.organizing.forbidden_change": _on(_exceptions, lambda found: organizing.forbidden_change(found, found, ())),
     "items.scheduling.apply: answers": _replied,

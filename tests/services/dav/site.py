@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
@@ -55,6 +55,9 @@ class Recipients:
     async def recipient(self, address: str) -> Recipient | None:
         return self.known.get(address)
 
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        return {address: self.known[address] for address in addresses if address in self.known}
+
     async def account(self, name: str) -> None:
         return None
 
@@ -93,7 +96,7 @@ class DavSite:
         self.mailboxes = FakeResourceStore()
         self.recipients = Recipients(ALICE, BOB)
         # Of the directory, DAV asks for recipients and accounts.
-        self.access = DavAccess(cast(Directory, self.recipients), self.server)
+        self.access = DavAccess(cast(Directory, self.recipients), self.server, domains=lambda: {"example.test"})
         self.application = DavApplication(self.access)
 
     def server(self, database: str) -> DavServer:

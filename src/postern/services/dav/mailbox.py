@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from postern.model.directory import Directory, Recipient
+from postern.model.domains import fold
 from postern.model.folders import FolderKind, FolderNode, FolderStore
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
@@ -28,6 +29,8 @@ MOST_OPEN = 10_000
 """Mailboxes that a process remembers as open."""
 MOST_KEPT = 1_000
 """States of mailboxes for which a process remembers the properties of collections."""
+MOST_TAGS = 100_000
+"""Tags of meetings that a process remembers: 20 MB."""
 LARGEST_KEPT = 32_768
 """Characters of the properties of one state that are remembered: 32 MB for all."""
 
@@ -47,13 +50,16 @@ class DavServer:
 @dataclass(frozen=True, slots=True)
 class DavAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
-    mailboxes whose owner has none of his own, in octets; 0 for none."""
+    mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
+    else than the organization has mailboxes."""
 
     directory: Directory
     server: Callable[[str], DavServer | None]
     quota: int = 0
+    domains: Callable[[], Collection[str]] = frozenset
     opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
     kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
+    tags: KnownTags = field(init=False, default_factory=lambda: KnownTags())
 
 
 class RecentlyOpened:
@@ -95,6 +101,22 @@ class KeptProperties:
             self._kept.popitem(last=False)
 
 
+class KnownTags:
+    """The tags of meetings by mailbox and entity tag, as a process has computed them: an object with the same octets has the same
+    tag."""
+
+    def __init__(self) -> None:
+        self._tags: OrderedDict[tuple[UUID, bytes], str] = OrderedDict()
+
+    def get(self, mailbox: UUID, tag: bytes) -> str | None:
+        return self._tags.get((mailbox, tag))
+
+    def put(self, mailbox: UUID, tag: bytes, meeting: str) -> None:
+        self._tags[mailbox, tag] = meeting
+        if len(self._tags) > MOST_TAGS:
+            self._tags.popitem(last=False)
+
+
 @dataclass(slots=True)
 class OwnMailbox:
     """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
@@ -123,6 +145,11 @@ class OwnMailbox:
     def addresses(self) -> tuple[str, ...]:
         """All addresses of the caller, the primary one first."""
         return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
+
+    @property
+    def me(self) -> frozenset[str]:
+        """All addresses of the caller as they are compared."""
+        return frozenset(map(fold, self.addresses))
 
     def is_mine(self, address: str) -> bool:
         """Whether an address in a path belongs to the caller."""

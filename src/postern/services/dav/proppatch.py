@@ -19,13 +19,13 @@ from postern.services.dav.live import Level
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request, whole
-from postern.services.dav.resource_properties import DATA, IN_ALL
+from postern.services.dav.resource_properties import DATA, IN_ALL, SCHEDULE_TAG
 from postern.services.dav.writing import check_if, held_and_if
 
 _NAME = dav("displayname")
 _TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
 _PROTECTED = "<D:cannot-modify-protected-property/>"
-_COMPUTED = frozenset({*IN_ALL, *DATA, *(name for name in live.LIVE if name not in live.SETTABLE)})
+_COMPUTED = frozenset({*IN_ALL, *DATA, SCHEDULE_TAG, *(name for name in live.LIVE if name not in live.SETTABLE)})
 """Properties that no client sets, of collections and of resources."""
 
 
