@@ -15,7 +15,7 @@ from postern.cli.terminal import one_line
 from postern.directory.ad.address_policy import AddressPolicy
 from postern.directory.ad.recipient_update import Preview
 from postern.directory.ad.steps import Delete, Plan, SetupStep
-from postern.directory.administration import Listing
+from postern.directory.listing import Listing
 from postern.host import state
 from postern.host.active_directory import Prepared
 from postern.host.topology import Seen

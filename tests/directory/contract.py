@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID, uuid4
 
 import pytest
 
-from postern.model.directory import UNKNOWN, Directory, RecipientType
+from postern.model.directory import UNKNOWN, Directory, Groups, RecipientType
 from postern.model.organization import Database, Server
 
 VERIFIERS = {"argon2id": "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA", "nt": "0" * 32}
@@ -35,6 +35,7 @@ class Writer(Protocol):
     ) -> UUID: ...
     async def add_group(self, address: str, display_name: str = ..., members: Sequence[str] = ...) -> UUID: ...
     async def add_contact(self, address: str, target: str, display_name: str = ...) -> UUID: ...
+    async def add_member(self, group: str, member: str) -> None: ...
     async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None: ...
     async def set_enabled(self, name: str, enabled: bool) -> None: ...
     async def set_forwarding(self, name: str, to: str, keep: bool) -> None: ...
@@ -130,6 +131,25 @@ class DirectoryContract:
             group = await read.recipient("all@example.test")
             assert group is not None and group.type is RecipientType.GROUP
             assert set(group.members) == {"alice@example.test", "inner@example.test"}
+
+        check(opened, steps)
+
+    def test_the_groups_of_an_entry_are_found_whatever_is_in_what(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            groups = cast(Groups, read)
+            alice = await write.add_user("alice@example.test", VERIFIERS)
+            bob = await write.add_user("bob@example.test", VERIFIERS)
+            inner = await write.add_group("inner@example.test", members=["alice@example.test"])
+            outer = await write.add_group("outer*all@example.test", members=["inner@example.test"])
+            both = await write.add_group("both@example.test", members=["alice@example.test", "outer*all@example.test"])
+            await write.add_group("others@example.test", members=["bob@example.test"])
+            for member in ("both@example.test", "outer*all@example.test"):
+                await write.add_member("inner@example.test", member)  # a circle
+            answer = await groups.groups_of(alice)
+            assert set(answer[:2]) == {inner, both} and answer[2:] == (outer,)
+            assert set(await groups.groups_of(outer)) == {inner, both, outer}
+            assert len(await groups.groups_of(bob)) == 1
+            assert await groups.groups_of(uuid4()) == ()
 
         check(opened, steps)
 

@@ -1,4 +1,4 @@
-"""What an administrator may write, and what is refused with words that help. covers: settings"""
+"""What an administrator may write, and what is refused with words that help. covers: settings, listing"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The private slapd answers as every directory must; and what only it keeps. covers: entries"""
+"""The private slapd answers as every directory must; and what only it keeps. covers: entries, memberships"""
 
 from __future__ import annotations
 

@@ -634,6 +634,27 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    def test_full_access_to_a_mailbox(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid, bob, group, other = box.store, box.guid, uuid4(), uuid4(), uuid4()
+            await store.logon(other)
+            assert await store.full_access(guid) == await store.accessible([bob, group]) == []
+            await store.set_full_access(guid, bob, True)
+            await store.set_full_access(guid, bob, True)
+            await store.set_full_access(other, group, True)
+            await store.set_full_access(guid, group, True)
+            assert await store.full_access(guid) == sorted([bob, group])
+            assert await store.accessible([bob, group]) == sorted([guid, other])
+            assert await store.accessible([bob]) == [guid]
+            assert await store.accessible([]) == await store.accessible([uuid4()]) == []
+            await store.set_full_access(guid, bob, False)
+            await store.set_full_access(guid, bob, False)
+            assert await store.full_access(guid) == [group]
+            await refused("NONEXISTENT", store.full_access(uuid4()))
+            await refused("NONEXISTENT", store.set_full_access(uuid4(), bob, True))
+
+        check(opened, steps)
+
     def test_a_folder_has_a_bag_of_properties(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             store, guid, other = box.store, box.guid, uuid4()
@@ -672,6 +693,7 @@ class ItemStoreContract:
                 lambda: box.store.move_folder(box.guid, folder, 0, "z"),
                 lambda: box.store.set_rights(box.guid, folder, EVERYBODY, Right.VISIBLE),
                 lambda: box.store.set_folder_properties(box.guid, folder, {5: b"x"}),
+                lambda: box.store.set_full_access(box.guid, EVERYBODY, True),
                 lambda: box.store.name_folders(box.guid, folder_names("fr"), FORMER_NAMES),
                 lambda: box.create(message("b")),
                 lambda: box.store.update(box.guid, item, message("c")),

@@ -85,6 +85,7 @@ class FakeMailbox:
     submitted: list[int] = field(default_factory=list)
     delivered: set[str] = field(default_factory=set)
     removed: list[tuple[int, int]] = field(default_factory=list)
+    full_access: set[UUID] = field(default_factory=set)
     names: list[PropertyName] = field(default_factory=list)
 
     @property

@@ -237,6 +237,17 @@ class FakeItemStore(FakeMailboxes):
             if grantee in grantees
         ]
 
+    async def full_access(self, mailbox: UUID) -> list[UUID]:
+        return sorted(self._mailbox(mailbox).full_access)
+
+    async def set_full_access(self, mailbox: UUID, grantee: UUID, is_granted: bool) -> None:
+        holders = self._mailbox(mailbox).full_access
+        (holders.add if is_granted else holders.discard)(grantee)
+        await self._moved(mailbox)
+
+    async def accessible(self, grantees: Sequence[UUID]) -> list[UUID]:
+        return sorted(mailbox for mailbox, box in self._mailboxes.items() if not box.full_access.isdisjoint(grantees))
+
     async def folder_properties(self, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
         there = sorted(self._mailbox(mailbox).folders.items())
         return {number: dict(sorted(folder.properties.items())) for number, folder in there if number in folders}

@@ -1,6 +1,6 @@
 """Items by id and folders by parent in the store itself.
 
-covers: folder_tree
+covers: folder_tree, grants
 """
 
 from __future__ import annotations

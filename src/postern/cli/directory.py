@@ -18,8 +18,8 @@ from postern.model.domains import a_labels, fold, shown
 from postern.model.organization import Role
 
 if TYPE_CHECKING:
-    from postern.directory.administration import Listing
     from postern.directory.ldap.client import Refused
+    from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.organization import Organization, StateFolder
 

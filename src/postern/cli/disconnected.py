@@ -22,7 +22,7 @@ from postern.model.organization import Role
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.administration import Listing
+    from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.organization import Database, Organization, StateFolder
     from postern.store.database import MailboxDatabase

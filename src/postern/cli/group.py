@@ -20,7 +20,7 @@ from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
-    from postern.directory.administration import Listing
+    from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.organization import Organization, StateFolder
 

@@ -18,7 +18,7 @@ from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
 
 if TYPE_CHECKING:
-    from postern.directory.administration import Listing
+    from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.organization import Organization, StateFolder
 

@@ -33,7 +33,7 @@ from postern.model.directory import RecipientType
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.administration import Listing
+    from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.mailbox import DisconnectedMailbox
     from postern.model.organization import Database, Limits, Organization, StateFolder

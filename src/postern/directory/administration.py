@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from postern.directory import entries
@@ -35,9 +34,10 @@ from postern.directory.ldap.client import (
     escape,
     escape_rdn,
 )
+from postern.directory.listing import Listing, listing_of
 from postern.directory.settings import AdministrationError, NotFound, Settings, checked
 from postern.model.directory import RecipientType
-from postern.model.domains import fold, shown
+from postern.model.domains import fold
 from postern.model.organization import Database
 
 _CONTAINER_OF = {
@@ -52,28 +52,6 @@ _LISTED = (
     *(*entries.RECIPIENT_ATTRIBUTES, "userPrincipalName", "sAMAccountName", "userAccountControl"),
     *("msExchHideFromAddressLists", "posternSendAs", *VERIFIER_ATTRIBUTES.values()),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """An entry as an administrator sees it. `name` is the logon name of an account, or the address of a group or contact.
-    `aliases` are the addresses besides the primary. `target` is where a contact's or a forwarding user's mail goes. `members`
-    are the members' primary addresses. `quota` is in bytes."""
-
-    guid: UUID
-    type: RecipientType
-    name: str
-    display_name: str
-    primary: str
-    aliases: tuple[str, ...] = ()
-    enabled: bool = True
-    hidden: bool = False
-    database: str = ""
-    quota: int = 0
-    target: str = ""
-    members: tuple[str, ...] = ()
-    send_as: tuple[str, ...] = ()
-    verifiers: tuple[str, ...] = ()
 
 
 class Administration(Settings):
@@ -194,6 +172,17 @@ class Administration(Settings):
         entry = await self._find(name, "user")
         kept = entries.kept(entry.attributes, "posternSendAs", fold(address))
         await self._change(entry, (DELETE, "posternSendAs", [kept]))
+
+    async def add_delegate(self, name: str, delegate: str) -> None:
+        """Lets `delegate`, a user or a group, send mail on behalf of `name`."""
+        entry, other = await self._find(name), await self._find(delegate)
+        if fold(other.dn) == fold(entry.dn):
+            raise AdministrationError(f"{name} sends for itself anyway: name another recipient")
+        await self._change(entry, (ADD, "publicDelegates", [other.dn.encode()]))
+
+    async def remove_delegate(self, name: str, delegate: str) -> None:
+        other = await self._find(delegate)
+        await self._change(await self._find(name), (DELETE, "publicDelegates", [other.dn.encode()]))
 
     # Groups and contacts
 
@@ -319,7 +308,7 @@ class Administration(Settings):
         while waiting and len(ways) <= MAX_WAY:
             entry = waiting.pop()
             way = ways[fold(entry.dn)]
-            for dn in map(fold, entries.references(entry.attributes)):
+            for dn in map(fold, entries.mail_goes_to(entry.attributes)):
                 if dn == fold(goal.dn):
                     return [*way, entries.primary_of(goal.attributes)]
                 if dn in ways:
@@ -361,28 +350,7 @@ class Administration(Settings):
             which = "".join(f"({self._dialect.name}={escape(name)})" for name in names[start : start + 100])
             for entry in await self._client.search(self._suffix, SUBTREE, f"(|{which})", ("proxyAddresses",)):
                 addresses[fold(entry.dn)] = entries.primary_of(entry.attributes)
-        return [_listing(entry, addresses) for entry in matches]
-
-
-def _listing(entry: Entry, addresses: Mapping[str, str]) -> Listing:
-    values = entry.attributes
-    recipient = entries.recipient(values, addresses)
-    return Listing(
-        guid=recipient.guid,
-        type=recipient.type,
-        name=shown(entries.text(values, "userPrincipalName") or recipient.primary),
-        display_name=recipient.display_name,
-        primary=shown(recipient.primary),
-        aliases=tuple(map(shown, recipient.addresses[1:])),
-        enabled=not entries.number(values, "userAccountControl") & ACCOUNT_DISABLED,
-        hidden=entries.flag(values, "msExchHideFromAddressLists"),
-        database=recipient.database,
-        quota=recipient.quota,
-        target=shown(recipient.target or recipient.forward_to),
-        members=tuple(map(shown, recipient.members)),
-        send_as=tuple(shown(value.decode()) for value in values.get("posternSendAs", ())),
-        verifiers=tuple(kind for kind, name in VERIFIER_ATTRIBUTES.items() if name in values),
-    )
+        return [listing_of(entry, addresses) for entry in matches]
 
 
 def account_names(address: str) -> Iterable[str]:

@@ -39,7 +39,7 @@ VERIFIER_ATTRIBUTES = {
 RECIPIENT_ATTRIBUTES = (
     *("objectGUID", "objectClass", "displayName", "proxyAddresses", "homeMDB", "msExchHomeServerName", "targetAddress"),
     *("altRecipient", "deliverAndRedirect", "member", "delivContLength", "submissionContLength"),
-    *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData"),
+    *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData", "publicDelegates"),
 )
 ACCOUNT_ATTRIBUTES = (
     *("objectGUID", "objectClass", "userPrincipalName", "sAMAccountName", "userAccountControl"),
@@ -100,8 +100,7 @@ def proxy_addresses(primary: str, others: Iterable[str]) -> list[bytes]:
 
 
 def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient:
-    """Reads a recipient. `addresses_by_name` holds the primary addresses of what `member` and `altRecipient` name, by `fold`ed
-    name."""
+    """Reads a recipient. `addresses_by_name` holds the primary addresses of what `references` names, by `fold`ed name."""
     classes = {value.lower() for value in values.get("objectClass", ())}
     if b"group" in classes:
         kind = RecipientType.GROUP
@@ -111,7 +110,11 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         kind = RecipientType.ROOM
     else:
         kind = RecipientType.USER
-    members = (addresses_by_name.get(fold(name.decode()), "") for name in values.get("member", ()))
+
+    def addresses(attribute: str) -> tuple[str, ...]:
+        named = (addresses_by_name.get(fold(name.decode()), "") for name in values.get(attribute, ()))
+        return tuple(address for address in named if address)
+
     target = text(values, "targetAddress")
     return Recipient(
         guid=guid_of(values),
@@ -123,7 +126,8 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         target=fold(target[5:]) if target[:5].lower() == "smtp:" else fold(target),
         forward_to=addresses_by_name.get(fold(text(values, "altRecipient")), ""),
         deliver_and_forward=flag(values, "deliverAndRedirect"),
-        members=tuple(address for address in members if address),
+        members=addresses("member"),
+        delegates=addresses("publicDelegates"),
         max_receive=number(values, "delivContLength") * 1024,
         max_send=number(values, "submissionContLength") * 1024,
         quota=number(values, "mDBOverHardQuotaLimit") * 1024,
@@ -203,6 +207,11 @@ def mailbox_owner(values: Values) -> str:
 
 def references(values: Values) -> list[str]:
     """Returns the distinguished names of the entries that are needed to read this recipient."""
+    return [*mail_goes_to(values), *(value.decode() for value in values.get("publicDelegates", ()))]
+
+
+def mail_goes_to(values: Values) -> list[str]:
+    """Returns the distinguished names of the entries that get the mail of this one, by membership or by forwarding."""
     return [value.decode() for name in ("member", "altRecipient") for value in values.get(name, ())]
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import address_book, entries, mailbox_owners
+from postern.directory import address_book, entries, mailbox_owners, memberships
 from postern.directory.ad import names as ad_names
 from postern.directory.ad.values import certificates_of_edges
 from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES
@@ -37,7 +37,7 @@ _MAX_NAME = 512
 
 
 class SlapdDirectory:
-    """Implements `model.directory.Directory`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates`."""
+    """Implements `model.directory.Directory`, `Groups`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates`."""
 
     def __init__(self, client: Client, suffix: str, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
         self._client = client
@@ -94,6 +94,9 @@ class SlapdDirectory:
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return await mailbox_owners.in_tree(self._client, self._suffix, guids)
+
+    async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
+        return await memberships.groups_of(self._client, self._suffix, guid)
 
     async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
         return await address_book.resolve(self._client, self._suffix, text, most, within=True)

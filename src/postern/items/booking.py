@@ -26,15 +26,22 @@ MAX_OCCURRENCES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules by which a resource takes requests. Addresses are in lower case; None stands for everybody.
+    """The rules by which a resource takes requests. Addresses are in lower case; None stands for everybody. `booking_values` says
+    which plain values a policy is kept as.
 
-    Requests of `bookers` are accepted if they are within the policy. Those of `requesters` are put before the delegates, and
-    those of `exempt` even if they are not within the policy.
+    Requests of `bookers` are accepted if they are within the policy. Those of `requesters` are put before the `delegates`, and
+    those of `exempt` even if they are not within the policy. Without delegates whoever may write into the resource's calendar
+    decides.
     """
 
+    automatic: bool = True
+    """Whether requests are answered. Else they land tentatively, as those to people do, and whoever has the calendar answers."""
     bookers: frozenset[str] | None = None
     requesters: frozenset[str] | None = frozenset()
     exempt: frozenset[str] | None = frozenset()
+    delegates: frozenset[str] = frozenset()
+    outsiders: bool = False
+    """Whether organizers outside this organization may book at all."""
     window_days: int = 180
     beyond_window: bool = False
     """Whether a series that goes beyond the window is accepted all the same, for the days within it."""
@@ -45,6 +52,8 @@ class Policy:
     conflicts_of_series: int = 0
     """Occurrences of a series that may be taken already, and are declined alone."""
     conflict_percent_of_series: int = 0
+    response: str = ""
+    """A text that each answer ends with, for example who has the key."""
 
 
 class Decision(Enum):

@@ -51,8 +51,16 @@ def reply(calendar: CalendarObject, address: str, status: str, stamp: int, parts
 
     Bound: linear in the object.
     """
+    return replies(calendar, address, [(part, status) for part in [*parts] or calendar.parts], stamp)
+
+
+def replies(calendar: CalendarObject, address: str, answered: Iterable[tuple[Component, str]], stamp: int) -> bytes:
+    """An attendee's answers to parts of the object, to each its own, in one message.
+
+    Bound: linear in the object.
+    """
     answers = []
-    for part in [*parts] or calendar.parts:
+    for part, status in answered:
         mine = attendee_of(part, (address,))
         if mine is None:
             continue

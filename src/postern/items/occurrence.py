@@ -41,6 +41,18 @@ def occurrence_part(
     return None
 
 
+def occurrence_at(series: Series, calendar: CalendarObject, when: When, budget: Budget) -> Component | None:
+    """The exception of a series for the occurrence that begins at `when` by its rules: the one that there is, else one that is
+    made. None: the series does not have it."""
+    if not series.masters:
+        return None
+    key = series.masters[0].key(when)
+    if key in series.exceptions:
+        return series.exceptions[key].component
+    name = line("RECURRENCE-ID", written(when if when.is_date else When(moment(key), Kind.UTC)))
+    return occurrence_part(series, calendar, Component(calendar.kind, [name]), budget)
+
+
 def _in_utc(message: CalendarObject, when: When) -> When:
     """A time of a message in UTC, for its zones may not be the copy's; a date stays what it is."""
     if when.is_date or not when.zone:

@@ -14,14 +14,13 @@ from typing import NamedTuple
 
 from postern.items import invitations
 from postern.items.calendar_object import CalendarObject, organizer_of
-from postern.items.occurrence import key_of, occurrence_part
+from postern.items.occurrence import key_of, occurrence_at
 from postern.items.rendered import answer_of, sequence_of, status_of
 from postern.items.scheduling import STEPS
 from postern.items.series import Series
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget
-from postern.protocols.ical.values import Kind, When, address_of, whens_of, written
-from postern.protocols.ical.zones import moment
+from postern.protocols.ical.values import When, address_of, whens_of
 
 MAX_RECIPIENTS = 1_000
 """Attendees who are sent messages about one change. Each may get a message of its own, where not all are invited to the same."""
@@ -286,9 +285,7 @@ def _taken_out(old: CalendarObject, new: CalendarObject) -> list[Component]:
     for entry in new.master.lines("EXDATE"):
         for value in whens_of(entry):
             if isinstance(value, When) and len(taken) < MAX_ANSWERS and not base.excludes(value):
-                when = value if value.is_date else When(moment(base.key(value)), Kind.UTC)
-                name = line("RECURRENCE-ID", written(when))
-                made = occurrence_part(series, old, Component("VEVENT", [name]), budget)
+                made = occurrence_at(series, old, value, budget)
                 taken += [made] if made is not None else []
     return taken
 

@@ -29,6 +29,7 @@ class Recipient:
 
     `guid` is objectGUID; `target` is targetAddress (a contact's outside address); `forward_to` is altRecipient as an
     address, `deliver_and_forward` is deliverAndRedirect; `members` are the group's members' primary addresses;
+    `delegates` are the primary addresses of those who may send on behalf of the recipient (publicDelegates);
     `database` names the mailbox database, "" for a recipient without a mailbox; `max_receive` and `max_send` are bytes (0: the
     organization's limit).
     """
@@ -43,6 +44,7 @@ class Recipient:
     forward_to: str = ""
     deliver_and_forward: bool = False
     members: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
     max_receive: int = 0
     max_send: int = 0
     quota: int = 0
@@ -93,6 +95,19 @@ class MailboxOwners(Protocol):
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         """Those of these objectGUIDs that have a mailbox, each with its primary address. Complete: raises DirectoryUnavailable
         (IncompleteAnswer) rather than leave somebody out. Never answered from a cache."""
+        ...
+
+
+MAX_GROUPS = 1_000
+"""Groups of one user that are looked at; Windows puts no more into a token (MS-KILE leaves 1,015 of them)."""
+
+
+class Groups(Protocol):
+    """Knows the groups that an entry is in."""
+
+    async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
+        """The objectGUIDs of the groups that the entry is a member of, directly first, then by other groups: MAX_GROUPS at
+        most. () for an entry that is not there. Never answered from a cache. Raises DirectoryUnavailable."""
         ...
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from postern.model.organization import DomainType
 from postern.paths.row import Path
-from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.dav.application import METHODS, DavApplication
@@ -21,8 +20,7 @@ PREFIXES = {"caldav": ROOT, "carddav": f"{ROOT}{Space.ADDRESSBOOKS}/"}
 
 
 def dav_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
-    calls = logon.rpc.calls
-    items = calls.items(runtime.rows["cas-to-mailbox"], MAILBOX_ITEMS)
+    calls, items = logon.rpc.calls, logon.shared.stores
     servers = {name: DavServer(mailboxes, items[name]) for name, mailboxes in calls.opened.items()}
 
     def server(database: str) -> DavServer | None:

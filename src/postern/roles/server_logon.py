@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from postern.directory.slapd_adapter import SlapdDirectory
 from postern.net.tls import Certificate
 from postern.roles.credentials import host_credentials
@@ -9,6 +11,7 @@ from postern.roles.open_directory import open_directory
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Part, Runtime
 from postern.roles.secrets import Secret
+from postern.roles.sharing import SharedItems
 from postern.services.directory.refresh import DirectoryRefresh
 from postern.trust.authenticator import Authenticator
 from postern.trust.framing.digest import DigestKeeping, Nonces
@@ -19,6 +22,7 @@ class ServerLogon:
     """Authentication in one process. Call `start` first and `stop` last."""
 
     def __init__(self, runtime: Runtime, part: Part) -> None:
+        self._runtime = runtime
         state, self._secrets = runtime.state, runtime.secrets
         self.open_directory = opened = open_directory(runtime, part)
         self.directory = opened.directory
@@ -30,6 +34,11 @@ class ServerLogon:
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
         self._refresh = DirectoryRefresh(self.authenticator, self.directory, runtime.feed)
         self.guard = self._refresh.guard
+
+    @cached_property
+    def shared(self) -> SharedItems:
+        """The items of others and the rights on them, for a client access process."""
+        return SharedItems(self._runtime, self.rpc.calls, self.directory)
 
     def digest_keeping(self) -> DigestKeeping | None:
         """The tools of HTTP Digest; None in Active Directory, which hands out no hashes."""

@@ -22,6 +22,7 @@ from postern.store import (
     fetching,
     folder_tree,
     folders,
+    grants,
     index_build,
     item_store,
     renewal,
@@ -257,6 +258,15 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, Meeti
 
     async def shared_with(self, grantees: Sequence[UUID]) -> list[SharedFolder]:
         return await folder_tree.shared_with(self._pool, grantees)
+
+    async def full_access(self, mailbox: UUID) -> list[UUID]:
+        return await grants.full_access(self._pool, mailbox)
+
+    async def set_full_access(self, mailbox: UUID, grantee: UUID, is_granted: bool) -> None:
+        await grants.set_full_access(self._pool, self._notices, mailbox, grantee, is_granted)
+
+    async def accessible(self, grantees: Sequence[UUID]) -> list[UUID]:
+        return await grants.accessible(self._pool, grantees)
 
     async def folder_properties(self, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
         return await folder_tree.folder_properties(self._pool, mailbox, folders)

@@ -21,8 +21,8 @@ from postern.directory.ad.administration import PASSWORD, DomainAdministration
 from postern.directory.ad.forest import Executor, read, root
 from postern.directory.ad.recipient_update import RecipientUpdate
 from postern.directory.ad.server_objects import ServerObjects
-from postern.directory.administration import Listing
 from postern.directory.ldap.client import BASE, REPLACE, SUBTREE
+from postern.directory.listing import Listing
 from postern.directory.settings import AdministrationError
 from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Database, DomainType, Role, Server

@@ -291,7 +291,7 @@ def test_at_the_door() -> None:
                 assert head.headers["content-length"] == got.headers["content-length"] and got.content
                 assert head.status_code == got.status_code and not head.content
             answers = await propfind(client, CALENDAR, "D:getetag", depth="1")
-            assert answers.text(f"{CALENDAR}x.ics", "D:getetag") == got.headers["etag"]
+            assert answers.text(f"{CALENDAR}x.ics", "D:getetag") == put.headers["etag"]
             assert (await client.request("PROPFIND", "/dav/", auth=("alice", "wrong"))).status_code == 401
             assert (await client.request("PROPFIND", BOBS[1], headers={"depth": "0"})).status_code == 404
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from postern.services.dav import calendar_query
-from tests.services.dav.site import CALENDAR, HOME, TASKS, DavSite, Responses, event, failed, report, todo
+from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, TASKS, DavSite, Responses, event, failed, report, todo
 
 SEOUL = (
     "BEGIN:VCALENDAR&#13;\nBEGIN:VTIMEZONE&#13;\nTZID:Asia/Seoul&#13;\nBEGIN:STANDARD&#13;\nDTSTART:19700101T000000&#13;\n"
@@ -220,6 +220,12 @@ def test_free_busy() -> None:
             tentative, free = "STATUS:TENTATIVE", "TRANSP:TRANSPARENT"
             await client.put(f"{CALENDAR}maybe.ics", content=event("maybe", "x", "20260311T120000Z", tentative))
             await client.put(f"{CALENDAR}free.ics", content=event("free", "x", "20260312T180000Z", free))
+            own = f"ORGANIZER:mailto:{BOB}\r\nATTENDEE;PARTSTAT=%s:mailto:post.{ALICE}"
+            single, series = own % "DECLINED", own % "DECLINED" + "\r\nRRULE:FREQ=DAILY;COUNT=3"
+            await client.put(f"{CALENDAR}no.ics", content=event("no", "x", "20260313T120000Z", single))
+            await client.put(f"{CALENDAR}nos.ics", content=event("nos", "x", "20260314T120000Z", series))
+            asked = own % "NEEDS-ACTION"
+            await client.put(f"{CALENDAR}asked.ics", content=event("asked", "x", "20260318T120000Z", asked))
             body = f"<C:free-busy-query>{MARCH}</C:free-busy-query>"
             answer = await report(client, CALENDAR, body, depth="1")
             assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/calendar")
@@ -227,6 +233,10 @@ def test_free_busy() -> None:
             assert "FREEBUSY;FBTYPE=BUSY:20260310T120000Z/20260310T130000Z" in times
             assert "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260311T120000Z/20260311T130000Z" in times
             weekly = [line for line in times if "T120000Z/" in line and line.split("FBTYPE=")[1].startswith("BUSY:")]
+            assert "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260318T120000Z/20260318T130000Z" in times
+            assert not any(f"202603{day}T" in line for line in times for day in (13, 14, 15)), (
+                "what is declined is free"
+            )
             assert len(weekly) == 5, "four of the series, and one by itself"
             assert not any("20260312T18" in line for line in times)
             assert (await report(client, HOME, body)).status_code == 403

@@ -6,14 +6,18 @@ covers: calendar_attendant, owners_copy, resource_booking, assistants
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.policy import default
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 
+from postern.items.booking import Policy
 from postern.items.calendar_object import read
 from postern.items.imip import Letter, invitation_in, mail
 from postern.items.rendered import answer_of
@@ -123,11 +127,16 @@ class World:
     store: Store
     people: People = field(default_factory=People)
     number: int = 0
+    policy: Policy = field(default_factory=Policy)
+
+    async def policy_of(self, room: Recipient) -> Policy:
+        assert room.primary == ROOM
+        return self.policy
 
     def assistants(self, store: Any = None, looks: bool = False) -> MailboxAssistants:
         store = store or self.store
         directory = cast(OwnersDirectory, self.people)
-        booking = ResourceBooking(store, store, directory, clock=lambda: NOW)
+        booking = ResourceBooking(store, store, directory, self.policy_of, lambda: NOW)
         attendant = CalendarAttendant(store, directory, lambda: NAMES, lambda: NOW, booking)
         return MailboxAssistants(store, attendant, looks, interval=0.01)
 
@@ -161,14 +170,16 @@ class World:
 
     async def answers(self) -> list[str]:
         """The messages that the room has submitted, as their reader sees them, in the order of sending."""
+        invitations = [invitation_in(content) for content in await self.sent()]
+        return [f"{it.method} {answer_of(it.main, {ROOM})} {it.main.value('SEQUENCE')}" for it in invitations if it]
+
+    async def sent(self) -> list[bytes]:
         guid = self.people.guids[ROOM]
         outbox = next(folder for folder in await self.store.folders(guid) if folder.kind is FolderKind.OUTBOX)
         sent = await self.store.outbox(guid)
         if not sent:
             return []
-        contents = (await self.store.fetch(guid, outbox.id, [(uid, uid) for uid in sent], Column.CONTENT)).contents
-        invitations = [invitation_in(content) for content in contents]
-        return [f"{it.method} {answer_of(it.main, {ROOM})} {it.main.value('SEQUENCE')}" for it in invitations if it]
+        return list((await self.store.fetch(guid, outbox.id, [(uid, uid) for uid in sent], Column.CONTENT)).contents)
 
 
 def booking_of(sequence: int = 0, start: str = "20270301T100000Z", uid: str = "meeting-1", more: str = "") -> bytes:
@@ -358,12 +369,75 @@ class CalendarAttendantCases:
 
         check(opened, steps)
 
+    def test_a_series_with_few_conflicts_is_booked_without_them(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            world.policy = Policy(conflict_percent_of_series=25, response="The key is at the desk.")
+            taken = booking_of(uid="meeting-2", start="20270308T103000Z")
+            await world.attend(taken, booking_of(more="RRULE:FREQ=WEEKLY;COUNT=5\r\n"), owner=ROOM)
+            assert (await world.answers())[1] == "REPLY ACCEPTED 0"
+            content = (await world.sent())[1]
+            reply, text = invitation_in(content), message_from_bytes(content, policy=default)
+            assert reply is not None
+            answers = [(part.value("RECURRENCE-ID"), answer_of(part, {ROOM})) for part in reply.parts]
+            assert answers == [("", "ACCEPTED"), ("20270308T100000Z", "DECLINED")]
+            shown = text.get_body(("plain",)).get_content()
+            assert "2027-03-08 10:00" in shown and shown.endswith("The key is at the desk.\n")
+            copy = read((await world.text(ROOM)).encode())
+            assert not isinstance(copy, tuple)
+            assert [answer_of(part, {ROOM}) for part in copy.parts] == ["ACCEPTED", "DECLINED"]
+            await world.attend(booking_of(uid="meeting-3", start="20270308T100000Z"), owner=ROOM)
+            assert (await world.answers())[2] == "REPLY DECLINED 0", "the first meeting has it"
+
+        check(opened, steps)
+
+    def test_delegates_are_asked_and_the_time_is_kept(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            world.policy = Policy(bookers=frozenset(), requesters=None, delegates=frozenset({CAROL}))
+            await world.attend(booking_of(), booking_of(uid="meeting-2"), owner=ROOM)
+            assert await world.answers() == ["REPLY TENTATIVE 0", "REPLY DECLINED 0"]
+            recipients = [message_from_bytes(each, policy=default)["to"] for each in await world.sent()]
+            assert recipients == [f"{BOB}, {CAROL}", BOB]
+            assert "PARTSTAT=TENTATIVE" in await world.text(ROOM)
+
+        check(opened, steps)
+
+    def test_a_room_that_answers_nothing_by_itself(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            world.policy = Policy(automatic=False)
+            assert (await world.attend(booking_of(), owner=ROOM)).applied == 1
+            assert await world.answers() == [] and "PARTSTAT=NEEDS-ACTION" in await world.text(ROOM)
+
+        check(opened, steps)
+
+    def test_an_answer_that_a_hub_took_before_a_crash_is_not_sent_again(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            world.policy = Policy(conflict_percent_of_series=25)
+            guid, store = world.people.guids[ROOM], world.store
+            await world.attend(booking_of(uid="meeting-2", start="20270308T103000Z"), owner=ROOM)
+            await world.deliver(booking_of(more="RRULE:FREQ=WEEKLY;COUNT=5\r\n"), ROOM)
+            for at in range(1, 30):
+                with contextlib.suppress(Crash):
+                    await world.assistants(Crashing(store, at, True)).attend()
+                for uid in (await store.outbox(guid))[1:]:
+                    await store.submitted(guid, uid)
+                if not await store.waiting_meetings(guid):
+                    break
+            assert at > 8 and len(await store.outbox(guid)) == 1
+            assert (await world.text(ROOM)).count("PARTSTAT=DECLINED") == 1
+            kinds = {folder.kind: folder.messages for folder in await store.folders(guid)}
+            assert (kinds[FolderKind.OUTBOX] + kinds[FolderKind.SENT]) >= 2
+
+        check(opened, steps)
+
     def test_strangers_book_no_room(self, opened: Opened) -> None:
         async def steps(world: World) -> None:
             stranger = letter(meeting("REQUEST", attendee=f":mailto:{ROOM}"))
             uninvited = letter(meeting("REQUEST", organizer=BOB, attendee=f":mailto:{CAROL}"), BOB, USER)
             assert (await world.attend(stranger, uninvited, owner=ROOM)).left == 2
             assert await world.answers() == [] and await world.copies(ROOM) == []
+            world.policy = Policy(outsiders=True)
+            assert (await world.attend(stranger, owner=ROOM)).applied == 1
+            assert await world.answers() == ["REPLY ACCEPTED 0"]
 
         check(opened, steps)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import address_book, entries, mailbox_owners
+from postern.directory import address_book, entries, mailbox_owners, memberships
 from postern.directory.ad import names as ad_names
 from postern.directory.ad.changes import RecentChanges
 from postern.directory.ad.client import Dial, DomainClient
@@ -43,10 +43,10 @@ _REMEMBERED = 30.0
 
 
 class DomainDirectory:
-    """Implements `model.directory.Directory`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates` for a domain.
-    `controller` connects to port 389, `catalogue` to 3268. Recipients are remembered for `cache_known` and absences for
-    `cache_unknown` seconds. Every `follow` seconds (0.0: never) the directory forgets the recipients that the domain says to have
-    changed. An account is never remembered."""
+    """Implements `model.directory.Directory`, `Groups`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates` for
+    a domain. `controller` connects to port 389, `catalogue` to 3268. Recipients are remembered for `cache_known` and absences
+    for `cache_unknown` seconds. Every `follow` seconds (0.0: never) the directory forgets the recipients that the domain says to
+    have changed. An account is never remembered."""
 
     def __init__(
         self,
@@ -199,6 +199,9 @@ class DomainDirectory:
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return await mailbox_owners.in_forest(self.controller, self.catalogue, self._base, guids)
+
+    async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
+        return await memberships.groups_of(self.controller, self._base, guid)
 
     async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
         return await address_book.resolve(*await self._reader(), text, most, within=False)

@@ -15,7 +15,7 @@ from uuid import UUID
 from postern.directory import entries
 from postern.directory.ad import names
 from postern.directory.ad.values import base_of
-from postern.directory.administration import Administration, Listing, account_names, kilobytes
+from postern.directory.administration import Administration, account_names, kilobytes
 from postern.directory.entries import ACCOUNT_DISABLED, ACTIVE_DIRECTORY, NORMAL_ACCOUNT, ROOM, unicode_password
 from postern.directory.ldap.client import (
     BASE,
@@ -31,6 +31,7 @@ from postern.directory.ldap.client import (
     escape,
     escape_rdn,
 )
+from postern.directory.listing import Listing
 from postern.directory.settings import AdministrationError, NotConfigured, NotPermitted, checked, checked_domain
 from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Database, Server

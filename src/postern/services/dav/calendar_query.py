@@ -151,6 +151,7 @@ async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuer
     periods: list[Period] = []
     budget = Budget(free_busy.STEPS)
     floating = await zone_of(box, collection)
+    me = frozenset(box.addresses)
     after = 0
     while rendered := await box.store.overlapping(box.id, collection.id, start, end, after, PAGE):
         after = max(rendered)
@@ -164,7 +165,7 @@ async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuer
             for resource in await box.store.with_ids(box.id, series[first : first + BATCH], True):
                 read = await _read(box, resource)
                 if read is not None:
-                    periods += free_busy.free_busy([read], start, end, floating, budget)
+                    periods += free_busy.free_busy([read], start, end, floating, budget, me)
     times = published(merged(periods), start, end, int(time.time()))
     calendar = component("VCALENDAR", [line("VERSION", "2.0"), line("PRODID", PRODUCT), times])
     return Answer(HTTPStatus.OK, [(b"content-type", b"text/calendar; charset=utf-8")], calendar.octets())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -47,14 +48,15 @@ def check_media(collection: Collection, media: str) -> None:
         raise Refusal(HTTPStatus.FORBIDDEN, element(_SUPPORTED[collection.kind]))
 
 
-def examine(collection: Collection, octets: bytes) -> Content:
-    """Returns the octets as an item of a collection. Raises Refusal 403 with the precondition that they do not meet (RFC 4791
+def examine(collection: Collection, octets: bytes, me: Sequence[str] = ()) -> Content:
+    """Returns the octets as an item of a collection. `me` are the addresses of the mailbox's owner, whose answer counts for how a
+    meeting shows. Raises Refusal 403 with the precondition that they do not meet (RFC 4791
     section 5.3.2.1, RFC 6352 section 6.3.2.1)."""
     if collection.kind is Kind.FILES:
         return Content(octets, FILE_CLASS, NOTHING_RENDERED)
     if collection.kind is Kind.ADDRESSBOOK:
         return _card(octets)
-    return _calendar(collection, octets, int(time.time()))
+    return _calendar(collection, octets, int(time.time()), me)
 
 
 def refusal(refused: Refused, space: str) -> Refusal:
@@ -80,7 +82,7 @@ def _card(octets: bytes) -> Content:
     )
 
 
-def _calendar(collection: Collection, octets: bytes, now: int) -> Content:
+def _calendar(collection: Collection, octets: bytes, now: int, me: Sequence[str]) -> Content:
     calendar = calendar_object.read(octets)
     refused = calendar if isinstance(calendar, Refused) else calendar_object.check(calendar)
     if refused is not None or isinstance(calendar, Refused):
@@ -88,4 +90,4 @@ def _calendar(collection: Collection, octets: bytes, now: int) -> Content:
         raise refusal(refused, CALDAV)
     if calendar.kind not in collection.components:
         raise Refusal(HTTPStatus.FORBIDDEN, element(f"{{{CALDAV}}}supported-calendar-component"))
-    return Content(octets, class_of(calendar), values_of(calendar, now))
+    return Content(octets, class_of(calendar), values_of(calendar, now, frozenset(me)))

@@ -83,7 +83,7 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.BAD_REQUEST, text="A part of a resource cannot be put")  # RFC 9110 section 14.5
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
-    content = await aside(octets, lambda: contents.examine(container, octets))
+    content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     for attempt in range(1, meetings.TRIES + 1):
         old = await guard(box, request, container, name)
         change = await meetings.plan(box, request, container, content, old.resource)
@@ -104,7 +104,7 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
-    content = await aside(octets, lambda: contents.examine(container, octets))
+    content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     name = f"{uuid4()}{_SUFFIXES[container.kind]}"
     change = await meetings.plan(box, request, container, content, None)
     stored = await store(box, container, name, change, ABSENT, None)

@@ -118,9 +118,7 @@ class CalendarAttendant:
         await self._check_speaker(meeting, me)
         for _ in range(TRIES):
             try:
-                if self._booking is not None and owner.type is RecipientType.ROOM and _is_request(meeting.message):
-                    await self._booking.book(key, mailbox, message, meeting.message, owner, me)
-                else:
+                if not await self._is_booked(key, mailbox, message, meeting.message, owner, me):
                     await self._apply(key, mailbox, message, meeting.message, me)
                 log(Event.MEETING_APPLIED, mailbox=str(mailbox), item=message, method=meeting.message.method)
                 return None
@@ -129,6 +127,16 @@ class CalendarAttendant:
                     return _reason(error)
                 overtaken = error
         raise overtaken
+
+    async def _is_booked(
+        self, key: str, mailbox: UUID, message: int, calendar: CalendarObject, owner: Recipient, me: frozenset[str]
+    ) -> bool:
+        """Has a room answer a request. False: it is none, or one that lands as those to people do."""
+        if self._booking is None or owner.type is not RecipientType.ROOM:
+            return False
+        if calendar.method != "REQUEST" or calendar.kind != "VEVENT":
+            return False
+        return await self._booking.book(key, mailbox, message, calendar, owner, me)
 
     async def _owner(self, mailbox: UUID) -> Recipient:
         primary = (await self._directory.mailbox_owners([mailbox])).get(mailbox)
@@ -153,10 +161,6 @@ class CalendarAttendant:
         octets = copy.content if copy is not None else None
         change = await attempting_in_thread_if(True, key, changed, octets, calendar, me, int(self._clock()))
         await land(self._store, mailbox, message, calendar, copy, folder, change)
-
-
-def _is_request(message: CalendarObject) -> bool:
-    return message.method == "REQUEST" and message.kind == "VEVENT"
 
 
 def _reason(error: MailboxError) -> str:

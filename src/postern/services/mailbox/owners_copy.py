@@ -8,7 +8,7 @@ from uuid import UUID
 
 from postern.items import calendar_object, scheduling
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
-from postern.items.scheduling import Action
+from postern.items.scheduling import REPLIED, Action
 from postern.items.stored import class_of, values_of
 from postern.model.assistants import AssistantStore
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderTree
@@ -71,9 +71,16 @@ async def land(
     await store.land_meeting(mailbox, message, folder, name, *change, copy.tag if copy is not None else ABSENT)
 
 
-def changed(stored: bytes | None, message: CalendarObject, me: frozenset[str], now: int, answer: str = "") -> Change:
-    """Returns the copy as the message changes it, with the `answer` of its owner, if there is one ("ACCEPTED"). Raises Left where
-    it stays as it is."""
+def changed(
+    stored: bytes | None,
+    message: CalendarObject,
+    me: frozenset[str],
+    now: int,
+    answer: str = "",
+    reply: CalendarObject | None = None,
+) -> Change:
+    """Returns the copy as the message changes it, with the `answer` of its owner, if there is one ("ACCEPTED"), and what the
+    owner's `reply` says of single occurrences. Raises Left where it stays as it is."""
     copy = None
     if stored is not None:
         reading = calendar_object.read(stored)
@@ -91,15 +98,20 @@ def changed(stored: bytes | None, message: CalendarObject, me: frozenset[str], n
     refused = calendar_object.check(made)
     if refused is not None:
         raise Left(refused.why)
-    octets = _with_answer(made, me, answer) if answer else applied.octets
+    octets = _with_answer(made, me, answer, reply) if answer else applied.octets
     return Change(octets, class_of(made), values_of(made, now, me))
 
 
-def _with_answer(calendar: CalendarObject, me: frozenset[str], answer: str) -> bytes:
-    """Writes the owner's answer into each component."""
+def _with_answer(
+    calendar: CalendarObject, me: frozenset[str], answer: str, reply: CalendarObject | None = None
+) -> bytes:
+    """Writes the owner's answer into each component, and then what a reply says."""
     for part in calendar.parts:
         for place, entry in enumerate(part.entries):
             if isinstance(entry, Line) and entry.name == "ATTENDEE" and address_of(entry.value) in me:
-                kept = [(name, values) for name, values in entry.parameters if name not in ("PARTSTAT", "RSVP")]
+                kept = [
+                    (name, values) for name, values in entry.parameters if name not in ("PARTSTAT", "RSVP", REPLIED)
+                ]
                 part.entries[place] = line("ATTENDEE", entry.value, [*kept, ("PARTSTAT", [answer])])
-    return calendar.root.octets()
+    applied = scheduling.apply(calendar, reply, me) if reply is not None else None
+    return applied.octets if applied is not None and applied.action is Action.STORE else calendar.root.octets()

@@ -1,5 +1,7 @@
 """Books rooms: decides about a request to a room's mailbox, sends the answer, and keeps the room's calendar.
 
+What its delegates are to decide is answered tentatively. They get the answer, too, and accept or decline in the room's calendar.
+
 The answer lies in the room's outbox before it is promised (`AssistantStore.promise`), is sent after that, and the calendar
 changes last, in the transaction that finishes the message. A crash between two steps leaves at most an answer in the outbox that
 is never sent. The first promise is kept, also by another process, and no answer is sent twice.
@@ -8,7 +10,7 @@ is never sent. The first promise is kept, also by another process, and no answer
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -16,10 +18,13 @@ from postern.items import invitations
 from postern.items.booking import Booking, Decision, Policy, decide
 from postern.items.calendar_object import CalendarObject, organizer_of, read
 from postern.items.free_busy import Period, free_busy, merged
-from postern.items.imip import Letter, mail
+from postern.items.imip import Letter, invitation_in, mail
+from postern.items.occurrence import key_of, occurrence_at
 from postern.items.recurrence import DAY
 from postern.items.rendered import attendee_of
-from postern.items.text import text_of
+from postern.items.scheduling import STEPS
+from postern.items.series import Series
+from postern.items.text import readable, text_of
 from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import fold
@@ -27,6 +32,7 @@ from postern.model.folders import FolderKind, FolderStore
 from postern.model.item_store import Busy
 from postern.model.items import Flag, NewItem
 from postern.model.mailbox import MailboxError
+from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import address_of
 from postern.services.mailbox.owners_copy import AttendedStore, Left, changed, copy_of, land
 from postern.telemetry.attempts import attempting_in_thread_if
@@ -34,7 +40,21 @@ from postern.telemetry.attempts import attempting_in_thread_if
 MAX_LOOKED = 10_000
 """Appointments within the window that are looked at. A room with more is not booked."""
 _PAGE = 1_000
-_WORDS = {True: "Accepted", False: "Declined"}
+_DECISIONS = (Decision.DECLINE, Decision.ACCEPT, Decision.ASK)
+"""The decisions by the numbers that promises have of them."""
+_STATUS = {Decision.DECLINE: "DECLINED", Decision.ACCEPT: "ACCEPTED", Decision.ASK: "TENTATIVE"}
+_WORDS = {Decision.DECLINE: "Declined", Decision.ACCEPT: "Accepted", Decision.ASK: "Tentative"}
+_ASKED = "A delegate of the room decides, and answers in the room's calendar."
+_MAX_NAMED = 50
+"""Declined occurrences of a series that the text for a person names."""
+
+PolicyOf = Callable[[Recipient], Awaitable[Policy]]
+"""Gives the policy of a room."""
+
+
+async def default_policy(room: Recipient) -> Policy:
+    """The policy of a room for which nothing was set."""
+    return Policy()
 
 
 class OutgoingMailboxes(FolderStore, Outbox, Protocol):
@@ -44,75 +64,101 @@ class OutgoingMailboxes(FolderStore, Outbox, Protocol):
 class _Answer(NamedTuple):
     """The answer to a request, as a mail."""
 
-    accepted: bool
+    decision: Decision
     content: bytes
 
 
 class ResourceBooking:
-    """Answers requests to rooms by a policy. Only those of this organization may book."""
+    """Answers requests to rooms, by the policy that `policy_of` has for each."""
 
     def __init__(
         self,
         store: AttendedStore,
         outgoing: OutgoingMailboxes,
         directory: Directory,
-        policy: Policy | None = None,
+        policy_of: PolicyOf = default_policy,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._outgoing = outgoing
         self._directory = directory
-        self._policy = policy or Policy()
+        self._policy_of = policy_of
         self._clock = clock
 
     async def book(
         self, key: str, mailbox: UUID, message: int, request: CalendarObject, room: Recipient, me: frozenset[str]
-    ) -> None:
-        """Answers one request, and finishes the message. Raises Left where there is nothing to answer, and MailboxError."""
+    ) -> bool:
+        """Answers one request, and finishes the message. False: by its policy the room answers none. Raises Left where there is
+        nothing to answer, and MailboxError."""
         promise = await self._store.promise(mailbox, message)
         if promise is None:
-            promise = await self._promise(
-                mailbox, message, await self._decide(key, mailbox, message, request, room, me)
-            )
-        uid, accepted = promise >> 1, promise & 1 == 1
-        try:
-            await self._outgoing.submit(mailbox, uid)
-        except MailboxError as error:
-            if error.code != "NONEXISTENT":  # a hub has taken it already
-                raise
+            policy = await self._policy_of(room)
+            if not policy.automatic:
+                return False
+            answer = await self._decide(key, mailbox, message, request, room, me, policy)
+            promise = await self._promise(mailbox, message, answer)
+        decision = _DECISIONS[promise & 3]
+        reply = await self._send(mailbox, promise >> 2)
         copy, folder = await copy_of(self._store, mailbox, request)
-        if copy is None and not accepted:
+        if copy is None and decision is Decision.DECLINE:
             await self._store.finish_meeting(mailbox, message)
-            return
+            return True
         octets, now = copy.content if copy is not None else None, int(self._clock())
-        status = "ACCEPTED" if accepted else "DECLINED"
-        change = await attempting_in_thread_if(True, key, changed, octets, request, me, now, status)
+        arguments = (octets, request, me, now, _STATUS[decision], reply)
+        change = await attempting_in_thread_if(True, key, changed, *arguments)
         await land(self._store, mailbox, message, request, copy, folder, change)
+        return True
+
+    async def _send(self, mailbox: UUID, item: int) -> CalendarObject | None:
+        """Submits the answer, unless a hub has taken it already, and returns it. None: it is gone."""
+        items = await self._store.get(mailbox, [item], content=True)
+        if not items or items[0].content is None:
+            return None
+        if items[0].folder == await self._outbox(mailbox):
+            try:
+                await self._outgoing.submit(mailbox, items[0].uid)
+            except MailboxError as error:
+                if error.code != "NONEXISTENT":  # a hub took it just now
+                    raise
+        return invitation_in(items[0].content)
+
+    async def _outbox(self, mailbox: UUID) -> int:
+        folders = await self._outgoing.folders(mailbox)
+        return next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
 
     async def _decide(
-        self, key: str, mailbox: UUID, message: int, request: CalendarObject, room: Recipient, me: frozenset[str]
+        self,
+        key: str,
+        mailbox: UUID,
+        message: int,
+        request: CalendarObject,
+        room: Recipient,
+        me: frozenset[str],
+        policy: Policy,
     ) -> _Answer:
         organizer = organizer_of(request.main)
-        if await self._directory.recipient(fold(organizer)) is None:
-            raise Left("rooms are for this organization")
+        if not policy.outsiders and await self._directory.recipient(fold(organizer)) is None:
+            raise Left("the room is for this organization")
         now = int(self._clock())
         copy, folder = await copy_of(self._store, mailbox, request)
         octets = copy.content if copy is not None else None
         change = await attempting_in_thread_if(True, key, changed, octets, request, me, now)
-        taken, contents = await self._others(mailbox, folder, copy.id if copy is not None else 0, now)
+        taken, contents = await self._others(
+            mailbox, folder, copy.id if copy is not None else 0, now, policy.window_days
+        )
         letter = Letter(
             room.primary, (organizer,), "", f"booking.{mailbox.hex}.{message}@{room.primary.rpartition('@')[2]}", now
         )
-        return await attempting_in_thread_if(
-            True, key, _answer, change.octets, taken, contents, self._policy, me, letter
-        )
+        return await attempting_in_thread_if(True, key, _answer, change.octets, taken, contents, policy, me, letter)
 
-    async def _others(self, mailbox: UUID, folder: int, own: int, now: int) -> tuple[list[Period], list[bytes]]:
+    async def _others(
+        self, mailbox: UUID, folder: int, own: int, now: int, days: int
+    ) -> tuple[list[Period], list[bytes]]:
         """The periods within the window in which the room is taken, without the meeting itself, and the objects whose occurrences
         have to be looked for. Raises Left where there are too many."""
         periods: list[Period] = []
         expanding: list[int] = []
-        end, after, looked = now + self._policy.window_days * DAY, 0, 0
+        end, after, looked = now + days * DAY, 0, 0
         while page := await self._store.overlapping(mailbox, folder, now, end, after, _PAGE):
             after, looked = max(page), looked + len(page)
             if looked > MAX_LOOKED:
@@ -134,13 +180,10 @@ class ResourceBooking:
 
     async def _promise(self, mailbox: UUID, message: int, answer: _Answer) -> int:
         """Puts an answer into the room's outbox, from which nobody sends it yet, and promises it. Returns the promise that holds:
-        the UID of the answer, shifted by a bit that says whether the room is booked. Raises MailboxError NONEXISTENT where
-        another process has finished the message."""
-        folders = await self._outgoing.folders(mailbox)
-        outbox = next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
-        ids = await self._store.create(mailbox, outbox, [NewItem(answer.content, Flag.SEEN)])
-        (item,) = await self._store.get(mailbox, ids)
-        own = item.uid << 1 | answer.accepted
+        the id of the answer, shifted by two bits that say what is decided. Raises MailboxError NONEXISTENT where another process
+        has finished the message."""
+        ids = await self._store.create(mailbox, await self._outbox(mailbox), [NewItem(answer.content, Flag.SEEN)])
+        own = ids[0] << 2 | _DECISIONS.index(answer.decision)
         promise = await self._store.promise(mailbox, message, own)
         if promise != own:
             await self._store.delete(mailbox, ids)
@@ -167,10 +210,35 @@ def _answer(
     objects = [each for each in map(read, contents) if isinstance(each, CalendarObject)]
     now = letter.date
     periods = free_busy(objects, now, now + policy.window_days * DAY, me=me)
-    booking: Booking = decide(request, merged([*taken, *periods]), policy, organizer_of(request.main), now)
-    accepted = booking.decision is Decision.ACCEPT
-    reply = read(invitations.reply(request, address_of(attendee.value), "ACCEPTED" if accepted else "DECLINED", now))
+    organizer = organizer_of(request.main)
+    booking = decide(request, merged([*taken, *periods]), policy, organizer, now)
+    reply = read(_reply(request, address_of(attendee.value), booking, now))
     assert isinstance(reply, CalendarObject)
-    subject = f"{_WORDS[accepted]}: {text_of(request.main.value('SUMMARY'))}"
-    text = f"{_WORDS[accepted]}{f': {booking.why}' if booking.why else ''}.\n"
-    return _Answer(accepted, mail(letter._replace(subject=subject), reply, text))
+    if booking.decision is Decision.ASK:
+        letter = letter._replace(recipients=tuple(dict.fromkeys((organizer, *sorted(policy.delegates)))))
+    word = _WORDS[booking.decision]
+    letter = letter._replace(subject=f"{word}: {text_of(request.main.value('SUMMARY'))}")
+    return _Answer(booking.decision, mail(letter, reply, _text(word, booking, policy)))
+
+
+def _reply(request: CalendarObject, address: str, booking: Booking, now: int) -> bytes:
+    """The answer to all parts of the request, and a refusal of the occurrences that are declined alone."""
+    status = _STATUS[booking.decision]
+    series, budget = Series(request), Budget(STEPS)
+    made = (occurrence_at(series, request, when, budget) for when in booking.declined)
+    declined = {key_of(request, part): part for part in made if part is not None}
+    answered = [(part, status) for part in request.parts if key_of(request, part) not in declined]
+    return invitations.replies(request, address, [*answered, *((part, "DECLINED") for part in declined.values())], now)
+
+
+def _text(word: str, booking: Booking, policy: Policy) -> str:
+    lines = [f"{word}{f': {booking.why}' if booking.why else ''}."]
+    if booking.decision is Decision.ASK:
+        lines.append(_ASKED)
+    if booking.declined:
+        lines += ["", "Taken already, and declined, are these:"]
+        lines += [f"{when.local:%Y-%m-%d %H:%M}" for when in booking.declined[:_MAX_NAMED]]
+        lines += [f"and {len(booking.declined) - _MAX_NAMED} more"] if len(booking.declined) > _MAX_NAMED else []
+    if policy.response:
+        lines += ["", readable(policy.response)]
+    return "\n".join(lines) + "\n"

@@ -278,12 +278,29 @@ _OPERATIONS = {
         codecs.ALL_RIGHTS,
     ),
     38: operation(
+        MailboxItems.full_access,
+        "Those with full access to the mailbox (UUIDs of 16 bytes).",
+        (_MAILBOX,),
+        Parameter("grantees", UUIDS),
+    ),
+    39: operation(
+        MailboxItems.set_full_access,
+        "Grants (1) full access to one grantee, or takes it back (0).",
+        (_MAILBOX, Parameter("grantee", UUID_T), Parameter("is_granted", BOOLEAN)),
+    ),
+    40: operation(
+        MailboxItems.accessible,
+        "The mailboxes of the database to which one of these grantees has full access.",
+        (Parameter("grantees", UUIDS),),
+        Parameter("mailboxes", UUIDS),
+    ),
+    41: operation(
         MailboxItems.put_sending,
         "put, and in the same transaction letters, which are items of the outbox, are ready to be sent.",
         (_MAILBOX, _LETTERS, _FOLDER, _NAME, _EXPECTED, _UNIQUE, _CLASS, _RENDERED, _OCTETS),
         resources.PUT,
     ),
-    39: operation(
+    42: operation(
         MailboxItems.remove_sending,
         "remove, and in the same transaction letters, which are items of the outbox, are ready to be sent.",
         (_MAILBOX, _LETTERS, _FOLDER, _NAME, _EXPECTED),
@@ -296,5 +313,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 40),
+    sizes=(17, 38, 43),
 )
