@@ -23,5 +23,5 @@ class Mailboxes(ClientMailboxes, DeliveryStore, Changes, Protocol):
     remote procedure calls."""
 
 
-class MailboxItems(FolderTree, ItemStore, ResourceStore, MailboxGrants, MeetingStore, Protocol):
+class MailboxItems(FolderTree, ItemStore, ResourceStore, MeetingStore, MailboxGrants, Protocol):
     """The mailboxes of one server for clients that know items by id or by name, and folders by parent."""

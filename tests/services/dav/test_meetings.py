@@ -238,7 +238,7 @@ def test_a_change_that_others_overtake_is_made_of_what_is_there_then() -> None:
                 raise MailboxError("MODIFIED", "The resource is another than was expected")
             return await put(*arguments, **more)  # type: ignore[arg-type]  # as they came
 
-        store.put = late  # type: ignore[method-assign,assignment]
+        store.put = late  # type: ignore[method-assign,assignment]  # for this test
         answer = await alice.put(path, content=meeting("m1", "LOCATION:Here"))
         assert answer.status_code == 204 and overtaken == 2
         assert await post.collect() == [f"REQUEST {BOB}"] and await post.drafts() == 0

@@ -63,8 +63,8 @@ class ClientConfiguration:
         await response(scope, receive, send)
 
     async def well_known(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends clients of `/.well-known/caldav` and `carddav` to the root of DAV (RFC 6764 section 5), where that runs. They stay
-        at the name by which they asked: they can resolve it and trust its certificate, and may know no other."""
+        """Sends clients of `/.well-known/caldav` and `carddav` to the root of DAV (RFC 6764 section 5), where that runs. They
+        stay at the name by which they asked: they can resolve it and trust its certificate, and may know no other."""
         services = self.services()
         runs = services.calendars if scope["path"].lower().startswith(CALDAV) else services.contacts
         response = RedirectResponse(DAV, HTTPStatus.MOVED_PERMANENTLY) if runs else Response(status_code=404)

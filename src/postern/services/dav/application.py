@@ -9,7 +9,19 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav.bodies import BodyError
 from postern.protocols.dav.fields import FieldError
 from postern.protocols.dav.names import dav, element
-from postern.services.dav import acl, creation, locking, nodes, placing, propfind, proppatch, reports, resources
+from postern.services.dav import (
+    acl,
+    creation,
+    folders,
+    locking,
+    nodes,
+    placing,
+    propfind,
+    proppatch,
+    reports,
+    resources,
+    schedule_outbox,
+)
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
 from postern.services.dav.places import Place, Space, place_of
@@ -18,7 +30,7 @@ from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol"
+_CLASSES = b"1, 3, access-control, calendar-access, calendar-auto-schedule, addressbook, extended-mkcol"
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
 Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
@@ -45,12 +57,18 @@ async def _delete(box: OwnMailbox, place: Place, request: Request) -> Answer:
     return await resources.delete(box, target.container, target.resource.name, request)
 
 
+async def _post(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
+        return await schedule_outbox.post(box, request)
+    return await resources.post(box, place, request)
+
+
 _METHODS: Mapping[str, Method] = {
     "OPTIONS": _options,
     "GET": resources.get,
     "HEAD": resources.get,
     "PUT": resources.put,
-    "POST": resources.post,
+    "POST": _post,
     "DELETE": _delete,
     "PROPFIND": propfind.propfind,
     "PROPPATCH": proppatch.proppatch,

@@ -10,19 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from postern.model.directory import RecipientType
 from postern.model.resources import FolderState
 from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import OUTBOX, Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.places import ROOT, Space, home_path, principal_path
 
 
 class Level(Enum):
-    """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, or a
-    collection of resources."""
+    """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, a
+    collection of resources, or the schedule outbox."""
 
     ROOT = auto()
     PRINCIPALS = auto()
@@ -30,6 +31,8 @@ class Level(Enum):
     HOMES = auto()
     HOME = auto()
     COLLECTION = auto()
+    OUTBOX = auto()
+    """The schedule outbox (RFC 6638 section 2.1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Node:
     def is_calendar(self) -> bool:
         return self.kind in (Kind.CALENDAR, Kind.TASKS)
 
+    @property
+    def is_scheduling(self) -> bool:
+        """Whether it is the schedule inbox or outbox."""
+        return self.kind is Kind.INBOX or self.level is Level.OUTBOX
+
 
 Property = Callable[[Node], str | None]
 
@@ -70,6 +78,8 @@ def _resource_type(node: Node) -> str:
         return "<D:collection/><D:principal/>"
     if node.is_calendar:
         return "<D:collection/><C:calendar/>"
+    if node.is_scheduling:
+        return f"<D:collection/><C:schedule-{'outbox' if node.level is Level.OUTBOX else 'inbox'}/>"
     return "<D:collection/><A:addressbook/>" if node.kind is Kind.ADDRESSBOOK else "<D:collection/>"
 
 
@@ -82,6 +92,8 @@ def _display_name(node: Node) -> str:
         return xml.text(node.box.recipient.display_name or node.box.address)
     if node.collection is not None:
         return xml.text(node.collection.node.name)
+    if node.level is Level.OUTBOX:
+        return "Schedule outbox"
     return xml.text(_LEVEL_NAMES[node.space])
 
 
@@ -94,7 +106,7 @@ def _own_principal(node: Node) -> str | None:
 
 
 def _owner(node: Node) -> str | None:
-    return _principal(node) if node.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION) else None
+    return _principal(node) if node.level not in (Level.ROOT, Level.PRINCIPALS, Level.HOMES) else None
 
 
 def _of_principal(make: Property) -> Property:
@@ -118,7 +130,16 @@ ALL_PRIVILEGES = _privileges(*_ALL) + "<D:privilege><C:read-free-busy/></D:privi
 _READ_PRIVILEGES = _privileges(*_READ)
 
 
+_DELIVER = ("schedule-deliver", "schedule-deliver-invite", "schedule-deliver-reply", "schedule-query-freebusy")
+_SEND = ("schedule-send", "schedule-send-invite", "schedule-send-reply", "schedule-send-freebusy")
+"""The privileges of RFC 6638 section 6: an aggregate, and those in it."""
+
+
 def _current_privileges(node: Node) -> str:
+    if node.is_scheduling:
+        names = _SEND if node.level is Level.OUTBOX else _DELIVER
+        scheduling = "".join(f"<D:privilege><C:{name}/></D:privilege>" for name in names)
+        return (_READ_PRIVILEGES if node.level is Level.OUTBOX else ALL_PRIVILEGES) + scheduling
     return ALL_PRIVILEGES if node.level in (Level.HOME, Level.COLLECTION) else _READ_PRIVILEGES
 
 
@@ -136,7 +157,7 @@ def _ace(who: str, privileges: str) -> str:
 
 
 def _supported_privilege(name: str, text: str, *below: str) -> str:
-    prefix = "C" if name == "read-free-busy" else "D"
+    prefix = "C" if name == "read-free-busy" or name.startswith("schedule-") else "D"
     return (
         f"<D:supported-privilege><D:privilege><{prefix}:{name}/></D:privilege>"
         f'<D:description xml:lang="en">{text}</D:description>{"".join(below)}</D:supported-privilege>'
@@ -166,6 +187,25 @@ SUPPORTED_PRIVILEGES = _supported_privilege(
 )
 
 
+_SUPPORTED_SCHEDULING = tuple(
+    _supported_privilege(
+        names[0], text, *(_supported_privilege(name, what) for name, what in zip(names[1:], whats, strict=True))
+    )
+    for names, text, whats in (
+        (_DELIVER, "Deliver scheduling messages", ("Invite", "Reply", "Ask when the owner is busy")),
+        (_SEND, "Send scheduling messages", ("Invite", "Reply", "Ask when others are busy")),
+    )
+)
+
+
+def _supported_privileges(node: Node) -> str:
+    """Returns the tree of privileges: those of scheduling are below "all"."""
+    if not node.is_scheduling:
+        return SUPPORTED_PRIVILEGES
+    end = "</D:supported-privilege>"
+    return SUPPORTED_PRIVILEGES.removesuffix(end) + _SUPPORTED_SCHEDULING[node.level is Level.OUTBOX] + end
+
+
 def reports_of(node: Node) -> tuple[str, ...]:
     """Returns the names of the reports that a thing answers."""
     names = [dav("expand-property"), dav("acl-principal-prop-set"), dav("principal-match")]
@@ -173,8 +213,10 @@ def reports_of(node: Node) -> tuple[str, ...]:
         names += [dav("principal-property-search"), dav("principal-search-property-set")]
     if node.collection is not None:
         names.append(dav("sync-collection"))
+    if node.is_calendar or node.kind is Kind.INBOX:
+        names += [caldav("calendar-query"), caldav("calendar-multiget")]
     if node.is_calendar:
-        names += [caldav("calendar-query"), caldav("calendar-multiget"), caldav("free-busy-query")]
+        names.append(caldav("free-busy-query"))
     if node.kind is Kind.ADDRESSBOOK:
         names += [carddav("addressbook-query"), carddav("addressbook-multiget")]
     return tuple(names)
@@ -204,14 +246,29 @@ def _quota_used(node: Node) -> str | None:
 
 
 def _components(node: Node) -> str | None:
-    if node.collection is None or not node.is_calendar:
-        return None
-    return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in node.collection.components)
+    names: tuple[str, ...] = ("VEVENT", "VTODO", "VFREEBUSY") if node.level is Level.OUTBOX else ()
+    if node.collection is not None and (node.is_calendar or node.is_scheduling):
+        names = node.collection.components
+    return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in names) if names else None
 
 
 def _addresses(node: Node) -> str:
-    hrefs = (f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in node.box.addresses)
-    return "".join(hrefs) + _principal(node)
+    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in node.box.addresses)
+
+
+_USER_TYPES = {RecipientType.ROOM: "ROOM"}
+
+
+def _user_type(node: Node) -> str:
+    return _USER_TYPES.get(node.box.recipient.type, "INDIVIDUAL")
+
+
+def _in_calendars(segment: str) -> Property:
+    return lambda node: href(f"{home_path(Space.CALENDARS, node.box.address)}{segment}/")
+
+
+def _of_calendars_and_scheduling(make: Property) -> Property:
+    return lambda node: make(node) if node.is_calendar or node.is_scheduling else None
 
 
 _CALENDARS = (Kind.CALENDAR, Kind.TASKS)
@@ -228,7 +285,7 @@ LIVE: Mapping[str, Property] = {
     dav("principal-collection-set"): lambda node: href(f"{ROOT}principals/users/"),
     dav("owner"): _owner,
     dav("current-user-privilege-set"): _current_privileges,
-    dav("supported-privilege-set"): lambda node: SUPPORTED_PRIVILEGES,
+    dav("supported-privilege-set"): _supported_privileges,
     dav("acl"): _acl,
     dav("acl-restrictions"): lambda node: "<D:grant-only/><D:no-invert/>",
     dav("inherited-acl-set"): lambda node: "",
@@ -241,12 +298,14 @@ LIVE: Mapping[str, Property] = {
     dav("sync-token"): _token,
     calendar_server("getctag"): lambda node: f'"{token}"' if (token := _token(node)) else None,
     caldav("supported-calendar-component-set"): _components,
-    caldav("supported-calendar-data"): _of_collection(lambda node: _CALENDAR_DATA, *_CALENDARS),
+    caldav("supported-calendar-data"): _of_calendars_and_scheduling(lambda node: _CALENDAR_DATA),
     caldav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<C:supported-collation>{name}</C:supported-collation>" for name in _COLLATIONS),
         *_CALENDARS,
     ),
-    caldav("max-resource-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-resource-size"): _of_calendars_and_scheduling(lambda node: str(MAX_RESOURCE)),
+    caldav("schedule-calendar-transp"): _of_collection(lambda node: "<C:opaque/>", *_CALENDARS),
+    caldav("schedule-default-calendar-URL"): _of_collection(_in_calendars(Kind.CALENDAR.segment), Kind.INBOX),
     carddav("supported-address-data"): _of_collection(lambda node: _ADDRESS_DATA, Kind.ADDRESSBOOK),
     carddav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<A:supported-collation>{name}</A:supported-collation>" for name in _COLLATIONS),
@@ -260,7 +319,9 @@ LIVE: Mapping[str, Property] = {
     caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
     carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
     caldav("calendar-user-address-set"): _of_principal(_addresses),
-    caldav("calendar-user-type"): _of_principal(lambda node: "INDIVIDUAL"),
+    caldav("calendar-user-type"): _of_principal(_user_type),
+    caldav("schedule-inbox-URL"): _of_principal(_in_calendars(Kind.INBOX.segment)),
+    caldav("schedule-outbox-URL"): _of_principal(_in_calendars(OUTBOX)),
     calendar_server("email-address-set"): _of_principal(
         lambda node: "".join(
             f"<S:email-address>{xml.text(address)}</S:email-address>" for address in node.box.addresses
@@ -271,7 +332,7 @@ QUOTAS = frozenset({dav("quota-available-bytes"), dav("quota-used-bytes")})
 """Properties for which the mailbox is measured."""
 IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))
 """Those of an `allprop`, besides what clients have set. The documents after RFC 4918 keep their own out of it."""
-SETTABLE = frozenset({dav("displayname")})
+SETTABLE = frozenset({dav("displayname"), caldav("schedule-calendar-transp")})
 """Live properties that clients set. Others, such as a calendar's description or colour, are kept as they come."""
 
 

@@ -18,6 +18,7 @@ from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import Resources
 from postern.model.security import Identity
 from postern.services.access.logon import home_of, not_opened
+from postern.services.access.sharing import Sharing
 from postern.services.dav.request import Refusal
 from postern.trust.acceptor import Cause, Failure
 
@@ -56,6 +57,8 @@ class DavAccess:
     directory: Directory
     server: Callable[[str], DavServer | None]
     quota: int = 0
+    sharing: Sharing | None = None
+    """Judges the rights in others' mailboxes; None: nobody has any."""
     domains: Callable[[], Collection[str]] = frozenset
     opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
     kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
@@ -147,7 +150,7 @@ class OwnMailbox:
         return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
 
     @property
-    def me(self) -> frozenset[str]:
+    def calendar_addresses(self) -> frozenset[str]:
         """All addresses of the caller as they are compared."""
         return frozenset(map(fold, self.addresses))
 

@@ -91,7 +91,7 @@ async def plan(
     keeps = request.field("if-schedule-tag-match") is not None
     replies = (request.field("schedule-reply") or "").strip().upper() != "F"
     was, becomes = [await _read(octets) for octets in (before, after)]
-    outcome = await aside(before + after, lambda: intended(was, becomes, box.me, now, keeps, replies))
+    outcome = await aside(before + after, lambda: intended(was, becomes, box.calendar_addresses, now, keeps, replies))
     if isinstance(outcome, Refused):
         raise contents.refusal(outcome, CALDAV)
     if outcome.role is Role.NONE:
@@ -105,8 +105,8 @@ async def plan(
         return Plan(None, expected, letters, is_meeting=True)
     is_written = write_statuses(becomes, outcome.role, statuses) or outcome.is_written
     octets = becomes.root.octets() if is_written else content.octets
-    content = replace(content, octets=octets, rendered=values_of(becomes, now, box.me))
-    return Plan(content, expected, letters, is_written, schedule_tag(becomes, box.me), is_meeting=True)
+    content = replace(content, octets=octets, rendered=values_of(becomes, now, box.calendar_addresses))
+    return Plan(content, expected, letters, is_written, schedule_tag(becomes, box.calendar_addresses), is_meeting=True)
 
 
 async def _read(octets: bytes) -> CalendarObject | None:
@@ -220,7 +220,11 @@ async def tag_of(box: OwnMailbox, resource: Resource) -> str:
         return known
     octets = await content_of(box, resource)
     read = await _read(octets) if may_be_meeting(octets) else None
-    tag = "" if read is None or role_of(read, box.me) is Role.NONE else schedule_tag(read, box.me)
+    tag = (
+        ""
+        if read is None or role_of(read, box.calendar_addresses) is Role.NONE
+        else schedule_tag(read, box.calendar_addresses)
+    )
     box.access.tags.put(box.id, resource.tag, tag)
     return tag
 

@@ -50,6 +50,8 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
         return Node(Level.HOMES, place.space, f"{ROOT}{place.space}/", box)
     if place.is_home and place.space is not Space.FILES:
         return Node(Level.HOME, place.space, home_path(place.space, box.address), box)
+    if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
+        return Node(Level.OUTBOX, place.space, f"{home_path(place.space, box.address)}{folders.OUTBOX}/", box)
     collection = await folders.collection_of(box, place)
     if collection is not None:
         (node,) = await of_collections(box, [collection], locks)

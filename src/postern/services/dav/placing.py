@@ -54,6 +54,8 @@ async def place(box: OwnMailbox, source: Place, request: Request) -> Answer:
         is_inside = len(goal.names) > (0 if goal.space is Space.FILES else 1)
         raise Refusal(HTTPStatus.CONFLICT if is_inside else HTTPStatus.FORBIDDEN)
     container, name = within
+    if Kind.INBOX in (container.kind, target.container.kind if isinstance(target, Target) else None):
+        raise Refusal(HTTPStatus.FORBIDDEN, text="Messages of the schedule inbox stay there until they are deleted")
     held, condition = await held_and_if(box, request, container)
     await meetings.check_tag(box, request, target.resource if isinstance(target, Target) else None)
     await check_if(box, condition, held, target.path, target.resource if isinstance(target, Target) else None)

@@ -24,6 +24,8 @@ from postern.services.dav.writing import check_if, held_and_if
 
 _NAME = dav("displayname")
 _TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
+_TRANSPARENCY = caldav("schedule-calendar-transp")
+_TRANSPARENCIES = {caldav("opaque"), caldav("transparent")}
 _PROTECTED = "<D:cannot-modify-protected-property/>"
 _COMPUTED = frozenset({*IN_ALL, *DATA, SCHEDULE_TAG, *(name for name in live.LIVE if name not in live.SETTABLE)})
 """Properties that no client sets, of collections and of resources."""
@@ -39,6 +41,8 @@ def checked(kind: Kind, change: Change) -> str | None:
         return "<D:sufficient-disk-space/>"
     if change.name == _TIME_ZONE_ID and zone_named(change.value.text.strip()) is None:
         return "<C:valid-timezone/>"
+    if change.name == _TRANSPARENCY and not {child.name for child in change.value.elements} <= _TRANSPARENCIES:
+        return "<C:valid-calendar-data/>"
     if change.name == _TIME_ZONE and kind in (Kind.CALENDAR, Kind.TASKS) and not _is_time_zone(change.value.text):
         return "<C:valid-calendar-data/>"
     return None

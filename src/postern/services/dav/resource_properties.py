@@ -27,6 +27,7 @@ _TYPES = mimetypes.MimeTypes()
 _KIND_TYPES = {
     Kind.CALENDAR: "text/calendar; charset=utf-8",
     Kind.TASKS: "text/calendar; charset=utf-8",
+    Kind.INBOX: "text/calendar; charset=utf-8",
     Kind.ADDRESSBOOK: "text/vcard; charset=utf-8",
 }
 CALENDAR_DATA = caldav("calendar-data")

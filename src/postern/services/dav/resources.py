@@ -42,7 +42,7 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"private, no-cache"),
     ]
-    if in_calendars:
+    if target.container.kind in meetings.CALENDARS:
         fields += meetings.tag_fields(await meetings.tag_of(box, resource))
     status = condition(request.method, request.fields, validators_of(resource))
     if status is not None:
@@ -77,6 +77,8 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
             raise Refusal(HTTPStatus.FORBIDDEN)
         raise Refusal(HTTPStatus.CONFLICT, text="There is no such collection")
     container, name = within
+    if container.kind is Kind.INBOX:
+        raise Refusal(HTTPStatus.FORBIDDEN, text="Messages come into the schedule inbox by themselves")
     if place.is_slashed or (place.space is Space.FILES and await folders.files_folder(box, place.names) is not None):
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH")])
     if request.field("content-range") is not None:
@@ -100,7 +102,7 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
 async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     """Adds a member under a name that the server chooses."""
     container = await folders.collection_of(box, place) if place.names else None
-    if container is None or container.kind is Kind.FILES:
+    if container is None or container.kind in (Kind.FILES, Kind.INBOX):
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))

@@ -22,6 +22,7 @@ from postern.model.directory import Directory, DirectoryUnavailable, MailboxOwne
 from postern.model.domains import fold
 from postern.model.mailbox import MailboxError
 from postern.protocols.ical.values import address_of
+from postern.services.mailbox import schedule_inbox
 from postern.services.mailbox.authorship import proven_author
 from postern.services.mailbox.owners_copy import FOLDERS, AttendedStore, Left, changed, copy_of, land
 from postern.services.mailbox.resource_booking import ResourceBooking
@@ -160,6 +161,7 @@ class CalendarAttendant:
         copy, folder = await copy_of(self._store, mailbox, calendar)
         octets = copy.content if copy is not None else None
         change = await attempting_in_thread_if(True, key, changed, octets, calendar, me, int(self._clock()))
+        await schedule_inbox.keep(self._store, mailbox, message, calendar, int(self._clock()))
         await land(self._store, mailbox, message, calendar, copy, folder, change)
 
 
