@@ -56,6 +56,16 @@ def test_a_message_is_there_once_and_rings_never() -> None:
     work(steps)
 
 
+def test_a_full_mailbox_has_no_message_and_goes_on() -> None:
+    async def steps(store: FakeResourceStore, mailbox: UUID) -> None:
+        inbox = await store.create_in(mailbox, 0, "Inbox of meetings", INBOX_CLASS)
+        await store.logon(mailbox, 1)
+        await keep(store, mailbox, 7, _message(), 0)
+        assert len(await store.resources(mailbox, inbox.id)) == 0
+
+    work(steps)
+
+
 def test_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule_inbox, "MAX_KEPT", 3)
 

@@ -161,8 +161,9 @@ class CalendarAttendant:
         copy, folder = await copy_of(self._store, mailbox, calendar)
         octets = copy.content if copy is not None else None
         change = await attempting_in_thread_if(True, key, changed, octets, calendar, me, int(self._clock()))
-        await schedule_inbox.keep(self._store, mailbox, message, calendar, int(self._clock()))
         await land(self._store, mailbox, message, calendar, copy, folder, change)
+        # Programs that see it look into the calendar. A crash before it leaves the inbox without a message, and nothing else.
+        await schedule_inbox.keep(self._store, mailbox, message, calendar, int(self._clock()))
 
 
 def _reason(error: MailboxError) -> str:

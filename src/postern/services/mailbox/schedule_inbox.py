@@ -5,6 +5,7 @@ It is made when a program first asks for it. Programs look into it to tell their
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Protocol
 from uuid import UUID
@@ -25,20 +26,19 @@ class InboxStore(FolderTree, ResourceStore, Protocol):
 
 
 async def keep(store: InboxStore, mailbox: UUID, message: int, calendar: CalendarObject, now: int) -> None:
-    """Puts an iTIP message into the schedule inbox, if the mailbox has one. `message` is the id of the mail that brought it:
-    looking at the mail once more replaces the message by itself."""
-    nodes = await store.tree(mailbox)
-    inbox = next((node.id for node in nodes if node.folder_class == INBOX_CLASS and not node.parent), 0)
-    if not inbox:
-        return
+    """Puts an iTIP message into the schedule inbox, if the mailbox has one and room. `message` is the id of the mail that brought
+    it, which gives the name."""
+    with contextlib.suppress(MailboxError):
+        nodes = await store.tree(mailbox)
+        inbox = next((node.id for node in nodes if node.folder_class == INBOX_CLASS and not node.parent), 0)
+        if inbox:
+            await _make_room(store, mailbox, inbox)
+            rendered = replace(values_of(calendar, now), reminds=None)
+            await store.put(mailbox, inbox, f"{message}.ics", calendar.root.octets(), class_of(calendar), rendered)
+
+
+async def _make_room(store: InboxStore, mailbox: UUID, inbox: int) -> None:
     kept = await store.resources(mailbox, inbox)
-    for name in [name for _, name in sorted(zip(kept.ids, kept.names, strict=True))][
-        : max(len(kept) - MAX_KEPT + 1, 0)
-    ]:
-        try:
-            await store.remove(mailbox, inbox, name)
-        except MailboxError as error:
-            if error.code != "NONEXISTENT":
-                raise
-    rendered = replace(values_of(calendar, now), reminds=None)
-    await store.put(mailbox, inbox, f"{message}.ics", calendar.root.octets(), class_of(calendar), rendered)
+    names = [name for _, name in sorted(zip(kept.ids, kept.names, strict=True))]
+    for name in names[: max(len(names) - MAX_KEPT + 1, 0)]:
+        await store.remove(mailbox, inbox, name)
