@@ -24,7 +24,7 @@ from postern.lab.matrix import State as CellState
 from postern.lab.proof import Drops, Proof
 from postern.lab.status import HostStatus
 from postern.model.directory import DomainController, RecipientsUpdated, RecipientType
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import Folder, FolderKind, Right
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
 from postern.model.mailbox import DisconnectedMailbox
 from postern.model.organization import Database, Organization, StateFolder
@@ -126,6 +126,10 @@ def certified(stage: Stage, _: str) -> None:
     stage.replies("postern.trust.certificates.chains.names_in", (HOSTILE,))
 
 
+def user_certificates(stage: Stage, _: str) -> None:
+    stage.replies("postern.cli.user_certificate.in_directory", (f"X509:<I>{HOSTILE}<SR>01", f"X509:<SKI>{HOSTILE}"))
+
+
 def databases(stage: Stage, _: str) -> None:
     database = Database(HOSTILE, HOSTILE, f"postgresql://db1/{HOSTILE}")
     stage.replies("postern.cli.database._databases", [(database, Usage(1, 1))])
@@ -135,6 +139,13 @@ def stats(stage: Stage, _: str) -> None:
     from postern.cli.mailbox import _Mailbox
 
     stage.replies("postern.cli.mailbox.in_directory", [_Mailbox(LISTING, 1, [FOLDER])])
+
+
+def granted(stage: Stage, _: str) -> None:
+    from postern.cli.sharing import _Granted
+
+    rights = _Granted(HOSTILE, [HOSTILE], [HOSTILE], {(HOSTILE,): [(HOSTILE, Right.READ_ANY)]})
+    stage.replies("postern.cli.sharing.in_directory", rights)
 
 
 def address_policies(stage: Stage, _: str) -> None:
@@ -230,6 +241,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "user show": (("x",), in_directory((LISTING, NOWHERE))),
     "group list": ((), in_directory(([TEAM], NOWHERE))),
     "group show": (("x",), in_directory((TEAM, NOWHERE))),
+    "user certificate list": (("x",), user_certificates),
     "alias list": ((), in_directory([LISTING])),
     "domain list": ((), in_directory([(HOSTILE, HOSTILE, "directory")])),
     "domain auth list": ((), in_directory(frozenset({"nt"}))),
@@ -239,6 +251,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "database list": ((), databases),
     "mailbox list": (("--disconnected",), disconnected),
     "mailbox stats": ((), stats),
+    "mailbox rights": (("x",), granted),
     "policy address list": ((), on_policies([(POLICY, 1)])),
     "policy address show": (("x",), on_policies(POLICY)),
     "policy address preview": ((), on_policies([Preview(HOSTILE, (HOSTILE,), ("x",))])),

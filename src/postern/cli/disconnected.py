@@ -61,6 +61,18 @@ async def _opened(url: str) -> AsyncIterator[MailboxDatabase]:
         await database.close()
 
 
+def opened_database(
+    organization: Organization, owner: Listing
+) -> contextlib.AbstractAsyncContextManager[MailboxDatabase]:
+    """Opens the database that has a mailbox. Raises Failure where this host does not reach it."""
+    database = organization.database(owner.database)
+    if database is None:
+        raise Failure(f"{owner.name} has no mailbox database: see `postern user show {owner.name}`", os.EX_DATAERR)
+    if not database.url:
+        raise Failure(f"the mailbox of {owner.name} is on {database.server}: say this there", os.EX_CONFIG)
+    return _opened(database.url)
+
+
 async def owners(directory: OpenDirectory) -> list[Listing]:
     """Lists the users and rooms, who have mailboxes."""
     return [

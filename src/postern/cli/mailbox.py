@@ -1,4 +1,4 @@
-"""`postern mailbox` shows how much is in mailboxes. It reads the mailbox database of this host, and makes nothing in it."""
+"""`postern mailbox` shows how much is in mailboxes; `sharing` and `disconnected` have its other commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli import disconnected
+from postern.cli import disconnected, sharing
 from postern.cli.directory import in_directory, own_option, without_own
 from postern.cli.disconnected import mailbox_database
 from postern.cli.sizes import size
@@ -46,12 +46,14 @@ class _Mailbox:
 
 @click.group("mailbox")
 def mailbox() -> None:
-    """Show mailboxes. `postern user` adds and removes users."""
+    """Show and share mailboxes. `postern user` adds and removes users."""
 
 
 mailbox.add_command(disconnected.listing)
 mailbox.add_command(disconnected.connect)
 mailbox.add_command(disconnected.purge)
+for command in (sharing.grant, sharing.revoke, sharing.rights):
+    mailbox.add_command(command)
 
 
 @mailbox.command("stats")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from postern.items.answers import REPLIED
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.occurrence import key_of
 from postern.items.organizing import (
@@ -23,7 +24,6 @@ from postern.items.organizing import (
     role_of,
 )
 from postern.items.rendered import attendee_of, sequence_of
-from postern.items.scheduling import REPLIED
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.values import address_of
 

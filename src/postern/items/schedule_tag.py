@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from hashlib import sha256
 
+from postern.items.answers import REPLIED
 from postern.items.calendar_object import CalendarObject
 from postern.items.organizing import Role, role_of
-from postern.items.scheduling import REPLIED
 from postern.protocols.content_lines import Component, Line, octets_of
 from postern.protocols.ical.values import address_of
 

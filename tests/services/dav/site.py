@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
@@ -12,10 +12,11 @@ from xml.etree import ElementTree
 import httpx
 from starlette.responses import RedirectResponse
 
-from postern.model.directory import Directory, Recipient, RecipientType
+from postern.model.address_book import MAX_ENTRIES, AddressBookEntry
+from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.services.dav.application import METHODS, DavApplication
-from postern.services.dav.mailbox import DavAccess, DavServer
+from postern.services.dav.mailbox import DavAccess, DavDirectory, DavServer
 from postern.services.http.site import Caller, Receive, Route, Scope, Send
 from tests.services.fake_resource_store import FakeResourceStore
 from tests.services.http.doors import ROW, WebDoor
@@ -26,6 +27,7 @@ CALENDAR = f"{HOME}calendar/"
 TASKS = f"{HOME}tasks/"
 CONTACTS = f"/dav/addressbooks/{ALICE}/contacts/"
 FILES = f"/dav/files/{ALICE}/"
+LIST = f"/dav/addressbooks/{ALICE}/global-address-list/"
 PRINCIPAL = f"/dav/principals/users/{ALICE}/"
 NAMES = {
     "D": "DAV:",
@@ -47,13 +49,46 @@ def recipient_of(address: str, guid: UUID | None = None) -> Recipient:
 
 
 class Recipients:
-    """A directory that has recipients alone."""
+    """A directory that has recipients alone, all of them in the address list but for those that are `hidden`. `down`: it does
+    not answer searches. `listings` counts how often the whole list was read."""
 
     def __init__(self, *addresses: str) -> None:
         self.known = {address: recipient_of(address) for address in addresses}
+        self.hidden: set[UUID] = set()
+        self.more: dict[UUID, AddressBookEntry] = {}
+        self.down = False
+        self.listings = 0
 
     async def recipient(self, address: str) -> Recipient | None:
-        return self.known.get(address)
+        return next((each for each in self.known.values() if address in each.addresses), None)
+
+    def _entries(self) -> list[AddressBookEntry]:
+        if self.down:
+            raise DirectoryUnavailable("directory")
+        shown = {
+            each.guid: AddressBookEntry(each.guid, each.type, each.display_name, each.addresses)
+            for each in self.known.values()
+        }
+        return [each for guid, each in (shown | self.more).items() if guid not in self.hidden]
+
+    async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
+        def begins(entry: AddressBookEntry) -> bool:
+            names = f"{entry.display_name} {entry.given_name} {entry.surname}".lower().split()
+            return all(any(name.startswith(word) for name in names) for word in text.lower().split()) or any(
+                address.startswith(text.lower()) for address in entry.addresses
+            )
+
+        fitting = sorted(filter(begins, self._entries()), key=lambda entry: entry.display_name)
+        return fitting[: min(most, MAX_ENTRIES)]
+
+    async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
+        return {entry.guid: entry for entry in self._entries() if entry.guid in guids}
+
+    async def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        self.listings += 1
+        entries = self._entries()
+        for start in range(0, len(entries), page):
+            yield entries[start : start + page]
 
     async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         return {address: self.known[address] for address in addresses if address in self.known}
@@ -96,7 +131,7 @@ class DavSite:
         self.mailboxes = FakeResourceStore()
         self.recipients = Recipients(ALICE, BOB)
         # Of the directory, DAV asks for recipients and accounts.
-        self.access = DavAccess(cast(Directory, self.recipients), self.server, domains=lambda: {"example.test"})
+        self.access = DavAccess(cast(DavDirectory, self.recipients), self.server, domains=lambda: {"example.test"})
         self.application = DavApplication(self.access)
 
     def server(self, database: str) -> DavServer:
@@ -128,7 +163,7 @@ class DavDoor(WebDoor):
         recipients = Recipients()
         for address in (ALICE, BOB):
             recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)
-        access = DavAccess(cast(Directory, recipients), lambda database: DavServer(self.mailboxes, self.mailboxes))
+        access = DavAccess(cast(DavDirectory, recipients), lambda database: DavServer(self.mailboxes, self.mailboxes))
         self.application = DavApplication(access)
 
     @asynccontextmanager

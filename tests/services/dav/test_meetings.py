@@ -16,6 +16,7 @@ from postern.items.imip import invitation_in
 from postern.model.delivery import Delivery
 from postern.model.folders import FolderKind
 from postern.model.mailbox import MailboxError
+from postern.services.mailbox.answering import Answering
 from postern.services.mailbox.calendar_attendant import CalendarAttendant, OwnersDirectory
 from postern.services.mailbox.owners_copy import AttendedStore
 from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, DavSite, Responses, event, guid_of, propfind
@@ -418,7 +419,10 @@ def test_both_copies_agree() -> None:
                 return await site.recipients.recipients(addresses)
 
         attendant = CalendarAttendant(
-            cast(AttendedStore, store), cast(OwnersDirectory, Owners()), lambda: {"hub.example.test"}
+            cast(AttendedStore, store),
+            cast(OwnersDirectory, Owners()),
+            lambda: {"hub.example.test"},
+            Answering(store, store),
         )
         post = Post(site)
 

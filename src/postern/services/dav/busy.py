@@ -10,9 +10,9 @@ from postern.items.free_busy import Period
 from postern.model.item_store import Busy
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
-from postern.services.dav.data import aside, content_of
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 
 PAGE = 2_000
 """Appointments that are asked of the store at a time."""

@@ -26,9 +26,10 @@ from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
 from postern.services.dav import busy, filters, folders
 from postern.services.dav.contents import CLASSES
-from postern.services.dav.data import Data, aside, content_of
+from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.propfind import PAGE, applied, preferences_of
 from postern.services.dav.request import Answer, Request
 from postern.services.dav.request import multistatus as answer_of

@@ -6,15 +6,17 @@ has no such property.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from postern.items.managed_attachments import MAX_MANAGED
 from postern.model.directory import RecipientType
 from postern.model.resources import FolderState
 from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
+from postern.services.dav import address_list, schedule_markup
 from postern.services.dav.folders import OUTBOX, Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
@@ -37,7 +39,8 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A thing that is no resource. `collection` and `state` are those of Level.COLLECTION, `locks` those that cover it."""
+    """A thing that is no resource. `collection` and `state` are those of Level.COLLECTION, `locks` those that cover it.
+    `values` are the properties of a thing that has other ones than LIVE computes: those of another's principal."""
 
     level: Level
     space: Space
@@ -46,6 +49,7 @@ class Node:
     collection: Collection | None = None
     state: FolderState | None = None
     locks: tuple[Lock, ...] = ()
+    values: Mapping[str, str] | None = None
 
     @property
     def kind(self) -> Kind | None:
@@ -59,6 +63,10 @@ class Node:
     def is_scheduling(self) -> bool:
         """Whether it is the schedule inbox or outbox."""
         return self.kind is Kind.INBOX or self.level is Level.OUTBOX
+
+    @property
+    def is_address_list(self) -> bool:
+        return self.collection is not None and self.collection.is_address_list
 
 
 Property = Callable[[Node], str | None]
@@ -79,7 +87,9 @@ def _resource_type(node: Node) -> str:
     if node.is_calendar:
         return "<D:collection/><C:calendar/>"
     if node.is_scheduling:
-        return f"<D:collection/><C:schedule-{'outbox' if node.level is Level.OUTBOX else 'inbox'}/>"
+        return schedule_markup.resource_type(node.level is Level.OUTBOX)
+    if node.is_address_list:
+        return "<D:collection/><A:addressbook/><A:directory/>"
     return "<D:collection/><A:addressbook/>" if node.kind is Kind.ADDRESSBOOK else "<D:collection/>"
 
 
@@ -106,6 +116,8 @@ def _own_principal(node: Node) -> str | None:
 
 
 def _owner(node: Node) -> str | None:
+    if node.is_address_list:
+        return None
     return _principal(node) if node.level not in (Level.ROOT, Level.PRINCIPALS, Level.HOMES) else None
 
 
@@ -127,24 +139,22 @@ def _privileges(*names: str) -> str:
 
 ALL_PRIVILEGES = _privileges(*_ALL) + "<D:privilege><C:read-free-busy/></D:privilege>"
 """The privileges of an owner in what is his."""
-_READ_PRIVILEGES = _privileges(*_READ)
-
-
-_DELIVER = ("schedule-deliver", "schedule-deliver-invite", "schedule-deliver-reply", "schedule-query-freebusy")
-_SEND = ("schedule-send", "schedule-send-invite", "schedule-send-reply", "schedule-send-freebusy")
-"""The privileges of RFC 6638 section 6: an aggregate, and those in it."""
+READ_PRIVILEGES = _privileges(*_READ)
 
 
 def _current_privileges(node: Node) -> str:
-    if node.is_scheduling:
-        names = _SEND if node.level is Level.OUTBOX else _DELIVER
-        scheduling = "".join(f"<D:privilege><C:{name}/></D:privilege>" for name in names)
-        return (_READ_PRIVILEGES if node.level is Level.OUTBOX else ALL_PRIVILEGES) + scheduling
-    return ALL_PRIVILEGES if node.level in (Level.HOME, Level.COLLECTION) else _READ_PRIVILEGES
+    is_mine = node.level in (Level.HOME, Level.COLLECTION) and not node.is_address_list
+    scheduling = schedule_markup.privileges(node.level is Level.OUTBOX) if node.is_scheduling else ""
+    return (ALL_PRIVILEGES if is_mine else READ_PRIVILEGES) + scheduling
 
 
 def _acl(node: Node) -> str:
-    return acl_of(node.box) if _owner(node) is not None else _ace("<D:authenticated/>", _READ_PRIVILEGES)
+    return acl_of(node.box) if _owner(node) is not None else READABLE
+
+
+def privileges_in(collection: Collection, box: OwnMailbox) -> tuple[str, str]:
+    """Returns the caller's privileges in the resources of a collection, and their access control list."""
+    return (READ_PRIVILEGES, READABLE) if collection.is_address_list else (ALL_PRIVILEGES, acl_of(box))
 
 
 def acl_of(box: OwnMailbox) -> str:
@@ -156,8 +166,12 @@ def _ace(who: str, privileges: str) -> str:
     return f"<D:ace><D:principal>{who}</D:principal><D:grant>{privileges}</D:grant><D:protected/></D:ace>"
 
 
+READABLE = _ace("<D:authenticated/>", READ_PRIVILEGES)
+"""The access control list of what all users may read, and nobody may change."""
+
+
 def _supported_privilege(name: str, text: str, *below: str) -> str:
-    prefix = "C" if name == "read-free-busy" or name.startswith("schedule-") else "D"
+    prefix = "C" if name == "read-free-busy" else "D"
     return (
         f"<D:supported-privilege><D:privilege><{prefix}:{name}/></D:privilege>"
         f'<D:description xml:lang="en">{text}</D:description>{"".join(below)}</D:supported-privilege>'
@@ -187,31 +201,24 @@ SUPPORTED_PRIVILEGES = _supported_privilege(
 )
 
 
-_SUPPORTED_SCHEDULING = tuple(
-    _supported_privilege(
-        names[0], text, *(_supported_privilege(name, what) for name, what in zip(names[1:], whats, strict=True))
-    )
-    for names, text, whats in (
-        (_DELIVER, "Deliver scheduling messages", ("Invite", "Reply", "Ask when the owner is busy")),
-        (_SEND, "Send scheduling messages", ("Invite", "Reply", "Ask when others are busy")),
-    )
-)
-
-
 def _supported_privileges(node: Node) -> str:
-    """Returns the tree of privileges: those of scheduling are below "all"."""
+    """Returns the tree of privileges; those of scheduling are below "all", too."""
     if not node.is_scheduling:
         return SUPPORTED_PRIVILEGES
     end = "</D:supported-privilege>"
-    return SUPPORTED_PRIVILEGES.removesuffix(end) + _SUPPORTED_SCHEDULING[node.level is Level.OUTBOX] + end
+    return SUPPORTED_PRIVILEGES.removesuffix(end) + schedule_markup.supported(node.level is Level.OUTBOX) + end
 
 
 def reports_of(node: Node) -> tuple[str, ...]:
     """Returns the names of the reports that a thing answers."""
     names = [dav("expand-property"), dav("acl-principal-prop-set"), dav("principal-match")]
     if node.level in (Level.ROOT, Level.PRINCIPALS):
-        names += [dav("principal-property-search"), dav("principal-search-property-set")]
-    if node.collection is not None:
+        names += [
+            dav("principal-property-search"),
+            dav("principal-search-property-set"),
+            calendar_server("calendarserver-principal-search"),
+        ]
+    if node.collection is not None and not node.is_address_list:
         names.append(dav("sync-collection"))
     if node.is_calendar or node.kind is Kind.INBOX:
         names += [caldav("calendar-query"), caldav("calendar-multiget")]
@@ -226,6 +233,12 @@ def _supported_reports(node: Node) -> str:
     return "".join(
         f"<D:supported-report><D:report>{element(name)}</D:report></D:supported-report>" for name in reports_of(node)
     )
+
+
+def _ctag(node: Node) -> str | None:
+    """CTag: the sync-token where there is one, and the state of the global address list, once that was asked for."""
+    token = (node.box.list_state or None) if node.is_address_list else _token(node)
+    return None if token is None else f'"{token}"'
 
 
 def _token(node: Node) -> str | None:
@@ -246,21 +259,15 @@ def _quota_used(node: Node) -> str | None:
 
 
 def _components(node: Node) -> str | None:
-    names: tuple[str, ...] = ("VEVENT", "VTODO", "VFREEBUSY") if node.level is Level.OUTBOX else ()
+    names: tuple[str, ...] = schedule_markup.OUTBOX_COMPONENTS if node.level is Level.OUTBOX else ()
     if node.collection is not None and (node.is_calendar or node.is_scheduling):
         names = node.collection.components
     return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in names) if names else None
 
 
-def _addresses(node: Node) -> str:
-    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in node.box.addresses)
-
-
-_USER_TYPES = {RecipientType.ROOM: "ROOM"}
-
-
-def _user_type(node: Node) -> str:
-    return _USER_TYPES.get(node.box.recipient.type, "INDIVIDUAL")
+def addresses(known: Iterable[str]) -> str:
+    """Returns the hrefs of calendar-user-address-set (RFC 6638 section 2.4.1)."""
+    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in known)
 
 
 def _in_calendars(segment: str) -> Property:
@@ -269,6 +276,22 @@ def _in_calendars(segment: str) -> Property:
 
 def _of_calendars_and_scheduling(make: Property) -> Property:
     return lambda node: make(node) if node.is_calendar or node.is_scheduling else None
+
+
+def email_addresses(known: Iterable[str]) -> str:
+    return "".join(f"<S:email-address>{xml.text(address)}</S:email-address>" for address in known)
+
+
+USER_TYPES = {RecipientType.ROOM: "ROOM", RecipientType.GROUP: "GROUP"}
+"""Values of calendar-user-type (RFC 6638 section 2.4.2) of those who are no individual."""
+
+
+def _own_card(node: Node) -> str | None:
+    """principal-address: the caller's card, if others see it in the list."""
+    box = node.box
+    return (
+        href(address_list.card_path(box.address, box.id)) if node.level is Level.PRINCIPAL and box.is_listed else None
+    )
 
 
 _CALENDARS = (Kind.CALENDAR, Kind.TASKS)
@@ -296,7 +319,7 @@ LIVE: Mapping[str, Property] = {
     dav("quota-used-bytes"): _quota_used,
     dav("add-member"): _of_collection(lambda node: href(node.path), *_CALENDARS, Kind.ADDRESSBOOK),
     dav("sync-token"): _token,
-    calendar_server("getctag"): lambda node: f'"{token}"' if (token := _token(node)) else None,
+    calendar_server("getctag"): _ctag,
     caldav("supported-calendar-component-set"): _components,
     caldav("supported-calendar-data"): _of_calendars_and_scheduling(lambda node: _CALENDAR_DATA),
     caldav("supported-collation-set"): _of_collection(
@@ -306,6 +329,12 @@ LIVE: Mapping[str, Property] = {
     caldav("max-resource-size"): _of_calendars_and_scheduling(lambda node: str(MAX_RESOURCE)),
     caldav("schedule-calendar-transp"): _of_collection(lambda node: "<C:opaque/>", *_CALENDARS),
     caldav("schedule-default-calendar-URL"): _of_collection(_in_calendars(Kind.CALENDAR.segment), Kind.INBOX),
+    caldav("max-attachment-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-attachments-per-resource"): _of_collection(lambda node: str(MAX_MANAGED), *_CALENDARS),
+    # Empty: attachments are on the server that has the calendars (RFC 8607 section 6.1).
+    caldav("managed-attachments-server-URL"): lambda node: (
+        "" if node.level is Level.HOME and node.space is Space.CALENDARS else None
+    ),
     carddav("supported-address-data"): _of_collection(lambda node: _ADDRESS_DATA, Kind.ADDRESSBOOK),
     carddav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<A:supported-collation>{name}</A:supported-collation>" for name in _COLLATIONS),
@@ -318,18 +347,19 @@ LIVE: Mapping[str, Property] = {
     dav("group-membership"): _of_principal(lambda node: ""),
     caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
     carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
-    caldav("calendar-user-address-set"): _of_principal(_addresses),
-    caldav("calendar-user-type"): _of_principal(_user_type),
+    caldav("calendar-user-address-set"): _of_principal(lambda node: addresses(node.box.addresses)),
     caldav("schedule-inbox-URL"): _of_principal(_in_calendars(Kind.INBOX.segment)),
     caldav("schedule-outbox-URL"): _of_principal(_in_calendars(OUTBOX)),
-    calendar_server("email-address-set"): _of_principal(
-        lambda node: "".join(
-            f"<S:email-address>{xml.text(address)}</S:email-address>" for address in node.box.addresses
-        )
-    ),
+    caldav("calendar-user-type"): _of_principal(lambda node: USER_TYPES.get(node.box.recipient.type, "INDIVIDUAL")),
+    calendar_server("email-address-set"): _of_principal(lambda node: email_addresses(node.box.addresses)),
+    carddav("principal-address"): _own_card,
+    carddav("directory-gateway"): _of_principal(lambda node: href(address_list.path_of(node.box.address))),
 }
 QUOTAS = frozenset({dav("quota-available-bytes"), dav("quota-used-bytes")})
 """Properties for which the mailbox is measured."""
+CTAG = calendar_server("getctag")
+PRINCIPAL_ADDRESS = carddav("principal-address")
+"""Properties for which the directory is asked."""
 IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))
 """Those of an `allprop`, besides what clients have set. The documents after RFC 4918 keep their own out of it."""
 SETTABLE = frozenset({dav("displayname"), caldav("schedule-calendar-transp")})
@@ -340,13 +370,18 @@ def present(node: Node, name: str) -> str | None:
     """Returns the property's whole element, or None where there is none: first what a client has set, then what is computed."""
     if node.collection is not None and name in node.collection.dead:
         return node.collection.dead[name]
-    make = LIVE.get(name)
-    inner = make(node) if make is not None else None
+    if node.values is not None:
+        inner = node.values.get(name)
+    else:
+        make = LIVE.get(name)
+        inner = make(node) if make is not None else None
     return None if inner is None else element(name, inner)
 
 
 def names_of(node: Node) -> list[str]:
     """Returns the names of all properties that a thing has."""
+    if node.values is not None:
+        return list(node.values)
     computed = [name for name, make in LIVE.items() if make(node) is not None]
     dead = node.collection.dead if node.collection is not None else ()
     return list(dict.fromkeys([*computed, *dead]))

@@ -37,10 +37,10 @@ from postern.protocols.http.events import Field
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.dav import contents, folders
 from postern.services.dav.contents import Content
-from postern.services.dav.data import aside, content_of
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import OwnMailbox, unavailable
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Space
 from postern.services.dav.request import Refusal, Request
 

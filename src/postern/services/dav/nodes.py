@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
-from postern.services.dav import folders
+from postern.services.dav import address_list, folders, principal_search
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Level, Node
 from postern.services.dav.locks import NO_LOCKS, Locks
@@ -34,8 +34,9 @@ def missing() -> Refusal:
 
 
 def check_owner(box: OwnMailbox, place: Place) -> None:
-    """Raises Refusal 404 for another's things: whether they exist is nobody else's business."""
-    if place.address and not box.is_mine(place.address):
+    """Raises Refusal 404 for another's things: whether they exist is nobody else's business. All may read principals;
+    `managed_attachments` judges who reads an attachment."""
+    if place.address and place.space not in (Space.PRINCIPALS, Space.ATTACHMENTS) and not box.is_mine(place.address):
         raise missing()
 
 
@@ -45,13 +46,15 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
     if place.space is Space.ROOT:
         return Node(Level.ROOT, place.space, ROOT, box)
     if place.space is Space.PRINCIPALS:
-        return _principal(box, place)
+        return await _principal(box, place)
     if not place.address:
         return Node(Level.HOMES, place.space, f"{ROOT}{place.space}/", box)
     if place.is_home and place.space is not Space.FILES:
         return Node(Level.HOME, place.space, home_path(place.space, box.address), box)
     if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
         return Node(Level.OUTBOX, place.space, f"{home_path(place.space, box.address)}{folders.OUTBOX}/", box)
+    if address_list.holds(place):
+        return await _in_address_list(box, place)
     collection = await folders.collection_of(box, place)
     if collection is not None:
         (node,) = await of_collections(box, [collection], locks)
@@ -80,7 +83,28 @@ async def resource_in(box: OwnMailbox, container: Collection, name: str, content
     return next(iter(resources), None)
 
 
-def _principal(box: OwnMailbox, place: Place) -> Node:
+async def _in_address_list(box: OwnMailbox, place: Place) -> Node | Target:
+    node = _address_list(box)
+    assert node.collection is not None
+    if len(place.names) == 1:
+        return node
+    if place.is_slashed:
+        raise missing()
+    return await find_resource(node.box, node.collection, place.names[1])
+
+
+def _address_list(box: OwnMailbox) -> Node:
+    box = address_list.list_of(box)
+    collection = address_list.collection_of(box.address)
+    return Node(Level.COLLECTION, Space.ADDRESSBOOKS, collection.path, box, collection)
+
+
+async def _principal(box: OwnMailbox, place: Place) -> Node:
+    if place.address and not box.is_mine(place.address):
+        other = await principal_search.principal(box, place.address)
+        if other is None:
+            raise missing()
+        return other
     if place.address:
         return Node(Level.PRINCIPAL, place.space, principal_path(box.address), box)
     path = f"{ROOT}principals/users/" if place.names else f"{ROOT}principals/"
@@ -100,7 +124,7 @@ async def of_collections(box: OwnMailbox, collections: Sequence[Collection], loc
 
 
 async def below(node: Node, locks: Locks = NO_LOCKS) -> list[Node]:
-    """Returns what is directly below a thing and no resource. Of all users, a caller sees himself."""
+    """Returns what is directly below a thing and no resource. Of all users, a caller sees himself; others are searched for."""
     box = node.box
     if node.level is Level.ROOT:
         homes = [Node(Level.HOMES, space, f"{ROOT}{space}/", box) for space in HOMES]
@@ -114,7 +138,8 @@ async def below(node: Node, locks: Locks = NO_LOCKS) -> list[Node]:
             return await of_collections(box, [await folders.files_root(box)], locks)
         return [Node(Level.HOME, node.space, home_path(node.space, box.address), box)]
     if node.level is Level.HOME:
-        return await of_collections(box, await folders.collections(box, node.space))
+        there = await of_collections(box, await folders.collections(box, node.space))
+        return [*there, _address_list(box)] if node.space is Space.ADDRESSBOOKS else there
     if node.collection is not None and node.kind is Kind.FILES:
         return await of_collections(box, await folders.files_below(box, node.collection), locks)
     return []

@@ -13,13 +13,13 @@ from postern.protocols.http.conditions import condition, range_applies
 from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import parse_range
-from postern.services.dav import contents, folders, locks, meetings, nodes, propfind
-from postern.services.dav.data import aside
+from postern.services.dav import attached, contents, folders, locks, meetings, nodes, propfind
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.meetings import Plan
 from postern.services.dav.nodes import Target
+from postern.services.dav.octets import aside
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.resource_properties import content_type_of, etag_of
@@ -35,20 +35,27 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if not isinstance(target, Target):
         text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
         return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
-    resource, content = target.resource, target.resource.content or b""
+    resource, kind = target.resource, target.container.kind
+    answer = served(request, resource, content_type_of(kind, resource.name), is_document=kind is Kind.FILES)
+    if kind in meetings.CALENDARS:
+        answer.fields += meetings.tag_fields(await meetings.tag_of(box, resource))
+    return answer
+
+
+def served(request: Request, resource: Resource, content_type: str, is_document: bool) -> Answer:
+    """Returns the answer to GET and HEAD of a resource, by the conditions and the range of the request."""
+    content = resource.content or b""
     fields: list[Field] = [
         (b"etag", etag_of(resource).encode()),
         (b"last-modified", http_date(resource.modified)),
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"private, no-cache"),
     ]
-    if target.container.kind in meetings.CALENDARS:
-        fields += meetings.tag_fields(await meetings.tag_of(box, resource))
     status = condition(request.method, request.fields, validators_of(resource))
     if status is not None:
         return Answer(status, fields)
-    fields.append((b"content-type", content_type_of(target.container.kind, resource.name).encode()))
-    if target.container.kind is Kind.FILES:
+    fields.append((b"content-type", content_type.encode()))
+    if is_document:
         # A document is for programs that asked for it, and no page of this site.
         fields += [
             (b"content-disposition", b"attachment"),
@@ -88,6 +95,7 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
     content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     for attempt in range(1, meetings.TRIES + 1):
         old = await guard(box, request, container, name)
+        lost = await attached.check(box, container, content, old.resource)
         change = await meetings.plan(box, request, container, content, old.resource)
         try:
             stored = await store(box, container, name, change, old.expected, old.resource)
@@ -96,7 +104,8 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
                 raise
         else:
             break
-    return await _stored(request, container, name, change, stored)
+    await attached.collect(box, lost)
+    return await stored_answer(request, container, name, change, stored)
 
 
 async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
@@ -108,9 +117,10 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     octets = await request.body(MAX_RESOURCE, _too_large(container))
     content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     name = f"{uuid4()}{_SUFFIXES[container.kind]}"
+    await attached.check(box, container, content, None)
     change = await meetings.plan(box, request, container, content, None)
     stored = await store(box, container, name, change, ABSENT, None)
-    answer = await _stored(request, container, name, change, stored)
+    answer = await stored_answer(request, container, name, change, stored)
     answer.fields.append((b"location", href_of(container.path + name).encode()))
     return answer
 
@@ -150,7 +160,7 @@ def uid_conflict(container: Collection, name: str) -> Refusal:
     return Refusal(HTTPStatus.FORBIDDEN, markup)
 
 
-async def _stored(request: Request, container: Collection, name: str, change: Plan, stored: Put) -> Answer:
+async def stored_answer(request: Request, container: Collection, name: str, change: Plan, stored: Put) -> Answer:
     assert change.content is not None
     fields = change.fields
     is_returned = propfind.preferences_of(request).wants_representation
@@ -174,6 +184,7 @@ async def delete(box: OwnMailbox, container: Collection, name: str, request: Req
         old = await guard(box, request, container, name, members=True)
         if old.resource is None:
             raise nodes.missing()
+        lost = await attached.named_by(box, container, old.resource)
         change = await meetings.plan(box, request, container, None, old.resource)
         if not change.letters:
             await box.store.remove(box.id, container.id, name, old.expected)
@@ -185,6 +196,7 @@ async def delete(box: OwnMailbox, container: Collection, name: str, request: Req
                 raise
         else:
             break
+    await attached.collect(box, lost)
     if container.kind is Kind.FILES:
         await locks.forget(box, old.locks, container.path + name)
     return Answer(HTTPStatus.NO_CONTENT)

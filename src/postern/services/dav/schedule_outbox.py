@@ -22,9 +22,9 @@ from postern.protocols.ical.zones import UTC_ZONE
 from postern.services.access.sharing import MailboxRights
 from postern.services.dav import busy, contents, folders
 from postern.services.dav.calendar_query import PRODUCT, zone_of
-from postern.services.dav.data import aside
 from postern.services.dav.folders import Kind
 from postern.services.dav.mailbox import OwnMailbox, unavailable
+from postern.services.dav.octets import aside
 from postern.services.dav.places import Space
 from postern.services.dav.request import Answer, Refusal, Request, document
 
