@@ -1,6 +1,6 @@
 """Schedule inbox and outbox, and asking by the outbox when others are busy (RFC 6638 sections 2, 5 and 6).
 
-covers: busy
+covers: busy, octets, schedule_markup
 """
 
 from __future__ import annotations
