@@ -34,10 +34,13 @@ with instrumented:
         copy_changes,
         free_busy,
         imip,
+        implicit_scheduling,
         invitations,
+        letters,
         managed_attachments,
         organizing,
         reminder,
+        schedule_tag,
         scheduling,
         stored,
         task,
@@ -148,6 +151,14 @@ def _meeting(octets: bytes) -> None:
     for after in (message, None):
         organizing.answered(stored, after, "a@b.test", 0)
     organizing.forbidden_change(stored, message, me)
+    tag = schedule_tag.schedule_tag(stored, me)
+    assert bool(tag) is (organizing.role_of(stored, me) is not organizing.Role.NONE)
+    for before, after in ((stored, message), (None, stored), (stored, None)):
+        judged = implicit_scheduling.intended(before, after, me, 0, keeps_answers=True)
+        for sending in judged.sendings if isinstance(judged, implicit_scheduling.Intended) else ():
+            assert b"SCHEDULE-STATUS" not in sending.octets or b"SCHEDULE-STATUS" in octets
+            letters.letter(sending, "a@b.test", sending.addresses, "1@b.test", 0)
+    implicit_scheduling.write_statuses(stored, organizing.Role.ORGANIZER, {"b@b.test": implicit_scheduling.SENT})
     carried = imip.invitation_in(imip.mail(imip.Letter("a@b.test", ["b@b.test"], "", "1", 0), message))
     assert carried is None or carried.method == message.method
     for made in (

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from postern.items import calendar_data, calendar_object, card_data, contact
 from postern.items.calendar_data import Wanted
@@ -19,17 +16,10 @@ from postern.protocols.ical.zones import UTC_ZONE, Zone
 from postern.services.dav import filters, time_zones
 from postern.services.dav.filters import CardWanted
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA, DATA
 
-AT_ONCE = 65_536
-"""Octets of an object that is read in the loop, in about 10 ms; a larger one is read in a thread."""
 _TAGS = {name: opening(name) for name in DATA}
-T = TypeVar("T")
-
-
-async def aside(octets: bytes, work: Callable[[], T]) -> T:
-    """Does work on the octets of an object without keeping others waiting for a large one."""
-    return work() if len(octets) <= AT_ONCE else await asyncio.to_thread(work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +73,3 @@ class Data:
             return content
         retrieved = card_data.retrieve(card, self.card.version, self.card.properties)
         return content if isinstance(retrieved, Refused) else retrieved
-
-
-async def content_of(box: OwnMailbox, resource: Resource) -> bytes:
-    """Returns the octets of a resource; those that did not fit beside others are asked for alone."""
-    if resource.content is not None:
-        return resource.content
-    again = list(await box.store.with_ids(box.id, [resource.id], True))
-    return (again[0].content or b"") if again else b""

@@ -64,7 +64,7 @@ def principal_of(box: OwnMailbox, entry: AddressBookEntry) -> Node:
         dav("displayname"): xml.text(entry.display_name or entry.primary),
         dav("principal-URL"): href(path),
         dav("acl"): live.READABLE,
-        caldav("calendar-user-address-set"): live.addresses(entry.addresses, path),
+        caldav("calendar-user-address-set"): live.addresses(entry.addresses),
         caldav("calendar-user-type"): live.USER_TYPES.get(entry.type, "INDIVIDUAL"),
         calendar_server("email-address-set"): live.email_addresses(entry.addresses),
         carddav("principal-address"): href(address_list.card_path(box.address, entry.guid)),

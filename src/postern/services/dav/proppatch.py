@@ -19,13 +19,15 @@ from postern.services.dav.live import Level
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request, whole
-from postern.services.dav.resource_properties import DATA, IN_ALL
+from postern.services.dav.resource_properties import DATA, IN_ALL, SCHEDULE_TAG
 from postern.services.dav.time_zones import TIME_ZONE, TIME_ZONE_ID, both
 from postern.services.dav.writing import check_if, held_and_if
 
 _NAME = dav("displayname")
+_TRANSPARENCY = caldav("schedule-calendar-transp")
+_TRANSPARENCIES = {caldav("opaque"), caldav("transparent")}
 _PROTECTED = "<D:cannot-modify-protected-property/>"
-_COMPUTED = frozenset({*IN_ALL, *DATA, *(name for name in live.LIVE if name not in live.SETTABLE)})
+_COMPUTED = frozenset({*IN_ALL, *DATA, SCHEDULE_TAG, *(name for name in live.LIVE if name not in live.SETTABLE)})
 """Properties that no client sets, of collections and of resources."""
 
 
@@ -39,6 +41,8 @@ def checked(kind: Kind, change: Change) -> str | None:
         return "<D:sufficient-disk-space/>"
     if change.name == TIME_ZONE_ID and zone_named(change.value.text.strip()) is None:
         return "<C:valid-timezone/>"
+    if change.name == _TRANSPARENCY and not {child.name for child in change.value.elements} <= _TRANSPARENCIES:
+        return "<C:valid-calendar-data/>"
     if change.name == TIME_ZONE and kind in (Kind.CALENDAR, Kind.TASKS) and not _is_time_zone(change.value.text):
         return "<C:valid-calendar-data/>"
     return None
