@@ -12,7 +12,7 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import MAX_VALUE, Change, read_proppatch
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import dav
+from postern.protocols.dav.names import caldav, dav
 from postern.services.dav import live, nodes, properties
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Level
