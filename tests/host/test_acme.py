@@ -27,9 +27,11 @@ from postern.services.acme.client import AcmeError
 from postern.telemetry.observed import Observed
 from postern.trust.certificates.chains import Chain, judge, names_in
 from tests.host.folders import short_folder
-from tests.pebble import NAMES, Pebble, pebble
+from tests.pebble import NAMES, Pebble, pebble, quick_looks
 from tests.support.ports import free_offset
 
+__all__ = ["quick_looks"]
+pytestmark = pytest.mark.usefixtures("quick_looks")
 PLAIN = configuration.parse(configuration.DEFAULT.format(offset=0))
 DAY = 86_400.0
 
