@@ -110,8 +110,6 @@ def _curl(organization: Organization, file: Path | None) -> subprocess.Completed
             "-w",
             "%{http_code}",
             *shown,
-        ]
-        + [
             "-X",
             "PROPFIND",
             "-H",
