@@ -13,6 +13,7 @@ from postern.items import (
     calendar_data,
     calendar_object,
     calendar_query,
+    calendar_zones,
     card_data,
     card_query,
     collation,
@@ -48,6 +49,8 @@ MARKS = "\u0300\u0316"
 WANTED = TextMatch("x" * 100, Collation.UNICODE)
 _ALARM = b"BEGIN:VALARM\r\nTRIGGER:-PT15M\r\nREPEAT:100\r\nDURATION:PT1M\r\nEND:VALARM\r\n"
 _alarming = partial(_calendar, pattern=_ALARM)
+_KNOWN = b"BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nEND:VTIMEZONE\r\n"
+_NAMED = b"BEGIN:VEVENT\r\nUID:u\r\nDTSTART;TZID=Asia/Seoul:20260101T120000\r\nDTEND;TZID=x:20260101T130000\r\nEND:VEVENT\r\n"
 _ATTACH = managed_attachments.attach_line(managed_attachments.Named("a" * 32, "https://a/b"), "a/b", "a.txt", 1)
 _attended = partial(_calendar, pattern=b"ATTENDEE;CN=a:mailto:a\r\n")
 
@@ -150,6 +153,14 @@ def _booked(size: int) -> Work:
 CASES: Cases = {
     "items.attachments.of_calendar": _on(
         partial(_calendar, pattern=b"ATTACH;FMTTYPE=a/b;ENCODING=BASE64:AAAA\r\n"), attachments.of_calendar
+    ),
+    "items.calendar_zones.without_known": _on(
+        lambda size: b"BEGIN:VCALENDAR\r\n" + _KNOWN * (size // len(_KNOWN)) + _NAMED + b"END:VCALENDAR\r\n",
+        calendar_zones.without_known,
+    ),
+    "items.calendar_zones.with_all": _on(
+        lambda size: b"BEGIN:VCALENDAR\r\n" + _NAMED * min(size // len(_NAMED), 20_000) + b"END:VCALENDAR\r\n",
+        lambda octets: calendar_zones.with_all(octets, 2036),
     ),
     "items.managed_attachments.managed": _on(
         partial(_calendar, pattern=b"ATTACH:https://a/%b-a\r\n" % (b"a" * 32)), managed_attachments.managed

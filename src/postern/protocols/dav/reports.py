@@ -217,7 +217,7 @@ def _expansions(parent: Element, level: int, budget: list[int]) -> tuple[Expansi
     return tuple(expansions)
 
 
-_OF_SEARCH = {dav(name) for name in ("property-search", "prop", "apply-to-principal-collection-set")}
+_OF_SEARCH = frozenset(map(dav, ("property-search", "apply-to-principal-collection-set", "prop", "limit")))
 
 
 def _principal_search(root: Element) -> PrincipalSearch:
@@ -228,9 +228,9 @@ def _principal_search(root: Element) -> PrincipalSearch:
     searches = tuple(_search(part) for part in parts)
     wanted = _wanted(root)
     if wanted.wanted is Wanted.NAMED and not wanted.names:
-        # The library caldav writes what it asks for beside an empty `prop`.
-        names = [child.name for child in root.elements if child.name not in _OF_SEARCH]
-        wanted = PropFind(Wanted.NAMED, tuple(dict.fromkeys(names))[:MAX_PROPERTIES])
+        # The library caldav has the properties beside an empty prop.
+        beside = dict.fromkeys(child.name for child in root.elements if child.name not in _OF_SEARCH)
+        wanted = PropFind(Wanted.NAMED, tuple(beside)[:MAX_PROPERTIES])
     return PrincipalSearch(wanted, searches, in_all, root.attributes.get("test") == "anyof")
 
 

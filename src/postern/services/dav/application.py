@@ -33,9 +33,11 @@ from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_CLASSES = (
-    b"1, 3, access-control, calendar-access, calendar-auto-schedule, addressbook, extended-mkcol, "
-    b"calendar-managed-attachments"
+_CLASSES = b", ".join(
+    (
+        b"1, 3, access-control, calendar-access, calendar-auto-schedule, addressbook, extended-mkcol",
+        b"calendar-managed-attachments, calendar-no-timezone",
+    )
 )
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""

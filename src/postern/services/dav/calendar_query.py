@@ -20,11 +20,11 @@ from postern.protocols import xml
 from postern.protocols.content_lines import component, line
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import caldav, dav, element
+from postern.protocols.dav.names import dav, element
 from postern.protocols.dav.reports import FreeBusyQuery, Query
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
-from postern.services.dav import busy, filters, folders
+from postern.services.dav import busy, filters, folders, time_zones
 from postern.services.dav.contents import CLASSES
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
@@ -34,13 +34,13 @@ from postern.services.dav.propfind import PAGE, applied, preferences_of
 from postern.services.dav.request import Answer, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
+from postern.services.dav.time_zones import TIME_ZONE, TIME_ZONE_ID
 
 BATCH = 250
 """Objects whose contents are read at a time."""
 STEPS = 5_000_000
 """Steps that the rules of all objects may take for one query: about five seconds."""
 FAR = 1 << 62
-_TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
 PRODUCT = "-//Postern//CalDAV//EN"
 
 
@@ -49,7 +49,7 @@ async def zone_of(box: OwnMailbox, collection: Collection, text: str = "", name:
     if text or name:
         return filters.floating_zone(text, name)
     (collection,) = await folders.with_properties(box, [collection])
-    kept, id_ = (collection.dead.get(each, "") for each in (_TIME_ZONE, _TIME_ZONE_ID))
+    kept, id_ = (collection.dead.get(each, "") for each in (TIME_ZONE, TIME_ZONE_ID))
     return filters.kept_zone(*[xml.read(markup.encode()).text if markup else "" for markup in (kept, id_)])
 
 
@@ -89,7 +89,7 @@ class _Plan:
 async def query(box: OwnMailbox, collection: Collection, body: Query, request: Request) -> Answer:
     floating = await zone_of(box, collection, body.timezone, body.timezone_id)
     plan = _Plan.of(filters.component_filter(body.filter))
-    data = Data.of(body.properties, floating)
+    data = Data.of(body.properties, floating, time_zones.asked(request))
     preferences = preferences_of(request)
     writer = ResourceResponses(box, collection, body.properties, preferences)
 

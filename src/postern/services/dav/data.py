@@ -13,7 +13,7 @@ from postern.protocols.dav.bodies import PropFind
 from postern.protocols.dav.names import opening
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE, Zone
-from postern.services.dav import filters
+from postern.services.dav import filters, time_zones
 from postern.services.dav.filters import CardWanted
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.octets import aside, content_of
@@ -25,15 +25,16 @@ _TAGS = {name: opening(name) for name in DATA}
 @dataclass(frozen=True, slots=True)
 class Data:
     """A question for contents: the property's name, and what is wanted of a calendar object or a card. `floating` is the zone
-    of times without one."""
+    of times without one; `zones` is what the client says of VTIMEZONEs (`time_zones.asked`)."""
 
     name: str
     wanted: Wanted
     card: CardWanted | None
     floating: Zone = UTC_ZONE
+    zones: str = ""
 
     @classmethod
-    def of(cls, find: PropFind, floating: Zone = UTC_ZONE) -> Data | None:
+    def of(cls, find: PropFind, floating: Zone = UTC_ZONE, zones: str = "") -> Data | None:
         """Returns what a report asks for; None where it asks for no content. Raises Refusal."""
         name = next((name for name in DATA if name in find.names), None)
         if name is None:
@@ -44,6 +45,7 @@ class Data:
             filters.calendar_data(part if name == CALENDAR_DATA else None),
             filters.address_data(part if name == ADDRESS_DATA else None),
             floating,
+            zones if name == CALENDAR_DATA else "",
         )
 
     async def markup(self, box: OwnMailbox, resource: Resource, read: CalendarObject | None = None) -> str:
@@ -53,6 +55,8 @@ class Data:
             content = await aside(content, lambda: self._calendar(content, read))
         elif self.card is not None:
             content = await aside(content, lambda: self._card(content))
+        if self.zones:
+            content = await aside(content, lambda: time_zones.as_asked(content, self.zones))
         start, end = _TAGS[self.name]
         return f"<{start}>{xml.text(content.decode('utf-8', 'replace'))}</{end}>"
 

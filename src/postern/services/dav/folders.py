@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode
@@ -48,7 +49,12 @@ OUTBOX = "outbox"
 
 
 def kind_of(node: FolderNode) -> Kind | None:
-    return next((kind for kind in Kind if f"{node.folder_class}.".startswith(f"{kind.folder_class}.")), None)
+    return _kind_of(node.folder_class)
+
+
+@lru_cache(maxsize=256)  # each request asks it of each folder
+def _kind_of(folder_class: str) -> Kind | None:
+    return next((kind for kind in Kind if f"{folder_class}.".startswith(f"{kind.folder_class}.")), None)
 
 
 @dataclass(frozen=True, slots=True)

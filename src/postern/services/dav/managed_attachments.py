@@ -125,8 +125,7 @@ async def _changed(box: OwnMailbox, request: Request, target: Target, change: Ch
 def _with(octets: bytes, change: Change) -> bytes:
     """The octets of an object after a change. Raises Refusal."""
     calendar = calendar_object.read(octets)
-    entries = set() if isinstance(calendar, Refused) else set(map(id, calendar.root.entries))
-    if isinstance(calendar, Refused) or not all(id(part) in entries for part in calendar.parts):
+    if isinstance(calendar, Refused) or not calendar.is_single:
         raise Refusal(
             HTTPStatus.FORBIDDEN, element(caldav("valid-calendar-data")), text="The object is no single calendar"
         )

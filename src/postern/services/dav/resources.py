@@ -13,13 +13,13 @@ from postern.protocols.http.conditions import condition, range_applies
 from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import parse_range
-from postern.services.dav import attached, contents, folders, locks, meetings, nodes, propfind
+from postern.services.dav import attached, contents, folders, locks, meetings, nodes, propfind, time_zones
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.meetings import Plan
 from postern.services.dav.nodes import Target
-from postern.services.dav.octets import aside
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.resource_properties import content_type_of, etag_of
@@ -31,14 +31,21 @@ _SUFFIXES = {Kind.CALENDAR: ".ics", Kind.TASKS: ".ics", Kind.ADDRESSBOOK: ".vcf"
 
 async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     in_calendars = place.space is Space.CALENDARS
+    wish = time_zones.asked(request) if in_calendars else ""
     target = await nodes.find(box, place, content=request.method == "GET" or in_calendars)
     if not isinstance(target, Target):
         text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
         return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
     resource, kind = target.resource, target.container.kind
+    schedule_tag = await meetings.tag_of(box, resource) if kind in meetings.CALENDARS else ""
+    if wish:
+        octets = await content_of(box, resource)
+        shown = await aside(octets, lambda: time_zones.as_asked(octets, wish))
+        resource = resource._replace(content=shown, size=len(shown))
     answer = served(request, resource, content_type_of(kind, resource.name), is_document=kind is Kind.FILES)
-    if kind in meetings.CALENDARS:
-        answer.fields += meetings.tag_fields(await meetings.tag_of(box, resource))
+    if in_calendars:
+        answer.fields.append((b"vary", b"CalDAV-Timezones"))
+        answer.fields += meetings.tag_fields(schedule_tag)
     return answer
 
 
