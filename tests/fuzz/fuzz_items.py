@@ -26,6 +26,7 @@ with instrumented:
         calendar_object,
         calendar_properties,
         calendar_query,
+        calendar_zones,
         card_data,
         card_query,
         contact,
@@ -33,10 +34,13 @@ with instrumented:
         copy_changes,
         free_busy,
         imip,
+        implicit_scheduling,
         invitations,
+        letters,
         managed_attachments,
         organizing,
         reminder,
+        schedule_tag,
         scheduling,
         stored,
         task,
@@ -116,6 +120,11 @@ def _calendar(octets: bytes) -> None:
     content = calendar_properties.CalendarContent(calendar, frozenset({"a@b.test"}))
     before = content.octets()
     assert properties.write(content, properties.read(content)) == {} and content.octets() == before
+    described = calendar_zones.with_all(octets, 2030)
+    assert calendar_zones.with_all(described, 2030) == described
+    for other in (described, calendar_zones.without_known(octets)):
+        again = calendar_object.read(other)
+        assert isinstance(again, CalendarObject) and len(again.parts) == len(calendar.parts)
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
@@ -142,6 +151,14 @@ def _meeting(octets: bytes) -> None:
     for after in (message, None):
         organizing.answered(stored, after, "a@b.test", 0)
     organizing.forbidden_change(stored, message, me)
+    tag = schedule_tag.schedule_tag(stored, me)
+    assert bool(tag) is (organizing.role_of(stored, me) is not organizing.Role.NONE)
+    for before, after in ((stored, message), (None, stored), (stored, None)):
+        judged = implicit_scheduling.intended(before, after, me, 0, keeps_answers=True)
+        for sending in judged.sendings if isinstance(judged, implicit_scheduling.Intended) else ():
+            assert b"SCHEDULE-STATUS" not in sending.octets or b"SCHEDULE-STATUS" in octets
+            letters.letter(sending, "a@b.test", sending.addresses, "1@b.test", 0)
+    implicit_scheduling.write_statuses(stored, organizing.Role.ORGANIZER, {"b@b.test": implicit_scheduling.SENT})
     carried = imip.invitation_in(imip.mail(imip.Letter("a@b.test", ["b@b.test"], "", "1", 0), message))
     assert carried is None or carried.method == message.method
     for made in (
