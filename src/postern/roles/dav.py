@@ -26,6 +26,7 @@ def dav_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         here = calls.server_of(database)
         return servers.get(here.name) if here is not None else None
 
-    application = DavApplication(DavAccess(logon.directory, server, runtime.organization.limits.mailbox_quota))
+    access = DavAccess(logon.directory, server, runtime.organization.limits.mailbox_quota, logon.shared.sharing)
+    application = DavApplication(access)
     # One octet more, so that the application names the precondition that a larger resource does not meet.
     return [Route(PREFIXES[row.id], logon.guard(row), application, METHODS, body=MAX_RESOURCE + 1) for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
@@ -12,8 +12,10 @@ from xml.etree import ElementTree
 import httpx
 from starlette.responses import RedirectResponse
 
-from postern.model.directory import Directory, Recipient, RecipientType
+from postern.model.address_book import AddressBookEntry
+from postern.model.directory import Recipient, RecipientType
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.services.access.sharing import Sharing
 from postern.services.dav.application import METHODS, DavApplication
 from postern.services.dav.mailbox import DavAccess, DavServer
 from postern.services.http.site import Caller, Receive, Route, Scope, Send
@@ -51,12 +53,26 @@ class Recipients:
 
     def __init__(self, *addresses: str) -> None:
         self.known = {address: recipient_of(address) for address in addresses}
+        self.groups: dict[UUID, tuple[UUID, ...]] = {}
 
     async def recipient(self, address: str) -> Recipient | None:
         return self.known.get(address)
 
     async def account(self, name: str) -> None:
         return None
+
+    async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
+        return self.groups.get(guid, ())
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        return {each.guid: each.primary for each in self.known.values() if each.guid in guids}
+
+    async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
+        return {
+            each.guid: AddressBookEntry(each.guid, each.type, each.display_name, each.addresses)
+            for each in self.known.values()
+            if each.guid in guids
+        }
 
 
 def event(uid: str, summary: str = "Lunch", start: str = "20260301T120000Z", *more: str, end: str = "") -> bytes:
@@ -92,8 +108,10 @@ class DavSite:
     def __init__(self) -> None:
         self.mailboxes = FakeResourceStore()
         self.recipients = Recipients(ALICE, BOB)
-        # Of the directory, DAV asks for recipients and accounts.
-        self.access = DavAccess(cast(Directory, self.recipients), self.server)
+        # Of the directory, DAV asks for recipients and accounts, and sharing for groups and names.
+        directory = cast(Any, self.recipients)
+        self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
+        self.access = DavAccess(directory, self.server, sharing=self.sharing)
         self.application = DavApplication(self.access)
 
     def server(self, database: str) -> DavServer:
@@ -125,7 +143,10 @@ class DavDoor(WebDoor):
         recipients = Recipients()
         for address in (ALICE, BOB):
             recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)
-        access = DavAccess(cast(Directory, recipients), lambda database: DavServer(self.mailboxes, self.mailboxes))
+        directory = cast(Any, recipients)
+        self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
+        self.recipients = recipients
+        access = DavAccess(directory, lambda database: DavServer(self.mailboxes, self.mailboxes), sharing=self.sharing)
         self.application = DavApplication(access)
 
     @asynccontextmanager

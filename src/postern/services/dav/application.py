@@ -14,11 +14,12 @@ from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
 from postern.services.dav.places import Place, Space, place_of
 from postern.services.dav.request import Answer, ClientLeft, Refusal, Request, refused
+from postern.services.dav.shared import resolve
 from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol"
+_CLASSES = b"1, 3, access-control, calendar-access, calendar-proxy, addressbook, extended-mkcol"
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
 Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
@@ -77,7 +78,7 @@ _STATUSES = {
 
 
 class DavApplication:
-    """Answers below `/dav/`. Every caller has the things of his own mailbox."""
+    """Answers below `/dav/`. A caller has the things of his own mailbox, and of others what was granted to him."""
 
     def __init__(self, access: DavAccess) -> None:
         self._access = access
@@ -103,10 +104,12 @@ class DavApplication:
             method = _METHODS.get(request.method)
             if method is None:
                 raise Refusal(HTTPStatus.NOT_IMPLEMENTED)
-            box = await own_mailbox(self._access, request.caller.identity)
+            own = await own_mailbox(self._access, request.caller.identity)
             if place is None:
                 raise nodes.missing()
-            nodes.check_owner(box, place)
+            box, place = await resolve(own, place)
+            if not box.is_open and request.method != "REPORT":
+                raise nodes.missing()  # only when the owner is busy may be asked
             return await method(box, place, request)
         except FieldError as error:
             raise Refusal(HTTPStatus.BAD_REQUEST, text=str(error)) from None

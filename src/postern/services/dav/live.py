@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from postern.model.folders import EVERYBODY, Right
 from postern.model.resources import FolderState
+from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT
 from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
+from postern.services.dav import privileges
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
@@ -81,12 +84,19 @@ def _display_name(node: Node) -> str:
     if node.level is Level.PRINCIPAL:
         return xml.text(node.box.recipient.display_name or node.box.address)
     if node.collection is not None:
-        return xml.text(node.collection.node.name)
+        name = xml.text(node.collection.node.name)
+        if node.box.me is node.box:
+            return name
+        return f"{name} ({xml.text(node.box.recipient.display_name or node.box.address)})"
     return xml.text(_LEVEL_NAMES[node.space])
 
 
 def _principal(node: Node) -> str:
     return href(principal_path(node.box.address))
+
+
+def _caller(node: Node) -> str:
+    return href(principal_path(node.box.me.address))
 
 
 def _own_principal(node: Node) -> str | None:
@@ -105,65 +115,54 @@ def _of_collection(make: Property, *kinds: Kind) -> Property:
     return lambda node: make(node) if node.kind is not None and (not kinds or node.kind in kinds) else None
 
 
-_READ = ("read", "read-acl", "read-current-user-privilege-set")
-_ALL = ("all", *_READ, "write", "write-properties", "write-content", "bind", "unbind", "unlock", "write-acl")
-
-
-def _privileges(*names: str) -> str:
-    return "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
-
-
-ALL_PRIVILEGES = _privileges(*_ALL) + "<D:privilege><C:read-free-busy/></D:privilege>"
-"""The privileges of an owner in what is his."""
-_READ_PRIVILEGES = _privileges(*_READ)
+def _rights(node: Node) -> Right:
+    """The caller's rights in a thing that somebody owns."""
+    if node.collection is not None:
+        return node.box.rights(node.collection.node)
+    return EVERY_RIGHT if node.box.is_whole else Right(0)
 
 
 def _current_privileges(node: Node) -> str:
-    return ALL_PRIVILEGES if node.level in (Level.HOME, Level.COLLECTION) else _READ_PRIVILEGES
+    if node.collection is not None:
+        return privileges.of_rights(_rights(node))
+    if node.level is Level.HOME and node.box.is_whole:
+        return privileges.ALL
+    return privileges.READ if node.box.is_whole else privileges.READ_OWN
 
 
-def _acl(node: Node) -> str:
-    return acl_of(node.box) if _owner(node) is not None else _ace("<D:authenticated/>", _READ_PRIVILEGES)
+def _acl(node: Node) -> str | None:
+    if _owner(node) is None:
+        return ace("<D:authenticated/>", privileges.READ)
+    if not _rights(node) & Right.OWNER:
+        return None
+    return acl_of(node.box, node.collection)
 
 
-def acl_of(box: OwnMailbox) -> str:
-    """Returns the access control list of everything that the caller owns: he may do all, and nobody else anything."""
-    return _ace(href(principal_path(box.address)), _privileges("all"))
+def acl_of(box: OwnMailbox, collection: Collection | None = None) -> str:
+    """Returns an access control list: the owner may do all, and others what was granted to them in the collection."""
+    entries = [ace(href(principal_path(box.address)), privileges.markup("all"))]
+    if collection is not None and box.grants is not None:
+        node = collection.node
+        granted = {EVERYBODY: DEFAULT_RIGHTS.get(node.kind, Right(0)), **box.grants.folders.get(node.id, {})}
+        for grantee, rights in granted.items():
+            who = "<D:authenticated/>" if grantee == EVERYBODY else ""
+            if grantee in box.names:
+                who = href(principal_path(box.names[grantee]))
+            if who and rights:
+                entries.append(ace(who, privileges.of_rights(rights), is_protected=False))
+    return "".join(entries)
 
 
-def _ace(who: str, privileges: str) -> str:
-    return f"<D:ace><D:principal>{who}</D:principal><D:grant>{privileges}</D:grant><D:protected/></D:ace>"
+def ace(who: str, granted: str, is_protected: bool = True) -> str:
+    protected = "<D:protected/>" if is_protected else ""
+    return f"<D:ace><D:principal>{who}</D:principal><D:grant>{granted}</D:grant>{protected}</D:ace>"
 
 
-def _supported_privilege(name: str, text: str, *below: str) -> str:
-    prefix = "C" if name == "read-free-busy" else "D"
-    return (
-        f"<D:supported-privilege><D:privilege><{prefix}:{name}/></D:privilege>"
-        f'<D:description xml:lang="en">{text}</D:description>{"".join(below)}</D:supported-privilege>'
-    )
-
-
-SUPPORTED_PRIVILEGES = _supported_privilege(
-    "all",
-    "Everything",
-    _supported_privilege(
-        "read",
-        "Read",
-        _supported_privilege("read-current-user-privilege-set", "Read one's own privileges"),
-        _supported_privilege("read-free-busy", "See when somebody is busy"),
-    ),
-    _supported_privilege("read-acl", "Read the access control list"),
-    _supported_privilege("write-acl", "Write the access control list"),
-    _supported_privilege("unlock", "Remove a lock"),
-    _supported_privilege(
-        "write",
-        "Write",
-        _supported_privilege("write-properties", "Write properties"),
-        _supported_privilege("write-content", "Write content"),
-        _supported_privilege("bind", "Add members"),
-        _supported_privilege("unbind", "Remove members"),
-    ),
-)
+def _proxies_for(node: Node) -> str:
+    """The owners of the mailboxes to which the caller has full access."""
+    if node.box.me is not node.box:
+        return ""
+    return "".join(href(principal_path(owner)) for owner, _ in node.box.shares.mailboxes)
 
 
 def reports_of(node: Node) -> tuple[str, ...]:
@@ -224,11 +223,11 @@ _COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 LIVE: Mapping[str, Property] = {
     dav("resourcetype"): _resource_type,
     dav("displayname"): _display_name,
-    dav("current-user-principal"): _principal,
+    dav("current-user-principal"): _caller,
     dav("principal-collection-set"): lambda node: href(f"{ROOT}principals/users/"),
     dav("owner"): _owner,
     dav("current-user-privilege-set"): _current_privileges,
-    dav("supported-privilege-set"): lambda node: SUPPORTED_PRIVILEGES,
+    dav("supported-privilege-set"): lambda node: privileges.SUPPORTED,
     dav("acl"): _acl,
     dav("acl-restrictions"): lambda node: "<D:grant-only/><D:no-invert/>",
     dav("inherited-acl-set"): lambda node: "",
@@ -257,6 +256,8 @@ LIVE: Mapping[str, Property] = {
     dav("alternate-URI-set"): _of_principal(lambda node: ""),
     dav("group-member-set"): _of_principal(lambda node: ""),
     dav("group-membership"): _of_principal(lambda node: ""),
+    calendar_server("calendar-proxy-read-for"): _of_principal(lambda node: ""),
+    calendar_server("calendar-proxy-write-for"): _of_principal(_proxies_for),
     caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
     carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
     caldav("calendar-user-address-set"): _of_principal(_addresses),
@@ -267,6 +268,10 @@ LIVE: Mapping[str, Property] = {
         )
     ),
 }
+GRANTS = frozenset({dav("acl")})
+"""Properties for which the rights of others are asked for."""
+SHARES = frozenset({calendar_server("calendar-proxy-write-for")})
+"""Properties for which it is asked what others share with the caller."""
 QUOTAS = frozenset({dav("quota-available-bytes"), dav("quota-used-bytes")})
 """Properties for which the mailbox is measured."""
 IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))

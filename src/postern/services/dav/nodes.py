@@ -15,6 +15,7 @@ from postern.services.dav.locks import NO_LOCKS, Locks
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import HOMES, ROOT, Place, Space, home_path, principal_path
 from postern.services.dav.request import Refusal
+from postern.services.dav.shared import mounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,14 @@ def missing() -> Refusal:
     return Refusal(HTTPStatus.NOT_FOUND)
 
 
-def check_owner(box: OwnMailbox, place: Place) -> None:
-    """Raises Refusal 404 for another's things: whether they exist is nobody else's business."""
-    if place.address and not box.is_mine(place.address):
-        raise missing()
-
-
 async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: bool = False) -> Node | Target:
-    """Returns what is at this place. `content` brings a resource's octets. Raises Refusal 404."""
-    check_owner(box, place)
+    """Returns what is at this place of this mailbox. `content` brings a resource's octets. Raises Refusal 404: whether what is
+    elsewhere, or closed to the caller, exists is nobody else's business."""
+    if place.address:
+        inner = box.inner(place)
+        if inner is None:
+            raise missing()
+        place = inner
     if place.space is Space.ROOT:
         return Node(Level.ROOT, place.space, ROOT, box)
     if place.space is Space.PRINCIPALS:
@@ -49,6 +49,8 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
     if not place.address:
         return Node(Level.HOMES, place.space, f"{ROOT}{place.space}/", box)
     if place.is_home and place.space is not Space.FILES:
+        if not box.is_open:
+            raise missing()
         return Node(Level.HOME, place.space, home_path(place.space, box.address), box)
     collection = await folders.collection_of(box, place)
     if collection is not None:
@@ -80,6 +82,8 @@ async def resource_in(box: OwnMailbox, container: Collection, name: str, content
 
 def _principal(box: OwnMailbox, place: Place) -> Node:
     if place.address:
+        if not box.is_open:
+            raise missing()
         return Node(Level.PRINCIPAL, place.space, principal_path(box.address), box)
     path = f"{ROOT}principals/users/" if place.names else f"{ROOT}principals/"
     return Node(Level.PRINCIPALS, place.space, path, box)
@@ -112,7 +116,11 @@ async def below(node: Node, locks: Locks = NO_LOCKS) -> list[Node]:
             return await of_collections(box, [await folders.files_root(box)], locks)
         return [Node(Level.HOME, node.space, home_path(node.space, box.address), box)]
     if node.level is Level.HOME:
-        return await of_collections(box, await folders.collections(box, node.space))
+        own = await of_collections(box, await folders.collections(box, node.space))
+        if box.me is not box:
+            return own
+        shared = [await of_collections(*each) for each in await mounted(box, node.space)]
+        return [*own, *(node for several in shared for node in several)]
     if node.collection is not None and node.kind is Kind.FILES:
         return await of_collections(box, await folders.files_below(box, node.collection), locks)
     return []

@@ -1,4 +1,5 @@
-"""The reports about principals (RFC 3744 section 9) and expand-property (RFC 3253 section 3.8). A caller sees himself alone."""
+"""The reports about principals (RFC 3744 section 9) and expand-property (RFC 3253 section 3.8). A caller sees himself and
+those who share something with him."""
 
 from __future__ import annotations
 
@@ -25,9 +26,10 @@ from postern.services.dav import live, nodes
 from postern.services.dav.live import Level, Node
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Space, place_of, principal_path
-from postern.services.dav.propfind import node_response, preferences_of
+from postern.services.dav.propfind import ask, node_response, preferences_of
 from postern.services.dav.request import Answer, Refusal, Request, document, whole
 from postern.services.dav.resource_properties import ResourceResponses
+from postern.services.dav.shared import owners, resolve
 
 SEARCHED = {
     dav("displayname"): "Name",
@@ -44,23 +46,35 @@ async def answer(box: OwnMailbox, target: Node | nodes.Target, body: Report, req
     preferences = preferences_of(request)
     if isinstance(body, ExpandProperty):
         await box.measure()
+        await box.look(grants=True, shares=True)
         return whole(
             multistatus.BEGIN + await _Expansions(box, preferences).response(target, body.properties) + multistatus.END
         )
     if isinstance(body, PrincipalSearchPropertySet):
         return document(HTTPStatus.OK, _searched())
-    me = Node(Level.PRINCIPAL, Space.PRINCIPALS, principal_path(box.address), box)
-    fits = True
+    if not isinstance(body, PrincipalSearch | AclPrincipals | PrincipalMatch):
+        raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
+    await ask(box, body.properties)
     if isinstance(body, PrincipalSearch):
-        results = [_fits(me, search) for search in body.searches]
-        fits = any(results) if body.any_of and results else all(results)
+        candidates = [_of(box.me), *(_of(other) for other in await owners(box.me))]
+        fitting = [node for node in candidates if _fits_all(node, body)]
     elif isinstance(body, AclPrincipals):
         # The access control list of what is above the homes names no principal by its href.
-        fits = isinstance(target, nodes.Target) or target.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION)
-    elif not isinstance(body, PrincipalMatch):
-        raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
-    response = node_response(me, body.properties, preferences) if fits else ""
-    return whole(multistatus.BEGIN + response + multistatus.END)
+        is_owned = isinstance(target, nodes.Target) or target.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION)
+        fitting = [_of(box)] if is_owned else []
+    else:
+        fitting = [_of(box.me)]
+    responses = "".join(node_response(node, body.properties, preferences) for node in fitting)
+    return whole(multistatus.BEGIN + responses + multistatus.END)
+
+
+def _of(box: OwnMailbox) -> Node:
+    return Node(Level.PRINCIPAL, Space.PRINCIPALS, principal_path(box.address), box)
+
+
+def _fits_all(node: Node, body: PrincipalSearch) -> bool:
+    results = [_fits(node, search) for search in body.searches]
+    return any(results) if body.any_of and results else all(results)
 
 
 def _searched() -> str:
@@ -72,11 +86,11 @@ def _searched() -> str:
     return f"<D:principal-search-property-set{DECLARATIONS}>{entries}</D:principal-search-property-set>"
 
 
-def _fits(me: Node, search: PropertySearch) -> bool:
+def _fits(node: Node, search: PropertySearch) -> bool:
     """Whether one of the properties has the text. A property that cannot be searched has it not."""
     text = xml.text(search.text).casefold()
     for name in search.names:
-        markup = live.present(me, name) if name in SEARCHED else None
+        markup = live.present(node, name) if name in SEARCHED else None
         for value in _TEXT.findall(markup or ""):
             value = value.casefold()
             if search.starts and search.ends:
@@ -130,6 +144,7 @@ class _Expansions:
         if place is None or self._left < 0:
             return multistatus.state(href, HTTPStatus.NOT_FOUND)
         try:
-            return await self.response(await nodes.find(self._box, place), expansions)
+            box, place = await resolve(self._box.me, place)
+            return await self.response(await nodes.find(box, place), expansions)
         except Refusal as refusal:
             return multistatus.state(href, refusal.status)

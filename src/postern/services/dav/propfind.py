@@ -42,6 +42,7 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     held = await locks.read(box) if place.space is Space.FILES and place.address else locks.NO_LOCKS
     if find.wanted is Wanted.NAMES or live.QUOTAS & set(find.names):
         await box.measure()
+    await ask(box, find)
     target = await nodes.find(box, place, held)
     if isinstance(target, nodes.Target):
         writer = ResourceResponses(box, target.container, find, preferences, held)
@@ -50,6 +51,13 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if depth is Depth.INFINITY and target.kind is not Kind.FILES:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("propfind-finite-depth")))
     return answer_of(_of_node(target, depth, find, preferences, held), applied(preferences))
+
+
+async def ask(box: OwnMailbox, find: PropFind) -> None:
+    """Asks for the rights that properties tell of."""
+    names = set(find.names)
+    if names & live.GRANTS or names & live.SHARES:
+        await box.look(grants=bool(names & live.GRANTS), shares=bool(names & live.SHARES))
 
 
 async def _single(response: str) -> AsyncIterator[str]:

@@ -8,6 +8,7 @@ import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from postern.model.folders import Right
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.dav import multistatus
@@ -16,9 +17,9 @@ from postern.protocols.dav.fields import Preferences
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.http.dates import http_date
-from postern.services.dav import properties
+from postern.services.dav import privileges, properties
 from postern.services.dav.folders import Collection, Kind
-from postern.services.dav.live import ALL_PRIVILEGES, SUPPORTED_PRIVILEGES, acl_of, href
+from postern.services.dav.live import acl_of, href
 from postern.services.dav.locks import NO_LOCKS, SUPPORTED_LOCK, Locks, discovery
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import ROOT, principal_path
@@ -60,7 +61,8 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         return lambda resource: f"{start}{inner(resource)}{end}"
 
     fixed = _KIND_TYPES.get(container.kind)
-    principal = href(principal_path(box.address))
+    owner, caller = href(principal_path(box.address)), href(principal_path(box.me.address))
+    rights = box.rights(container.node)
     values: dict[str, str | Value] = {
         dav("resourcetype"): "<D:resourcetype/>",
         dav("getetag"): lambda resource: f'<D:getetag>"{resource.tag.hex()}"</D:getetag>',
@@ -72,13 +74,14 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         dav("creationdate"): each(
             "creationdate", lambda resource: f"{datetime.fromtimestamp(resource.created, UTC):%Y-%m-%dT%H:%M:%SZ}"
         ),
-        dav("owner"): f"<D:owner>{principal}</D:owner>",
-        dav("current-user-principal"): f"<D:current-user-principal>{principal}</D:current-user-principal>",
+        dav("owner"): f"<D:owner>{owner}</D:owner>",
+        dav("current-user-principal"): f"<D:current-user-principal>{caller}</D:current-user-principal>",
         dav("principal-collection-set"): element(dav("principal-collection-set"), href(f"{ROOT}principals/users/")),
-        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), ALL_PRIVILEGES),
-        dav("supported-privilege-set"): element(dav("supported-privilege-set"), SUPPORTED_PRIVILEGES),
-        dav("acl"): element(dav("acl"), acl_of(box)),
+        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), privileges.of_rights(rights)),
+        dav("supported-privilege-set"): element(dav("supported-privilege-set"), privileges.SUPPORTED),
     }
+    if rights & Right.OWNER:
+        values[dav("acl")] = element(dav("acl"), acl_of(box, container))
     if container.kind is Kind.FILES:
         values[dav("supportedlock")] = element(dav("supportedlock"), SUPPORTED_LOCK)
         values[dav("lockdiscovery")] = lambda resource: element(

@@ -293,6 +293,12 @@ _OPERATIONS = {
         (Parameter("grantees", UUIDS),),
         Parameter("mailboxes", UUIDS),
     ),
+    41: operation(
+        MailboxItems.private_resources,
+        "The private ones among the named items of a folder.",
+        (_MAILBOX, _FOLDER),
+        Parameter("ids", codecs.IDS),
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -301,5 +307,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 41),
+    sizes=(17, 38, 42),
 )
