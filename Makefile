@@ -41,9 +41,11 @@ test-fast: ## Lint, then the tests without servers (2 minutes)
 verify: setup ## Dial every data path of the running organization, or of a temporary one
 	@scripts/verify
 
-bench: ## Measure against Postfix and Dovecot; results in bench/results
+bench: ## Measure against Postfix, Dovecot, uvicorn, Radicale and Xandikos; results in bench/results
 	@scripts/setup bench
 	@$(PYTHON) -m bench.run
+	@$(PYTHON) -m bench.http
+	@$(PYTHON) -m bench.dav
 
 fuzz: ## Fuzz what reads foreign octets for MINUTES=8, a minute for each target
 	@scripts/setup fuzz

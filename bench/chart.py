@@ -37,7 +37,7 @@ def _row(figure: Figure, y: float) -> list[str]:
     good = figure.ratio >= (figure.aim or 1.0)
     label = f"{figure.ratio:g}x  ({figure.ours:,.0f} : {figure.peer:,.0f}{figure.unit})"
     parts = [
-        f'<text x="{LEFT - 8}" y="{y + 11}" text-anchor="end">{escape(figure.name)}</text>',
+        f'<text x="{LEFT - 8}" y="{y + 11}" text-anchor="end">{escape(f"{figure.name}, {figure.peer_name}")}</text>',
         f'<rect x="{min(x, one)}" y="{y}" width="{max(1.0, abs(x - one))}" height="14" '
         f'fill="{"#2a7f62" if good else "#c0504d"}"/>',
         f'<text x="{LEFT + WIDTH + 8}" y="{y + 11}">{escape(label)}</text>',

@@ -6,13 +6,15 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import accounting
 
 ROOT = Path(__file__).parents[1]
+PEERS = ROOT / ".venv/peers/bin/python"
+"""The Python of the peers that are written in it; `scripts/setup bench` makes it."""
 
 
 @dataclass(frozen=True)
@@ -68,26 +70,41 @@ def compare(
     aim: float = 0.0,
     runs: int = 5,
 ) -> Figure:
-    """Alternates the two, so that a machine whose speed drifts is fair to both."""
-    mine, theirs = [], []
+    """Compares with one peer."""
+    (figure,) = beside(name, ours, {peer_name: peer}, aim, runs)
+    return figure
+
+
+def beside(
+    name: str, ours: Callable[[], Sample], peers: Mapping[str, Callable[[], Sample]], aim: float = 0.0, runs: int = 5
+) -> list[Figure]:
+    """Alternates all of them, so that a machine whose speed drifts is fair to each."""
+    mine: list[Sample] = []
+    theirs: dict[str, list[Sample]] = {peer: [] for peer in peers}
     for _ in range(runs):
         mine.append(ours())
-        theirs.append(peer())
+        for peer, asked in peers.items():
+            theirs[peer].append(asked())
+    figures = [_figure(name, mine, peer, samples, aim) for peer, samples in theirs.items()]
+    for figure in figures:
+        show(figure)
+    return figures
+
+
+def _figure(name: str, mine: Sequence[Sample], peer: str, theirs: Sequence[Sample], aim: float) -> Figure:
     rate, peer_rate = (statistics.median(s.rate for s in samples) for samples in (mine, theirs))
     cpu, peer_cpu = (statistics.median(s.cpu for s in samples) for samples in (mine, theirs))
-    figure = Figure(
+    return Figure(
         name,
         round(rate, 1),
         round(peer_rate, 1),
-        peer_name,
+        peer,
         round(rate / peer_rate, 2),
         round(cpu / peer_cpu, 2) if peer_cpu else 0.0,
         round(cpu, 4),
         round(peer_cpu, 4),
         aim,
     )
-    show(figure)
-    return figure
 
 
 def show(figure: Figure) -> None:

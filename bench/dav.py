@@ -1,27 +1,33 @@
-"""CalDAV beside Radicale, in turn, medians of RUNS: `python -m bench.dav PYTHON [COUNT [RUNS]]`, with a PYTHON that has it.
+"""CalDAV beside Radicale and Xandikos, in turn, medians of RUNS: `python -m bench.dav [COUNT [RUNS]]`.
 
-Both hold a calendar of COUNT events (10,000). Ours is the whole organization: TLS, a logon, RPC and PostgreSQL, with each event
-on the disk before it is answered; Radicale has files, no TLS and asks nobody who he is. Prints requests a second and CPU-seconds
-per 1,000.
+`scripts/setup bench` installs both. Each server holds a calendar of COUNT events (10,000). Ours is the whole organization: TLS,
+a logon, RPC and PostgreSQL, with each event on the disk before it is answered. Radicale has files and Xandikos a git
+repository; both run as they come, without TLS, and ask nobody who he is. Prints requests a second and CPU-seconds per 1,000
+over all processes of each; all of it stands in bench/results/dav.json.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
-from bench.compare import compare, load, sample
+from bench import chart
+from bench.compare import PEERS, ROOT, Figure, Sample, beside, load, write
+from bench.dav_load import calendar, event
 from bench.ours import OFFSET, organization
 from bench.peers import PASSWORD, Peer, free_port, wait_for
 
 USER = "alice@example.test"
 OURS = f"/dav/calendars/{USER}/bench/"
-THEIRS = "/alice/bench/"
+RADICALE = "/alice/bench/"
+XANDIKOS = "/user/calendars/bench/"
 PUTS = 50
 """Events that one run puts. Radicale takes a fifth of a second for each where there are thousands."""
 SETTINGS = """[server]
@@ -36,48 +42,95 @@ level = error
 
 
 @contextlib.contextmanager
-def radicale(python: str, folder: Path) -> Iterator[Peer]:
+def radicale(folder: Path, count: int) -> Iterator[Peer]:
+    """A calendar of `count` events that came in one PUT."""
     port = free_port()
     file = folder / "radicale.conf"
     file.write_text(SETTINGS.format(port=port, folder=folder / "radicale"))
-    process = subprocess.Popen([python, "-m", "radicale", "--config", str(file)])
+    with _process([PEERS, "-m", "radicale", "--config", file], "Radicale", port) as peer:
+        load("bench.dav_load", port, "CLEAR", RADICALE, "alice:x", "whole", count)
+        yield peer
+
+
+@contextlib.contextmanager
+def xandikos(folder: Path, count: int) -> Iterator[Peer]:
+    """A calendar of `count` events, committed at once: one PUT each would take an hour."""
+    port = free_port()
+    files = folder / "xandikos"
+    command: list[str | Path] = [
+        PEERS,
+        "-m",
+        "xandikos",
+        "serve",
+        "--defaults",
+        "--directory",
+        files,
+        "--state-dir",
+        folder / "state",
+    ]
+    command += ["--listen-address", "127.0.0.1", "--port", str(port)]
+    with _process(command, "Xandikos", port):
+        load("bench.dav_load", port, "CLEAR", XANDIKOS, "alice:x", "make", 0)
+    place = files / XANDIKOS.strip("/")
+    for number in range(count):
+        name = str(uuid4())
+        (place / f"{name}.ics").write_bytes(calendar(event(name, number)).encode())
+    for words in (("add", "."), ("commit", "--quiet", "--message", "events")):
+        author = ("-c", "user.name=bench", "-c", "user.email=bench@example.test")
+        subprocess.run(["git", "-C", place, *author, *words], check=True)
+    with _process(command, "Xandikos", port) as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def _process(command: list[str | Path], name: str, port: int) -> Iterator[Peer]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(port)
-        yield Peer("Radicale", [process.pid], {"http": port})
+        yield Peer(name, [process.pid], {"http": port})
     finally:
         process.terminate()
         process.wait(20)
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3, 4):
+    if len(sys.argv) > 3:
         print(__doc__)
         return 64
-    count, runs = (int(value) for value in (*sys.argv[2:], *("10000", "5")[len(sys.argv) - 2 :]))
+    count, runs = (int(value) for value in (*sys.argv[1:], *("10000", "5")[len(sys.argv) - 1 :]))
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="postern-bench-", dir="/var/tmp") as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)
-        with organization(folder / "ours", [USER]) as ours, radicale(sys.argv[1], folder) as peer:
-            mine = partial(load, "bench.dav_load", OFFSET + 443, "TLS", OURS, f"{USER}:{PASSWORD}")
-            theirs = partial(load, "bench.dav_load", peer.ports["http"], "CLEAR", THEIRS, "alice:x")
+        with (
+            organization(folder / "ours", [USER]) as ours,
+            radicale(folder, count) as one,
+            xandikos(folder, count) as other,
+        ):
+            mine = partial(_asked, ours, OFFSET + 443, "TLS", OURS, f"{USER}:{PASSWORD}")
+            theirs = {
+                peer.name: partial(_asked, peer, peer.ports["http"], "CLEAR", place, "alice:x")
+                for peer, place in ((one, RADICALE), (other, XANDIKOS))
+            }
             mine("make", 0)
             mine("put", count)
-            theirs("whole", count)
             for name, work, many, aim in (
                 (f"PROPFIND of {count:,} events", "propfind", 0, 5.0),
                 ("sync-collection after one change", "sync", 0, 5.0),
-                ("multiget of 1,000 events", "multiget", 1000, 5.0),
+                (f"multiget of {min(count, 1000):,} events", "multiget", 1000, 5.0),
                 ("PUT one by one", "put", PUTS, 2.0),
             ):
-                compare(
-                    name,
-                    partial(sample, ours.roots, partial(mine, work, many)),
-                    partial(sample, peer.roots, partial(theirs, work, many)),
-                    peer.name,
-                    aim,
-                    runs,
-                )
+                peers = {peer: partial(asked, work, many) for peer, asked in theirs.items()}
+                figures += beside(name, partial(mine, work, many), peers, aim, runs)
+    print(f"load of the machine: {' '.join(f'{each:.1f}' for each in os.getloadavg())}")
+    write(figures, ROOT / "bench/results/dav.json")
+    chart.draw(figures, ROOT / "docs/bench-dav.svg")
     return 0
+
+
+def _asked(peer: Peer, port: int, seal: str, place: str, credentials: str, work: str, count: int) -> Sample:
+    run = load("bench.dav_load", port, seal, place, credentials, work, count, *peer.roots)
+    return Sample(run["operations"] / run["seconds"], run["cpu"] / run["operations"] * 1000)
 
 
 if __name__ == "__main__":

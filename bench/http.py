@@ -1,8 +1,8 @@
-"""The HTTP door beside uvicorn, in turn, medians of RUNS: `python -m bench.http PYTHON [RUNS]`, with a Python that has uvicorn.
+"""The HTTP door beside uvicorn, in turn, medians of RUNS: `python -m bench.http [RUNS]`, after `scripts/setup bench`.
 
 One process each, the same application, the same client. uvicorn knows no caller, no row, no limits of time and no fields that
 protect browsers: its cost is what HTTP itself takes. Prints requests a second, CPU-seconds per 1,000, and the memory of an idle
-connection over TLS.
+connection over TLS; all of it stands in bench/results/http.json.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import trustme
 
 from bench import accounting
-from bench.compare import ROOT, Figure, Sample, compare, load, sample, show
+from bench.compare import PEERS, ROOT, Figure, Sample, compare, load, sample, show, write
 from bench.peers import PASSWORD, Peer, free_port, wait_for
 
 COUNT = 10_000
@@ -27,7 +27,7 @@ IDLE = 1000
 
 
 @contextlib.contextmanager
-def served(python: str, server: str, folder: Path, certificate: tuple[str, str]) -> Iterator[Peer]:
+def served(python: str | Path, server: str, folder: Path, certificate: tuple[str, str]) -> Iterator[Peer]:
     port = free_port()
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(
@@ -42,10 +42,11 @@ def served(python: str, server: str, folder: Path, certificate: tuple[str, str])
 
 
 def main() -> int:
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) > 2:
         print(__doc__)
         return 64
-    runs = int(sys.argv[2]) if len(sys.argv) == 3 else 5
+    runs = int(sys.argv[1]) if len(sys.argv) == 2 else 5
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="postern-bench-", dir="/var/tmp") as temporary:
         folder = Path(temporary)
         issued = trustme.CA().issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.ECDSA)
@@ -55,21 +56,19 @@ def main() -> int:
         for seal, certificate in (("CLEAR", ("", "")), ("TLS", (str(chain), str(key)))):
             with (
                 served(sys.executable, "ours", folder / "ours", certificate) as ours,
-                served(sys.argv[1], "uvicorn", folder / "uvicorn", certificate) as uvicorn,
+                served(PEERS, "uvicorn", folder / "uvicorn", certificate) as uvicorn,
             ):
                 ways: tuple[tuple[str, str, tuple[str, ...]], ...] = (("anonymous", "/", ()),)
                 if seal == "TLS":
-                    show(_memory(ours, uvicorn))
+                    figures.append(_memory(ours, uvicorn))
+                    show(figures[-1])
                     ways += (("Basic", "/private/", (f"alice:{PASSWORD}",)),)
                 for name, path, credentials in ways:
                     asked = partial(_asked, path, seal, credentials)
-                    compare(
-                        f"a page, 20 connections, {seal}, {name}",
-                        partial(asked, ours),
-                        partial(asked, uvicorn),
-                        "uvicorn",
-                        runs=runs,
-                    )
+                    title = f"a page, 20 connections, {seal}, {name}"
+                    mine, theirs = partial(asked, ours), partial(asked, uvicorn)
+                    figures.append(compare(title, mine, theirs, "uvicorn", runs=runs))
+    write(figures, ROOT / "bench/results/http.json")
     return 0
 
 

@@ -9,15 +9,17 @@ from functools import partial
 from types import SimpleNamespace
 from typing import cast
 
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import Folder, FolderKind, Right
 from postern.model.items import Index
 from postern.model.search import SearchTerm
-from postern.protocols.imap import dates, modified_utf7, older_structure, parse, patterns
+from postern.protocols.imap import acl, dates, modified_utf7, older_structure, parse, patterns
 from postern.protocols.imap import machine as imap
 from postern.protocols.imap.cursor import SAVED
 from postern.protocols.pop3 import machine as pop3
 from postern.services.imap import search as imap_search
-from postern.services.imap.state import CommandFailed, ImapState
+from postern.services.imap.failures import CommandFailed
+from postern.services.imap.homes import Home, Place
+from postern.services.imap.state import ImapState
 from postern.services.imap.view import WORD, FolderView
 from postern.store import search
 from tests.bounds.growth import Cases, Work, finished, pieces
@@ -66,7 +68,7 @@ def _searched(terms: Callable[[int], Sequence[SearchTerm]]) -> Callable[[int], W
         count = size // 16
         folder = Folder(1, ("INBOX",), FolderKind.INBOX, 1, count + 1, 1, count, 0, 0, 0, 1, True, ())
         odd = range(1, count + 1, 2)
-        view = FolderView(folder, False, [(uid, uid) for uid in odd])
+        view = FolderView(Place(cast(Home, None), folder), False, [(uid, uid) for uid in odd])
         flags = array("Q", bytes(8 * count)).tobytes()
         view.load(Index(1, count + 1, count, array(WORD, range(1, count + 1)).tobytes(), flags, flags, b""), None)
         state = cast(ImapState, SimpleNamespace(saved=list(odd)))
@@ -102,6 +104,9 @@ CASES: Cases = {
         b"a FETCH 1 BODY[HEADER.FIELDS (" + b"x " * (size // 2) + b"x)]"
     ),
     "protocols.imap.parse.parse: patterns": lambda size: _command(b'a LIST "" (' + b"%* " * (size // 3) + b"%)"),
+    "protocols.imap.parse.parse: rights": lambda size: _command(b'a SETACL x y "' + b"lrsw" * (size // 4) + b'"'),
+    "protocols.imap.acl.recognized": lambda size: partial(acl.recognized, "lrswite" * (size // 7)),
+    "protocols.imap.acl.changed": lambda size: partial(acl.changed, Right(0), "+", "lrswcd" * (size // 6)),
     "protocols.imap.older_structure.without_global: tokens": lambda size: partial(
         older_structure.without_global, _GLOBAL + b"NIL " * (size // 4) + b")"
     ),
@@ -113,6 +118,7 @@ CASES: Cases = {
     ),
     "protocols.imap.modified_utf7.decode: shifts": lambda size: _modified(b"&A" * (size // 2)),
     "protocols.imap.modified_utf7.decode: names": lambda size: _modified(b"&AOk-" * (size // 5)),
+    "protocols.imap.patterns.begins_below": lambda size: partial(patterns.begins_below, "O" * size, "Other Users"),
     "protocols.imap.patterns.canonical": lambda size: partial(patterns.canonical, "", "%" * size),
     "protocols.imap.patterns.matches": lambda size: partial(patterns.matches, "*a" * 20 + "b", "a" * (size // 8)),
     "protocols.pop3.machine.ServerMachine: a line in pieces": lambda size: _pop3(b"AUTH " + b"x" * size + b"\r\n", 7),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from postern.items import (
@@ -18,8 +19,10 @@ from postern.items import (
     free_busy,
     imip,
     invitations,
+    managed_attachments,
     occurrence,
     organizing,
+    reminder,
     scheduling,
     series,
     stored,
@@ -29,16 +32,20 @@ from postern.items import (
 from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
 from postern.model.item_store import Busy
 from postern.protocols.ical.expansion import Budget
+from postern.protocols.ical.values import Kind, When
 from postern.protocols.ical.zones import UTC_ZONE
 from postern.protocols.vcard import conversion
 from tests.bounds.cases_items import _calendar, _card, _exceptions, _on
 from tests.bounds.growth import Cases, Work
 
+_LETTER = imip.Letter("a@b", ["b@b"], "", "1", 0)
+_WHEN = When(datetime(2026, 1, 1), Kind.UTC)
 SPAN = TimeRange(1_767_300_000, 1_767_400_000)
 MARKS = "\u0300\u0316"
 WANTED = TextMatch("x" * 100, Collation.UNICODE)
 _ALARM = b"BEGIN:VALARM\r\nTRIGGER:-PT15M\r\nREPEAT:100\r\nDURATION:PT1M\r\nEND:VALARM\r\n"
 _alarming = partial(_calendar, pattern=_ALARM)
+_ATTACH = managed_attachments.attach_line(managed_attachments.Named("a" * 32, "https://a/b"), "a/b", "a.txt", 1)
 _attended = partial(_calendar, pattern=b"ATTENDEE;CN=a:mailto:a\r\n")
 
 
@@ -62,17 +69,20 @@ def _message(method: str, size: int, part: bytes) -> calendar_object.CalendarObj
     return message
 
 
-def _replied(size: int) -> Work:
+def _replied(size: int, method: str = "REPLY") -> Work:
     """Many answers to as many occurrences, for each of which an exception is made."""
     stored = _calendar(min(size, 1 << 20) // 16, b"RRULE:FREQ=SECONDLY\r\nATTENDEE:mailto:a@b.test\r\n")
     message = _message(
-        "REPLY", size, b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\nRECURRENCE-ID:20260101T120007Z\r\n"
+        method,
+        size,
+        b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\nRECURRENCE-ID:20260101T120007Z\r\nDTSTART:20260101T120007Z\r\n",
     )
     return lambda: scheduling.apply(stored, message, ())
 
 
-def _applied(size: int, method: str) -> Work:
-    stored, message = _exceptions(size), _message(method, size, b"RECURRENCE-ID:20260101T120000Z\r\nX:1\r\n")
+def _applied(size: int, method: str, future: bytes = b"") -> Work:
+    part = b"RECURRENCE-ID%b:20260101T120000Z\r\nX:1\r\n" % future
+    stored, message = _exceptions(size), _message(method, size, part)
     return lambda: scheduling.apply(stored, message, ())
 
 
@@ -116,6 +126,20 @@ CASES: Cases = {
     "items.attachments.of_calendar": _on(
         partial(_calendar, pattern=b"ATTACH;FMTTYPE=a/b;ENCODING=BASE64:AAAA\r\n"), attachments.of_calendar
     ),
+    "items.managed_attachments.managed": _on(
+        partial(_calendar, pattern=b"ATTACH:https://a/%b-a\r\n" % (b"a" * 32)), managed_attachments.managed
+    ),
+    "items.managed_attachments.add": _on(
+        _exceptions,
+        lambda calendar: managed_attachments.add(calendar, _ATTACH, [f"20270101T{each:06}Z" for each in range(100)]),
+    ),
+    "items.managed_attachments.update": _on(
+        partial(_calendar, pattern=_ATTACH.raw),
+        lambda calendar: managed_attachments.update(calendar, "a" * 32, _ATTACH),
+    ),
+    "items.managed_attachments.remove": _on(
+        partial(_calendar, pattern=_ATTACH.raw), lambda calendar: managed_attachments.remove(calendar, "a" * 32)
+    ),
     "items.attachments.of_contact": _on(
         partial(_card, pattern=b"PHOTO;A;B;C:data:a/b;c;d,x\r\n"), attachments.of_contact
     ),
@@ -140,9 +164,15 @@ CASES: Cases = {
         _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)
     ),
     "items.organizing.organized": _organized,
+    "items.organizing.invitation_of": _on(_exceptions, lambda found: organizing.invitation_of(found, "a@b.test", 0)),
+    "items.reminder.next_reminder": _on(_alarming, lambda found: reminder.next_reminder(found, 0)),
+    "items.reminder.due": _on(_alarming, lambda found: reminder.due(found, 1_767_268_000, 1_767_268_000, (), _LETTER)),
+    "items.imip.plain_mail": lambda size: partial(imip.plain_mail, _LETTER, "\u00e9" * (size // 2)),
     "items.organizing.answered": _taken_out,
     "items.organizing.forbidden_change": _on(_exceptions, lambda found: organizing.forbidden_change(found, found, ())),
     "items.scheduling.apply: answers": _replied,
+    "items.scheduling.apply: proposals": partial(_replied, method="COUNTER"),
+    "items.scheduling.apply: all future ones": partial(_applied, method="CANCEL", future=b";RANGE=THISANDFUTURE"),
     "items.scheduling.apply: requests": partial(_applied, method="REQUEST"),
     "items.scheduling.apply: cancellations": partial(_applied, method="CANCEL"),
     "items.occurrence.occurrence_part": _on(
@@ -151,6 +181,12 @@ CASES: Cases = {
     "items.invitations.request": _on(_invited, lambda found: invitations.request(found, 0)),
     "items.invitations.cancel": _on(_invited, lambda found: invitations.cancel(found, 0, 1, ["a@b.test"])),
     "items.invitations.reply": _on(_exceptions, lambda found: invitations.reply(found, "a@b.test", "ACCEPTED", 0)),
+    "items.invitations.delegated": _on(_invited, lambda found: invitations.delegated(found, "a@b.test", "c@b.test", 0)),
+    "items.invitations.counter": _on(
+        _invited, lambda found: invitations.counter(found, "a@b.test", found.main, _WHEN, _WHEN, 0)
+    ),
+    "items.invitations.decline_counter": _on(_exceptions, lambda found: invitations.decline_counter(found, 0)),
+    "items.invitations.refresh": _on(_invited, lambda found: invitations.refresh(found, "a@b.test", 0)),
     "items.collation.folded: marks": lambda size: partial(collation.folded, MARKS * (size // 4), Collation.UNICODE),
     "items.collation.folded: ligatures": lambda size: partial(
         collation.folded, "\ufdfa" * (size // 16), Collation.UNICODE

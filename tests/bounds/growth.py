@@ -29,7 +29,7 @@ SQUARE = 12.0
 QUICK = 0.003
 """Seconds: what takes less even for 4 MB is as good as constant, and too short to be measured."""
 ROUNDS = 3
-"""In which both are measured at least, by turns: a slow moment of the machine is then of no size alone."""
+"""In which the smaller input is measured at least: a slow moment of the machine then hides nothing."""
 MOST_ROUNDS = 8
 
 
@@ -83,21 +83,26 @@ class Growth:
 def growth(build: Builder, costs: Callable[[Builder, int], float] = cost) -> Growth:
     """Measures at the first size that takes long enough. What grows a little too fast there may only have outgrown a cache of the
     processor: then the next size says whether it goes on like that."""
-    first = next((size for size in SIZES if costs(build, size) >= QUICK), SIZES[-1])
-    for size in (*SIZES[SIZES.index(first) :], LAST):
-        found = _growth_at(size, build, costs)
-        if not MOST < found.ratio < SQUARE:
+    for size in (*SIZES, LAST):
+        large = costs(build, size)
+        if large >= QUICK:
+            seen = _growth_at(size, large, build, costs)
+            if not MOST < seen.ratio < SQUARE:
+                break
+        elif size >= SIZES[-1]:
+            seen = Growth(size, QUICK / MOST, large)
             break
-    return found
+    return seen
 
 
-def _growth_at(size: int, build: Builder, costs: Callable[[Builder, int], float]) -> Growth:
-    """Measures both sizes by turns, and keeps the least of each: whatever disturbs a run makes it longer, and one long run of
-    the smaller input must not hide what the larger one takes. More rounds are made only where the ratio is too large."""
-    seen = Growth(size, float("inf"), float("inf"))
+def _growth_at(size: int, large: float, build: Builder, costs: Callable[[Builder, int], float]) -> Growth:
+    """Keeps the least of each size: whatever disturbs a run makes it longer, and one long run of the smaller input must not hide
+    what the larger one takes. The larger one is run again only where the ratio is too large, as that can make it less alone."""
+    seen = Growth(size, float("inf"), large)
     for done in range(1, MOST_ROUNDS + 1):
-        small, large = min(costs(build, size // 4), costs(build, size // 4)), costs(build, size)
-        seen = Growth(size, min(seen.small, small), min(seen.large, large))
+        seen = Growth(size, min(seen.small, costs(build, size // 4), costs(build, size // 4)), seen.large)
+        if seen.ratio > MOST:
+            seen = Growth(size, seen.small, min(seen.large, costs(build, size)))
         if done >= ROUNDS and seen.ratio <= MOST:
             break
     return seen

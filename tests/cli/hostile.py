@@ -126,6 +126,10 @@ def certified(stage: Stage, _: str) -> None:
     stage.replies("postern.trust.certificates.chains.names_in", (HOSTILE,))
 
 
+def user_certificates(stage: Stage, _: str) -> None:
+    stage.replies("postern.cli.user_certificate.in_directory", (f"X509:<I>{HOSTILE}<SR>01", f"X509:<SKI>{HOSTILE}"))
+
+
 def databases(stage: Stage, _: str) -> None:
     database = Database(HOSTILE, HOSTILE, f"postgresql://db1/{HOSTILE}")
     stage.replies("postern.cli.database._databases", [(database, Usage(1, 1))])
@@ -237,6 +241,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "user show": (("x",), in_directory((LISTING, NOWHERE))),
     "group list": ((), in_directory(([TEAM], NOWHERE))),
     "group show": (("x",), in_directory((TEAM, NOWHERE))),
+    "user certificate list": (("x",), user_certificates),
     "alias list": ((), in_directory([LISTING])),
     "domain list": ((), in_directory([(HOSTILE, HOSTILE, "directory")])),
     "domain auth list": ((), in_directory(frozenset({"nt"}))),

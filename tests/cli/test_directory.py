@@ -1,6 +1,6 @@
 """`postern user`, `group`, `alias` and `domain` on a running private directory.
 
-covers: user, group, alias, domain
+covers: user, user_certificate, group, alias, domain
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from postern.host import state as state_folder
 from postern.model.organization import AcceptedDomain
 from postern.trust.passwords.realm_hash import realm_hash
 from tests.cli.conftest import PASSWORD, Organized
+from tests.support.client_certificates import UserAuthority
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +54,29 @@ def test_a_user_from_first_to_last(org: Organized) -> None:
     assert "removed alice@example.test" in org.done("user", "remove", "alice", "--yes")
     assert not org.logs_on("alice", "another password")
     assert "there is no" in org.refused("user", "show", "alice")
+
+
+def test_the_certificates_of_a_user(org: Organized, tmp_path: Path) -> None:
+    org.add("alice", "--alias", "al@example.test")
+    org.add("bob")
+    authority = UserAuthority(tmp_path)
+    file, _ = authority.issue(serial=0x5F3A01)
+    assert org.done("user", "certificate", "list", "alice") == "no certificate\n"
+    added = org.done("user", "certificate", "add", "al@example.test", str(file))
+    assert "alice@example.test has the certificate 5f3a01, good until" in added
+    assert org.json("user", "certificate", "list", "alice") == [
+        {"serial": "5f3a01", "issuer": 'O="Example, Inc.",CN=People of Example'}
+    ]
+    assert "alice@example.test has this certificate already" in org.refused(
+        "user", "certificate", "add", "alice", str(file)
+    )
+    assert "another account has this" in org.refused("user", "certificate", "add", "bob", str(file))
+    server, _ = authority.issue(uses=())
+    assert "not for client authentication" in org.refused("user", "certificate", "add", "bob", str(server))
+    assert "no certificate with the serial 77" in org.refused("user", "certificate", "remove", "alice", "77")
+    assert "no longer has" in org.done("user", "certificate", "remove", "alice", "5F:3A:01")
+    assert org.json("user", "certificate", "list", "alice") == []
+    assert "there is no" in org.refused("user", "certificate", "list", "carol")
 
 
 def test_passwords_come_by_standard_input_or_prompt_only(org: Organized) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.organization import PASSWORD, Organization
@@ -56,6 +57,11 @@ class Mailbox:
         with self.imap() as imap:
             for content in contents:
                 assert imap.append("INBOX", None, None, content)[0] == "OK"
+
+    def dav(self) -> httpx.Client:
+        """A client of CalDAV and CardDAV that knows nothing of its own."""
+        url = f"https://{HOST}:{self.organization.port(443)}"
+        return httpx.Client(base_url=url, auth=(self.address, PASSWORD), verify=trusting(self.organization))
 
     def contents(self) -> dict[bytes, set[str]]:
         """INBOX's messages with their flags; nothing becomes seen by it."""

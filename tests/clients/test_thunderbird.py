@@ -1,13 +1,17 @@
-"""Thunderbird sets up an account from its address alone, by its own dialogue, and reads the mail. $POSTERN_PICTURES may name a
-folder for pictures of it."""
+"""Thunderbird sets up an account from its address alone, by its own dialogue, with the calendars and the address book that this
+offers, and keeps appointments and contacts here. $POSTERN_PICTURES may name a folder for pictures of it."""
 
 from __future__ import annotations
 
+import datetime
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.clients.people import Mailbox
 from tests.clients.thunderbird import Thunderbird, started
 from tests.organization import PASSWORD, Organization
 
@@ -55,11 +59,15 @@ await forward("emailConfigFoundSubview");
 const texts = () => within(parts().find(each => each.id == "emailConfigFoundSubview")).map(each => each.textContent).join(" ");
 return await wait("ports", () => texts().includes(a0) && texts());
 """
-ADDED = """
+OFFERED = """
 await forward("emailPasswordSubview");
 await type("password", a0);
-const offered = await forward("emailSyncAccountsSubview", "emailAddedSuccessSubview");
-if (offered != "emailAddedSuccessSubview") await forward("emailAddedSuccessSubview");
+await forward("emailSyncAccountsSubview");
+const offer = parts().find(each => each.id == "emailSyncAccountsSubview");
+return within(offer).filter(each => each.localName == "label").map(each => each.textContent);
+"""
+ADDED = """
+await forward("emailAddedSuccessSubview");
 const {MailServices} = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const server = MailServices.accounts.accounts.map(each => each.incomingServer).find(each => each.type == "imap");
 const out = MailServices.outgoingServer.defaultServer;
@@ -69,31 +77,184 @@ return {
   inbox: await wait("mail", () => server.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox)?.getTotalMessages(false)),
 };
 """
+FINISHED = """
+(await part("forward")).click();
+await wait("end of the dialogue", () => !parts().some(each => each.localName == "dialog" && each.open));
+"""
+UNTIL = """
+const until = async (asked, values, wanted) => {
+  for (let turn = 0; turn < 200; turn++) {
+    await asked();
+    await new Promise(done => setTimeout(done, 100));
+    if (JSON.stringify((await values()).sort()) == JSON.stringify(wanted.sort())) return;
+  }
+  throw new Error(`it shows ${await values()}`);
+};
+"""
+"""Asks the server, as buttons do, until what is shown are the wanted names."""
+CALENDAR = (
+    UNTIL
+    + """
+const window = Services.wm.getMostRecentWindow("mail:3pane");
+const {cal} = ChromeUtils.importESModule("resource:///modules/calendar/calUtils.sys.mjs");
+const {CalEvent} = ChromeUtils.importESModule("resource:///modules/CalEvent.sys.mjs");
+const calendar = cal.manager.getCalendars().find(each => each.name == "Calendar");
+const all = () => calendar.getItemsAsArray(calendar.ITEM_FILTER_ALL_ITEMS, 0, null, null);
+const titles = async () => (await all()).map(each => each.title);
+const item = async title => (await all()).find(each => each.title == title);
+const done = wanted => until(() => calendar.refresh(), titles, wanted);
+"""
+)
+SHOWN = """
+await done([a0]);
+window.document.getElementById("tabmail").openTab("calendar");
+window.switchToView("month");
+const drawn = () => [...window.document.querySelectorAll("calendar-month-day-box-item")].map(each => each.item.title);
+await until(() => {}, drawn, [a0]);
+"""
+CONTACTS = (
+    UNTIL
+    + """
+const {MailServices} = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+const {CardDAVDirectory} = ChromeUtils.importESModule("resource:///modules/CardDAVDirectory.sys.mjs");
+const book = MailServices.ab.directories.find(each => each.dirName == "Contacts");
+const names = () => book.childCards.map(each => each.displayName);
+const done = wanted => until(() => CardDAVDirectory.forFile(book.fileName).syncWithServer(), names, wanted);
+"""
+)
+EVENT = """BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//example.test//tests//EN\r
+BEGIN:VEVENT\r
+UID:{uid}\r
+DTSTAMP:20261101T000000Z\r
+DTSTART:{day:%Y%m%d}T100000Z\r
+DURATION:PT1H\r
+SUMMARY:{summary}\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{name}\r\nN:{name};;;;\r\nEND:VCARD\r\n"
+HOME = "/dav/calendars/alice@example.test/calendar/"
+BOOK = "/dav/addressbooks/alice@example.test/contacts/"
 IN_TLS = 3
 """nsMsgSocketType.SSL."""
 
 
 @pytest.fixture(scope="module")
-def thunderbird(organization: Organization, tmp_path_factory: pytest.TempPathFactory) -> object:
+def thunderbird(organization: Organization, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thunderbird]:
     with started(organization, tmp_path_factory.mktemp("thunderbird")) as running:
         yield running
 
 
-def test_an_account_is_set_up_from_its_address_alone(organization: Organization, thunderbird: Thunderbird) -> None:
-    pictures = Path(os.environ.get("POSTERN_PICTURES", "") or os.devnull)
+@pytest.fixture(scope="module")
+def other(organization: Organization) -> Iterator[httpx.Client]:
+    """Another client of alice."""
+    with Mailbox(organization, "alice@example.test").dav() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def picture(thunderbird: Thunderbird) -> Callable[[str], None]:
+    folder = os.environ.get("POSTERN_PICTURES")
+    return lambda name: thunderbird.picture(Path(folder) / f"{name}.png") if folder else None
+
+
+@pytest.fixture(scope="module")
+def account(
+    organization: Organization, thunderbird: Thunderbird, picture: Callable[[str], None]
+) -> tuple[str, list[str], dict[str, object]]:
+    """What the dialogue shows of servers and what else it offers, and the account that it makes."""
     shown = thunderbird.run(HUB + FOUND, str(organization.port(993)))
-    if pictures.is_dir():
-        thunderbird.picture(pictures / "found.png")
+    picture("found")
+    offered = thunderbird.run(HUB + OFFERED, PASSWORD)
+    picture("offered")
+    added = thunderbird.run(HUB + ADDED)
+    picture("added")
+    thunderbird.run(HUB + FINISHED)
+    return shown, offered, added
+
+
+def names(other: httpx.Client, collection: str) -> dict[str, str]:
+    """What is stored, by the last part of its href."""
+    listing = other.request("PROPFIND", collection, headers={"depth": "1"}).text
+    hrefs = [part.partition("</")[0] for part in listing.split("href>")[1::2]]
+    return {href.rpartition("/")[2]: other.get(href).text for href in hrefs if not href.endswith("/")}
+
+
+def test_an_account_is_set_up_from_its_address_alone(
+    organization: Organization, account: tuple[str, list[str], dict[str, object]]
+) -> None:
+    shown, offered, added = account
     assert "server1.example.test" in shown and str(organization.port(465)) in shown, shown
-    added = thunderbird.run(HUB + ADDED, PASSWORD)
-    if pictures.is_dir():
-        thunderbird.picture(pictures / "added.png")
+    assert sorted(offered) == ["Calendar", "Contacts", "Tasks"]
     name = ["server1.example.test", "alice@example.test"]
     assert added["incoming"] == [name[0], organization.port(993), IN_TLS, name[1]]
     assert added["outgoing"] == [name[0], organization.port(465), IN_TLS, name[1]]
     assert added["inbox"] > 100, "the demo's mail"
 
 
+@pytest.mark.usefixtures("account")
+def test_appointments_go_both_ways(
+    thunderbird: Thunderbird, other: httpx.Client, picture: Callable[[str], None]
+) -> None:
+    today = datetime.datetime.now(datetime.UTC)
+    lunch = EVENT.format(uid="lunch", summary="Lunch", day=today)
+    assert other.put(f"{HOME}lunch.ics", content=lunch).status_code == 201
+    thunderbird.run(CALENDAR + SHOWN, "Lunch")
+    picture("calendar")
+    thunderbird.run(
+        CALENDAR
+        + """
+        const [made, renamed] = [new CalEvent(a0), (await item("Lunch")).clone()];
+        window.doTransaction("add", made, calendar, null, null);
+        renamed.title = "Lunch with Bob";
+        window.doTransaction("modify", renamed, calendar, await item("Lunch"), null);
+        await done(["Dinner", "Lunch with Bob"]);
+        """,
+        EVENT.format(uid="dinner", summary="Dinner", day=today),
+    )
+    stored = names(other, HOME)
+    assert stored.keys() == {"lunch.ics", "dinner.ics"}
+    assert "SUMMARY:Lunch with Bob" in stored["lunch.ics"] and "SUMMARY:Dinner" in stored["dinner.ics"]
+    later = stored["dinner.ics"].replace("SUMMARY:Dinner", "SUMMARY:Dinner\r\nRRULE:FREQ=HOURLY;COUNT=2")
+    assert other.put(f"{HOME}dinner.ics", content=later).status_code == 204
+    assert other.delete(f"{HOME}lunch.ics").status_code == 204
+    thunderbird.run(CALENDAR + SHOWN.replace("[a0]", "[a0, a0]").replace("done([a0, a0])", "done([a0])"), "Dinner")
+    picture("series")
+    thunderbird.run(
+        CALENDAR + """window.doTransaction("delete", await item(a0), calendar, null, null); await done([]);""", "Dinner"
+    )
+    assert names(other, HOME) == {}
+
+
+@pytest.mark.usefixtures("account")
+def test_contacts_go_both_ways(thunderbird: Thunderbird, other: httpx.Client) -> None:
+    assert other.put(f"{BOOK}ko.vcf", content=CARD.format(uid="ko", name="김영희")).status_code == 201
+    thunderbird.run(
+        CONTACTS
+        + """
+        await done(["김영희"]);
+        const card = Cc["@mozilla.org/addressbook/cardproperty;1"].createInstance(Ci.nsIAbCard);
+        card.displayName = a0;
+        card.primaryEmail = "bo@example.test";
+        book.addCard(card);
+        await done([a0, "김영희"]);
+        """,
+        "Bo Bobson",
+    )
+    stored = names(other, BOOK)
+    (href,) = stored.keys() - {"ko.vcf"}
+    assert "FN:Bo Bobson" in stored[href] and "bo@example.test" in stored[href]
+    second = stored[href].replace("FN:Bo Bobson", "FN:Bo the Second")
+    assert other.put(f"{BOOK}{href}", content=second).status_code == 204
+    assert other.delete(f"{BOOK}ko.vcf").status_code == 204
+    thunderbird.run(CONTACTS + "await done([a0]); book.deleteCards(book.childCards); await done([]);", "Bo the Second")
+    for file in names(other, BOOK):
+        raise AssertionError(f"{file} is still there")
+
+
+@pytest.mark.usefixtures("account")
 def test_outlook_s_way_leads_to_the_same_servers(organization: Organization, thunderbird: Thunderbird) -> None:
     """Thunderbird asks Autodiscover (POX), too, as Outlook does."""
     servers = thunderbird.run(

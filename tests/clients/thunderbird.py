@@ -107,11 +107,14 @@ def started(organization: Organization, folder: Path) -> Iterator[Thunderbird]:
             [*command, "--remote-allow-system-access"],
             stdout=log,
             stderr=log,
-            env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"},
         )
         try:
             with _connected(port, process) as connection:
-                yield Thunderbird(connection)
+                running = Thunderbird(connection)
+                # Marionette takes this choice away from users.
+                running.run('Services.prefs.setBoolPref("signon.rememberSignons", true)')
+                yield running
         finally:
             process.kill()
             process.wait()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import Any, Protocol, cast
 from uuid import UUID, uuid4
@@ -97,6 +97,25 @@ class DirectoryContract:
             await write.add_user("홍길동@example.test", VERIFIERS)
             found = await read.recipient("홍길동@EXAMPLE.test")
             assert found is not None and found.primary == "홍길동@example.test"
+
+        check(opened, steps)
+
+    def test_everybody_is_listed_in_pages_whatever_is_searched_meanwhile(self, opened: Opened) -> None:
+        async def steps(read: Any, write: Writer) -> None:
+            guids = {await write.add_user(f"user{number}@example.test", VERIFIERS) for number in range(12)}
+            guids.add(await write.add_contact("carol@example.test", "carol@elsewhere.test"))
+            await write.add_user("secret@example.test", VERIFIERS, hidden=True)
+            listed, sizes = [], []
+            async with aclosing(read.everybody(5)) as pages:
+                async for page in pages:
+                    listed += page
+                    sizes.append(len(page))
+                    # These are searches of pages on the connection that all share.
+                    assert len(await read.resolve("user", 3)) == 3
+            assert max(sizes) == 5 and len(listed) == 13 and {entry.guid for entry in listed} == guids
+            assert await read.address_book_entries(list(guids)) == {entry.guid: entry for entry in listed}
+            async with aclosing(read.everybody(5)) as pages:
+                assert len(await anext(pages)) == 5
 
         check(opened, steps)
 

@@ -1,13 +1,18 @@
-"""The private slapd answers as every directory must; and what only it keeps. covers: entries, memberships"""
+"""The private slapd answers as every directory must; and what only it keeps. covers: entries, memberships, user_certificates"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.directory import entries
-from postern.directory.slapd_adapter import SlapdDirectory
+from postern.directory.settings import AdministrationError, NotFound
+from postern.directory.slapd_adapter import SUFFIX, SlapdDirectory
+from postern.directory.user_certificates import UserCertificates
+from postern.model.directory import CertificateNames
 from postern.model.organization import AcceptedDomain, DomainType
 from postern.trust.passwords.realm_hash import ALGORITHMS, KeptRealmHashes, realm_hash
 from postern.trust.passwords.verifiers import verifiers
@@ -85,7 +90,38 @@ class TestSlapdDirectory(DirectoryContract):
 
         check(opened, steps)
 
+    def test_certificates_have_one_owner(self, opened: Opened) -> None:
+        async def steps(read: SlapdDirectory, write: Any) -> None:
+            for name in ("alice@example.test", "bob@example.test", "kim@회사.test"):
+                await write.add_user(name, {"argon2id": "a"})
+            alice, bob, kim = [await read.account(name) for name in ("alice", "bob", "kim")]
+            kept = UserCertificates(write._client, SUFFIX)
+            await kept.add(alice, FIRST)
+            await kept.add(alice, SECOND)
+            for account in (alice, bob):
+                with pytest.raises(AdministrationError, match="already"):
+                    await kept.add(account, FIRST.upper().replace("X509:<I>", "x509:<i>"))
+            assert await kept.of(alice) == (FIRST, SECOND) and await kept.of(bob) == ()
+            for certificate, owner in (
+                (CertificateNames((FIRST,)), alice),
+                (CertificateNames(("X509:<SKI>00", SECOND), "bob@example.test"), alice),
+                (CertificateNames((OTHER,), "BOB@example.test"), bob),
+                (CertificateNames((OTHER,), "kim@xn--vf4b131b.test"), kim),
+                (CertificateNames((OTHER,), "*"), None),
+                (CertificateNames((OTHER,)), None),
+            ):
+                account = await read.account_of_certificate(certificate)
+                assert (account and account.name) == (owner and owner.name), certificate
+            assert await read.account_of_certificate(CertificateNames((FIRST,))) == await read.account("alice")
+            await kept.remove(alice, FIRST)
+            with pytest.raises(NotFound):
+                await kept.remove(alice, FIRST)
+            assert await read.account_of_certificate(CertificateNames((FIRST,))) is None
 
+        check(opened, steps)
+
+
+FIRST, SECOND, OTHER = (f'X509:<I>O="Example, Inc.",CN=People (of) *<SR>{serial}' for serial in ("01", "02", "03"))
 _LOCAL = st.text(st.characters(categories=("Ll", "Nd", "Lo"), exclude_characters=":"), min_size=1, max_size=20)
 
 

@@ -24,16 +24,17 @@ else:
 with instrumented:
     from postern.model.mailbox import MailboxError
     from postern.model.search import SearchTerm
-    from postern.protocols.imap import dates, modified_utf7, parse, patterns
+    from postern.protocols.imap import acl, dates, modified_utf7, parse, patterns
     from postern.protocols.imap import machine as imap
-    from postern.protocols.imap.commands import Command, Search
+    from postern.protocols.imap.commands import Command, Search, SetAcl
     from postern.protocols.pop3 import machine as pop3
     from postern.services.imap import search as imap_search
-    from postern.services.imap.state import CommandFailed
+    from postern.services.imap.failures import CommandFailed
     from postern.store import search
 
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import Folder, FolderKind, Right
 from postern.model.items import Index
+from postern.services.imap.homes import Place
 from postern.services.imap.view import WORD, FolderView
 from tests.bounds.growth import finished
 
@@ -45,17 +46,19 @@ async def _no_keywords(mailbox: object, folder: int, names: object, create: bool
     return 0
 
 
+HOME: Any = SimpleNamespace(mailbox=UUID(int=1), mailboxes=SimpleNamespace(keywords=_no_keywords))
+
+
 def _view() -> FolderView:
     folder = Folder(1, ("INBOX",), FolderKind.INBOX, 1, 20, 1, 9, 0, 0, 0, 1, True, ())
-    view = FolderView(folder, False, [(1, 3)])
+    view = FolderView(Place(HOME, folder), False, [(1, 3)])
     flags = array("Q", bytes(72)).tobytes()
     view.load(Index(1, 20, 9, array(WORD, range(1, 18, 2)).tobytes(), flags, flags, b""), None)
     return view
 
 
 VIEW = _view()
-STORE = SimpleNamespace(mailbox=UUID(int=1), mailboxes=SimpleNamespace(keywords=_no_keywords))
-STATE: Any = SimpleNamespace(saved=[1, 5, 9], opened=STORE)
+STATE: Any = SimpleNamespace(saved=[1, 5, 9])
 
 
 def imap_events(pieces: list[bytes], known: bool) -> tuple[list[Command], bytes]:
@@ -99,6 +102,8 @@ def named(data: bytes, lines: int) -> None:
     pattern = patterns.canonical("", reference)
     if pattern is not None:
         assert patterns.canonical("", pattern) == pattern
+        if patterns.matches(pattern, "Other Users/" + name[:200]):
+            assert patterns.begins_below(pattern, "Other Users")
         assert patterns.matches(pattern, name[:200]) <= patterns.matches("*", name[:200])
         bare = reference.translate({ord(mark): None for mark in "%*"})[:200]
         assert not bare or patterns.matches(
@@ -124,6 +129,17 @@ def searched(data: bytes) -> None:
         )
 
 
+def granted(data: bytes, bits: int) -> None:
+    """SETACL grants nothing that was not named, and the second time nothing more."""
+    command = parse.parse(b"a SETACL x y " + data, [])
+    if isinstance(command, SetAcl):
+        before = Right(bits)
+        after = acl.changed(before, command.sign, command.letters).rights
+        gained = set(acl.letters_of(after)) - set(acl.letters_of(before)) - set(acl.VIRTUAL)
+        assert gained <= {member for letter in command.letters for member in acl.VIRTUAL.get(letter, letter)}
+        assert acl.changed(after, command.sign, command.letters).rights == after
+
+
 def _other(term: SearchTerm) -> SearchTerm:
     """The same program with other words."""
     return replace(term, text=term.text and "x", name=term.name and "x", terms=tuple(map(_other, term.terms)))
@@ -144,6 +160,7 @@ def one_input(data: bytes) -> None:
     assert pop3_events([wire]) == pop3_events(pieces)
     named(wire, seed)
     searched(wire)
+    granted(wire, seed << 4 | seed >> 4)
 
 
 if __name__ == "__main__":

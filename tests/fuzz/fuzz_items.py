@@ -28,10 +28,13 @@ with instrumented:
         card_data,
         card_query,
         contact,
+        copy_changes,
         free_busy,
         imip,
         invitations,
+        managed_attachments,
         organizing,
+        reminder,
         scheduling,
         stored,
         task,
@@ -51,6 +54,7 @@ from itertools import islice, pairwise
 
 SPAN = TimeRange(1_767_225_600, 1_769_904_000)
 START = datetime(2026, 1, 1, 9)
+WHEN = values.When(START, values.Kind.ZONED, "Asia/Seoul")
 
 
 def one_input(data: bytes) -> None:
@@ -93,6 +97,9 @@ def _calendar(octets: bytes) -> None:
     alarm = alarms.next_alarm(calendar, 0)
     assert alarm is None or alarm.time > 0
     kept = stored.values_of(calendar, 0, {"a@b.test"})
+    if kept.reminds is not None:
+        done = reminder.due(calendar, kept.reminds, kept.reminds, {"a@b.test"}, imip.Letter("a@b", ["a@b"], "", "1", 0))
+        assert done.next is None or done.next > kept.reminds
     assert kept.reminds is None or kept.reminds >= 0
     ringing = ComponentFilter(calendar.kind, components=(ComponentFilter("VALARM", time_range=SPAN),))
     calendar_query.matches(calendar, ComponentFilter("VCALENDAR", components=(ringing,)), budget=budget)
@@ -117,11 +124,11 @@ def _meeting(octets: bytes) -> None:
     me = {"a@b.test"}
     for copy in (stored, None):
         applied = scheduling.apply(copy, message, me)
-        if applied.action is scheduling.Action.STORE:
+        if applied.action is copy_changes.Action.STORE:
             again = calendar_object.read(applied.octets)
             assert isinstance(again, CalendarObject) and not again.method
-            if message.method in ("REQUEST", "CANCEL", "REPLY"):
-                assert scheduling.apply(again, message, me).action is not scheduling.Action.STORE
+            if message.method in ("REQUEST", "CANCEL", "REPLY", "COUNTER", "DECLINECOUNTER"):
+                assert scheduling.apply(again, message, me).action is not copy_changes.Action.STORE
     for before, after in ((stored, message), (stored, None), (None, stored)):
         organizing.organized(before, after, me, 0)
     for after in (message, None):
@@ -133,6 +140,10 @@ def _meeting(octets: bytes) -> None:
         invitations.request(stored, 0),
         invitations.cancel(stored, 0, 1, me),
         invitations.reply(stored, "a@b.test", "ACCEPTED", 0),
+        invitations.delegated(stored, "a@b.test", "c@b.test", 0),
+        invitations.counter(stored, "a@b.test", stored.main, WHEN, WHEN, 0),
+        invitations.decline_counter(stored, 0),
+        invitations.refresh(stored, "a@b.test", 0),
     ):
         assert b"X-POSTERN" not in made or b"X-POSTERN" in first
 
@@ -189,7 +200,28 @@ def _values(octets: bytes) -> None:
     zones.zone_named(value)
 
 
-READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting)
+def _attached(octets: bytes) -> None:
+    """A series with lines in it, and behind an empty line the occurrences to attach something to."""
+    lines, _, names = octets.partition(b"\r\n\r\n")
+    begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260101T090000Z\r\nRRULE:FREQ=DAILY\r\n"
+    calendar = calendar_object.read(begin + lines + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+    if not isinstance(calendar, CalendarObject):
+        return
+    before = {each.id for each in managed_attachments.managed(calendar)}
+    new, other = (managed_attachments.Named(each * 32, f"https://a.test/{each * 32}-x") for each in "01")
+    line = managed_attachments.attach_line(new, "a/b", names.decode("latin-1"), 1)
+    occurrences = [name for name in names.decode("latin-1").split(",") if name]
+    if managed_attachments.add(calendar, line, occurrences) is not None:
+        return
+    again = calendar_object.read(calendar.root.octets())
+    assert isinstance(again, CalendarObject)
+    assert {each.id for each in managed_attachments.managed(again)} == {*before, new.id}
+    assert managed_attachments.update(again, new.id, managed_attachments.attach_line(other, "a/b", "x", 1)) is None
+    assert managed_attachments.remove(again, other.id) is None
+    assert {each.id for each in managed_attachments.managed(again)} == before - {new.id, other.id}
+
+
+READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting, _attached)
 
 
 if __name__ == "__main__":

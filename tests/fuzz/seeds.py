@@ -289,6 +289,9 @@ _MESSAGES = (
     (b"METHOD:CANCEL\r\n", b"1", _OCCURRENCE),
     (b"METHOD:REPLY\r\n", b"1", _OCCURRENCE),
     (b"METHOD:ADD\r\n", b"1", b""),
+    (b"METHOD:COUNTER\r\n", b"1", _OCCURRENCE),
+    (b"METHOD:DECLINECOUNTER\r\n", b"1", b""),
+    (b"METHOD:CANCEL\r\n", b"1", _OCCURRENCE.replace(b"RECURRENCE-ID", b"RECURRENCE-ID;RANGE=THISANDFUTURE")),
 )
 
 

@@ -95,7 +95,7 @@ def test_one_returns_to_the_local_authority(folder: StateFolder) -> None:
 
 @pytest.mark.parametrize("by_rsa", [False, True])
 def test_a_request_keeps_its_key_until_the_certificate_comes(folder: StateFolder, by_rsa: bool) -> None:
-    names = own_certificate.names(ORGANIZATION, SERVER)
+    names = ORGANIZATION.names_of(SERVER)
     pem = own_certificate.request(folder, names, by_rsa, anew=False)
     done = subprocess.run(["openssl", "req", "-verify", "-noout"], input=pem, capture_output=True)
     assert done.returncode == 0, done.stderr

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from postern.items import calendar_object, imip, scheduling
 from postern.items.booking import Decision, Policy, decide
 from postern.items.calendar_object import CalendarObject
+from postern.items.copy_changes import Action
 from postern.items.free_busy import free_busy
 from postern.items.organizing import answered, organized
 from postern.items.rendered import status_of
-from postern.items.scheduling import Action
 from postern.items.series import Series
 from postern.protocols.ical.values import address_of
 from postern.protocols.ical.zones import seconds

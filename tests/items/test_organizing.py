@@ -8,9 +8,10 @@ import pytest
 
 from postern.items import calendar_object, organizing
 from postern.items.calendar_object import CalendarObject
+from postern.items.copy_changes import Action
 from postern.items.organizing import Role, answered, forbidden_change, organized, role_of
 from postern.items.rendered import status_of
-from postern.items.scheduling import Action, apply
+from postern.items.scheduling import apply
 from postern.items.series import Series
 from postern.protocols.ical.zones import seconds
 from tests.items.calendars import event, octets, read

@@ -6,7 +6,7 @@ A test module subclasses ResourceStoreContract and says how to open one; each te
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -18,6 +18,7 @@ from postern.model.folders import FolderKind
 from postern.model.item_store import FROM_EVER, Busy, RenderedItem
 from postern.model.items import Flag, FlagChange, NewItem
 from postern.model.mailbox import MailboxError
+from postern.model.meetings import MeetingStore
 from postern.model.resources import (
     ABSENT,
     MAX_OBJECT_UID,
@@ -35,7 +36,7 @@ CONTACT = "IPM.Contact"
 TASK = "IPM.Task"
 
 
-class Store(item_store_contract.Store, ResourceStore, Protocol):
+class Store(item_store_contract.Store, ResourceStore, MeetingStore, Protocol):
     """All interfaces of mailboxes."""
 
 
@@ -63,6 +64,23 @@ class Box(item_store_contract.Box):
             folder or self.calendar,
             name,
             content or event(uid or name),
+            APPOINTMENT,
+            RenderedItem(uid=uid or name),
+            **conditions,  # type: ignore[arg-type]  # a test's own words
+        )
+
+    async def letters(self, count: int) -> list[int]:
+        """Ids of letters in the outbox that nobody has submitted."""
+        outbox = next(node.id for node in await self.store.tree(self.guid) if node.kind is FolderKind.OUTBOX)
+        return await self.store.create(self.guid, outbox, [NewItem(message(str(number))) for number in range(count)])
+
+    async def put_sending(self, letters: Sequence[int], name: str, uid: str = "", **conditions: object) -> Put:
+        return await self.store.put_sending(
+            self.guid,
+            letters,
+            self.calendar,
+            name,
+            event(uid or name),
             APPOINTMENT,
             RenderedItem(uid=uid or name),
             **conditions,  # type: ignore[arg-type]  # a test's own words
@@ -711,5 +729,53 @@ class ResourceStoreContract:
                 waiting = asyncio.create_task(store.wait({guid: before}, 30))
                 await act()
                 assert (await waiting)[guid] > before
+
+        check(opened, steps)
+
+    # Meetings
+
+    def test_a_meeting_is_put_together_with_its_letters(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            letters = await box.letters(2)
+            put = await box.put_sending(letters, "m.ics", expected=ABSENT)
+            assert put.is_new and put.tag == content_tag(event("m.ics"))
+            assert await box.store.outbox(box.guid) == [item.uid for item in await box.store.get(box.guid, letters)]
+            assert await box.names() == ["m.ics"]
+
+        check(opened, steps)
+
+    def test_a_meeting_that_is_not_put_sends_nothing(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            letters = await box.letters(1)
+            await box.put("m.ics")
+            await refused("MODIFIED", box.put_sending(letters, "m.ics", expected=ABSENT))
+            await refused("UIDEXISTS", box.put_sending(letters, "n.ics", uid="m.ics", unique_uid=True))
+            await refused("MODIFIED", box.store.remove_sending(box.guid, letters, box.calendar, "m.ics", b"0" * 16))
+            await refused("NONEXISTENT", box.store.remove_sending(box.guid, letters, box.calendar, "x.ics"))
+            assert await box.store.outbox(box.guid) == []
+            assert await box.names() == ["m.ics"]
+
+        check(opened, steps)
+
+    def test_a_letter_that_is_not_in_the_outbox_ends_the_change(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            letters = await box.letters(1)
+            (elsewhere,) = await box.add(at(0))
+            await refused("NONEXISTENT", box.put_sending([*letters, elsewhere], "m.ics"))
+            await refused("NONEXISTENT", box.put_sending([1 << 40], "m.ics"))
+            await box.put("n.ics")
+            await refused("NONEXISTENT", box.store.remove_sending(box.guid, [elsewhere], box.calendar, "n.ics"))
+            assert await box.store.outbox(box.guid) == []
+            assert "m.ics" not in await box.names() and "n.ics" in await box.names()
+
+        check(opened, steps)
+
+    def test_a_meeting_is_removed_together_with_its_letters(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            letters = await box.letters(1)
+            tag = (await box.put("m.ics")).tag
+            await box.store.remove_sending(box.guid, letters, box.calendar, "m.ics", tag)
+            assert len(await box.store.outbox(box.guid)) == 1
+            assert await box.names() == []
 
         check(opened, steps)

@@ -9,9 +9,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
+import pytest
+import trustme
 
-from postern.model.organization import Role, Server, StateFolder
-from postern.net.tls import validating_context
+from postern.model.organization import ClientCertificates, Profile, Role, Server, StateFolder
+from postern.net.by_name import ContextsByName
+from postern.net.tls import ServerContext, validating_context
 from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.table import settle
@@ -24,6 +27,7 @@ from postern.services.organization_feed import OrganizationFeed
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
 from tests.certificates import make
+from tests.support.client_certificates import UserAuthority
 from tests.support.ports import free_offset
 from tests.transport.world import organization
 from tests.trust.people import People
@@ -35,9 +39,11 @@ TOKEN = "t" * 43
 class Host:
     """A client access server whose other roles are away."""
 
-    def __init__(self, folder: Path, acme: bool) -> None:
+    def __init__(self, folder: Path, acme: bool, profile: Profile = Profile.PRACTICAL) -> None:
         server = Server("cas1", NAME, frozenset({Role.CLIENT_ACCESS}), ("127.0.0.1",))
-        known = replace(organization(offset=free_offset()), servers=(server,), acme=acme)
+        asking = ClientCertificates(("certificate.example.test",), str(UserAuthority(folder).file))
+        known = replace(organization(offset=free_offset()), servers=(server,), acme=acme, profile=profile)
+        known = replace(known, client_certificates=asking)
         state = StateFolder(folder, folder)
         state.certificates.mkdir()
         ChallengeFiles(state.certificates).put(TOKEN, "proof")
@@ -120,6 +126,43 @@ def test_all_rows_of_the_web_share_two_doors(tmp_path: Path) -> None:
                 assert (await client.get("/dav/")).status_code == 301, "a row without port 80 too"
         finally:
             await host.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("names", "sent"),
+    [
+        ((NAME,), {"autodiscover.example.test": NAME, "127.0.0.1": NAME, "evil.test": NAME}),
+        ((NAME, "*.example.test"), {"autodiscover.example.test": "autodiscover.example.test", "evil.test": NAME}),
+        (("localhost",), {"autodiscover.example.test": "autodiscover.example.test", "127.0.0.1": "127.0.0.1"}),
+    ],
+)
+def test_clear_text_is_sent_to_a_name_that_the_certificate_has(
+    tmp_path: Path, names: tuple[str, ...], sent: dict[str, str]
+) -> None:
+    async def run() -> None:
+        host = Host(tmp_path, acme=False)
+        own = trustme.CA().issue_cert(*names)
+        own.private_key_pem.write_to_path(host.certificate.key)
+        own.cert_chain_pems[0].write_to_path(host.certificate.chain)
+        for asked, name in sent.items():
+            assert host.web._is_ours(asked) is (asked == name), asked
+        await host.close()
+
+    asyncio.run(run())
+
+
+def test_only_names_that_are_configured_ask_for_certificates(tmp_path: Path) -> None:
+    async def run() -> None:
+        host = Host(tmp_path, acme=False, profile=Profile.HARDENED)
+        tls = host.web._tls
+        assert isinstance(tls, ContextsByName) and tls.asking_names == {"certificate.example.test"}
+        await host.close()
+        (tmp_path / "other").mkdir()
+        other = Host(tmp_path / "other", acme=False)
+        assert isinstance(other.web._tls, ServerContext), "no row of this profile lists certificates"
+        await other.close()
 
     asyncio.run(run())
 

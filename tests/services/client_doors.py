@@ -7,10 +7,11 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import trustme
 
+from postern.model.address_book import AddressBookEntry
 from postern.model.directory import UNKNOWN, Account, Recipient, RecipientType, Unknown
 from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import AcceptedDomain, Limits, Profile
@@ -21,6 +22,7 @@ from postern.paths.guard import Guard
 from postern.paths.table import settle
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.logon import ClientAccess, MailboxServer
+from postern.services.access.sharing import Sharing, SharingStore
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords.verifiers import verifiers
@@ -39,6 +41,8 @@ class MemoryDirectory:
         self._verifiers = verifiers(password, ("scram-sha-256",))
         self.accounts: dict[str, Account] = {}
         self.mail: dict[str, Recipient] = {}
+        self.groups: dict[uuid.UUID, tuple[uuid.UUID, ...]] = {}
+        """The groups that an entry is in."""
         for name in names:
             guid, address = uuid.uuid5(uuid.NAMESPACE_DNS, name), f"{name}@example.test"
             self.accounts[address] = Account(guid, address, True, False, "1", address)
@@ -58,6 +62,22 @@ class MemoryDirectory:
 
     async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
         return {account.guid: account for account in self.accounts.values() if account.guid in guids}
+
+    async def groups_of(self, guid: uuid.UUID) -> tuple[uuid.UUID, ...]:
+        return self.groups.get(guid, ())
+
+    async def mailbox_owners(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+        return {known.guid: known.primary for known in self.mail.values() if known.guid in guids}
+
+    async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
+        return []
+
+    async def address_book_entries(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, AddressBookEntry]:
+        return {
+            known.guid: AddressBookEntry(known.guid, known.type, known.display_name, known.addresses)
+            for known in self.mail.values()
+            if known.guid in guids and known.type is not RecipientType.USER
+        }
 
     async def enabled_verifiers(self) -> frozenset[str]:
         return frozenset({"scram-sha-256"})
@@ -86,6 +106,11 @@ class Doors:
         self.directory = MemoryDirectory(names)
         self.authenticator = Authenticator(self.directory, policy=self.directory)
         self.changes = MailboxChanges(mailboxes)
+        self.store = cast(SharingStore, mailboxes)
+        """The same mailboxes; those of a test in which nothing is shared need no rights."""
+        self.now = 0.0
+        """The time for `sharing`, which remembers rights for a moment."""
+        self.sharing = Sharing(self.directory, lambda name: self.store, lambda: [self.store], clock=lambda: self.now)
         self.observed = Observed(None)
         self.authority = trustme.CA()
         self.tls: ServerContext | MutualContext = bound_tls(self.authority)
@@ -96,7 +121,7 @@ class Doors:
         self.doors: list[Door] = []
 
     def access(self, row: str) -> ClientAccess:
-        server = MailboxServer(self.mailboxes, self.changes)
+        server = MailboxServer(self.mailboxes, self.changes, self.store)
         return ClientAccess(
             Guard([self._rows[row]], self.authenticator.available),
             self.authenticator,
@@ -105,6 +130,7 @@ class Doors:
             self.observed,
             self.limits,
             "mail.example.test",
+            self.sharing,
         )
 
     async def open(self, row: str, session: Callable[[ClientAccess], Any]) -> None:

@@ -1,9 +1,10 @@
 """Plays a scripted dialog (tests/dialogs/imap, tests/dialogs/pop3) against doors, line by line, over TLS.
 
 "C:" sends a line, "S:" expects exactly this line, "S~" a regular expression, "S..." passes lines over up to this one; a number
-behind the letter names another connection, which logs on as the same user. "@message SUBJECT" appends a message of some 26 octets
-to INBOX, "@select NAME" selects it, "@stranger" leaves the first connection unauthenticated, "@pop3" speaks POP3 from here
-on, "@limits NAME=NUMBER ..." sets limits. Empty lines and "#" say nothing.
+behind the letter names another connection, which logs on as the same user, or with "@as NUMBER NAME" as that one.
+"@message SUBJECT" appends a message of some 26 octets to INBOX, "@select NAME" selects it, "@stranger" leaves the first
+connection unauthenticated, "@pop3" speaks POP3 from here on, "@limits NAME=NUMBER ..." sets limits, "@full NAME" grants that
+user full access to the mailbox of alice. Empty lines and "#" say nothing.
 
 Numbers that a store chooses are written <name>, of letters and digits, a letter first: what stands there the first time it is
 expected must stand there every other time, and is sent in its place.
@@ -22,7 +23,7 @@ from postern.model.organization import Limits
 from postern.services.imap.session import ImapSession
 from postern.services.pop3.session import Pop3Session
 from tests.services.client_doors import PASSWORD, Doors
-from tests.services.fake_mailboxes import FakeMailboxes
+from tests.services.fake_item_store import FakeItemStore
 
 TIMEOUT = 20.0
 _CHOSEN = re.compile(r"<([a-z][a-z0-9]*)>")
@@ -31,12 +32,13 @@ _LINE = re.compile(r"([CS])(\d?)(:|~|\.\.\.)(?: (.*))?$")
 
 class Player:
     def __init__(self, script: str, mailboxes: Mailboxes | None = None) -> None:
-        self._mailboxes = mailboxes or FakeMailboxes()
+        self._mailboxes = mailboxes or FakeItemStore()
         self._lines = script.split("\n")
         self._connections: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._numbers: dict[str, str] = {}
         self._number = 0
         self._pop3 = False
+        self._users = dict(line.split()[1:] for line in self._lines if line.startswith("@as "))
         self._stranger = "@stranger" in self._lines
         self._doors: Doors
 
@@ -66,6 +68,9 @@ class Player:
             await self._command(f"APPEND INBOX {{{len(text)}+}}\r\n{text}")
         elif line.startswith("@select"):
             await self._command("SELECT " + line.removeprefix("@select "))
+        elif line.startswith("@full"):
+            alice, holder = (self._doors.directory.mail[f"{name}@example.test"] for name in ("alice", line.split()[1]))
+            await self._doors.sharing.set_full_access(alice, holder.guid, True)
         elif line.startswith("@pop3"):
             self._pop3 = True
             self._connections.clear()
@@ -106,7 +111,8 @@ class Player:
             await reader.readline()
             self._connections[which] = (reader, writer)
             if not self._pop3 and not (self._stranger and not which):
-                await self._command(f'LOGIN alice@example.test "{PASSWORD}"', which)
+                user = self._users.get(which, "alice")
+                await self._command(f'LOGIN {user}@example.test "{PASSWORD}"', which)
         return self._connections[which]
 
     async def _command(self, text: str, which: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from postern.model.folders import FolderKind
@@ -162,6 +163,32 @@ class FakeResourceStore(FakeItemStore):
             raise MailboxError("NONEXISTENT", "No such resource")
         _check_condition(old, expected)
         await self.delete(mailbox, [old.id])
+
+    def _submit(self, mailbox: UUID, letters: Sequence[int]) -> None:
+        outbox = self._mailbox(mailbox).of_kind(FolderKind.OUTBOX)
+        places = [self._item(mailbox, letter) for letter in letters]
+        if any(folder is not outbox for folder, _ in places):
+            raise MailboxError("NONEXISTENT", "No such item in the outbox")
+        submitted = self._mailbox(mailbox).submitted
+        submitted += [item.uid for _, item in places if item.uid not in submitted]
+
+    async def put_sending(self, mailbox: UUID, letters: Sequence[int], *change: Any, **conditions: Any) -> Put:
+        before = list(self._mailbox(mailbox).submitted)
+        self._submit(mailbox, letters)
+        try:
+            return await self.put(mailbox, *change, **conditions)
+        except MailboxError:
+            self._mailbox(mailbox).submitted[:] = before
+            raise
+
+    async def remove_sending(self, mailbox: UUID, letters: Sequence[int], *change: Any, **conditions: Any) -> None:
+        before = list(self._mailbox(mailbox).submitted)
+        self._submit(mailbox, letters)
+        try:
+            await self.remove(mailbox, *change, **conditions)
+        except MailboxError:
+            self._mailbox(mailbox).submitted[:] = before
+            raise
 
     async def place(
         self,

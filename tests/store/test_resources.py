@@ -1,6 +1,6 @@
 """Named items on PostgreSQL.
 
-covers: resource_checks, resource_lookup
+covers: meetings, resource_checks, resource_lookup
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Recipient, Unknown
+from postern.model.directory import UNKNOWN, Account, CertificateNames, DirectoryUnavailable, Recipient, Unknown
 from postern.model.organization import AcceptedDomain
 from postern.model.security import Peer
 from postern.trust.passwords import verifiers as passwords
@@ -28,6 +28,8 @@ class People:
         self.accounts: dict[str, Account] = {}
         self.verifiers: dict[str, dict[str, str]] = {}
         self.enabled: set[str] = set()
+        self.identities: dict[str, str] = {}
+        """By a value of altSecurityIdentities, the account that has it."""
         self.away = False
         self.asked = 0
         self._changes = 0
@@ -59,6 +61,14 @@ class People:
             if short in (known.lower(), known.partition("@")[0].lower()):
                 return account
         return None
+
+    async def account_of_certificate(self, names: CertificateNames) -> Account | None:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise DirectoryUnavailable
+        mapped = [self.identities[value] for value in names.identities if value in self.identities]
+        return self.accounts.get(mapped[0] if mapped else names.principal)
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         self.asked += 1

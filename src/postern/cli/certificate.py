@@ -88,7 +88,7 @@ def request(names: tuple[str, ...], output: OutputFile | None, by_rsa: bool, ane
     from postern.host import own_certificate
 
     folder, organization, server = _here(state_dir)
-    wanted = _names(names) or own_certificate.names(organization, server)
+    wanted = _names(names) or organization.names_of(server)
     pem = own_certificate.request(folder, wanted, by_rsa, anew)
     if output is None:
         echo_page(pem.decode())
@@ -194,7 +194,6 @@ def acme(
 
     For example `postern certificate acme --agree mail.example.test`.
     """
-    from postern.host import own_certificate
     from postern.host.acme_record import AcmeRecord, recorded
 
     folder, organization, server = _here(state_dir)
@@ -205,7 +204,7 @@ def acme(
             os.EX_CONFIG,
         )
     before = recorded(folder)
-    wanted = _names(names) or (before.names if before else own_certificate.names(organization, server))
+    wanted = _names(names) or (before.names if before else organization.names_of(server))
     _check_issuable(wanted)
     record = AcmeRecord(
         directory=directory or (before.directory if before else _DIRECTORY),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli import disconnected
+from postern.cli import disconnected, user_certificate
 from postern.cli.called import called
 from postern.cli.directory import (
     accepted_address,
@@ -45,6 +45,9 @@ def user() -> None:
 
     NAME is a logon name (alice@example.org), any address, or a short name (alice).
     """
+
+
+user.add_command(user_certificate.certificate)
 
 
 @user.command("add")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from uuid import UUID
 
 from postern.directory import entries
 from postern.directory.entries import Values
-from postern.directory.ldap.client import SUBTREE, Client, escape
+from postern.directory.ldap.client import SUBTREE, Client, Entry, Refused, escape
 from postern.model.address_book import MAX_ENTRIES, AddressBookEntry
+from postern.model.directory import DirectoryUnavailable
 from postern.model.domains import fold, spellings
 
 _HIDDEN = "msExchHideFromAddressLists"
@@ -23,6 +25,7 @@ _TEXTS = {
     "mobile": "mobile",
 }
 _NAMES = ("objectGUID", "objectClass", "displayName", "proxyAddresses", "msExchResourceMetaData", _HIDDEN)
+_ATTRIBUTES = (*_NAMES, *_TEXTS.values())
 _IN_LIST = f"(proxyAddresses=*)(!({_HIDDEN}=TRUE))"
 _MAX_TEXT = 256
 _MAX_WORDS = 5
@@ -52,8 +55,25 @@ async def with_guids(client: Client, base: str, guids: Sequence[UUID]) -> dict[U
     return answer
 
 
+async def everybody(client: Client, base: str, page: int) -> AsyncGenerator[list[AddressBookEntry], None]:
+    """All entries, as `AddressBook.everybody` says. The pages come over a connection of their own: on a shared one, servers drop
+    the pages that they have prepared when another search of pages begins (RFC 2696 section 3)."""
+    own = client.apart()
+    try:
+        async with aclosing(own.pages(base, SUBTREE, f"(&{_IN_LIST})", _ATTRIBUTES, page)) as pages:
+            async for matches in pages:
+                yield _entries(matches)
+    except Refused as error:
+        raise DirectoryUnavailable(str(error)) from None
+    finally:
+        await own.close()
+
+
 async def _first(client: Client, base: str, which: str, most: int) -> list[AddressBookEntry]:
-    matches = await client.search_some(base, SUBTREE, which, (*_NAMES, *_TEXTS.values()), most)
+    return _entries(await client.search_some(base, SUBTREE, which, _ATTRIBUTES, most))
+
+
+def _entries(matches: Sequence[Entry]) -> list[AddressBookEntry]:
     return [_entry(match.attributes) for match in matches if "objectGUID" in match.attributes]
 
 

@@ -6,11 +6,11 @@ Pure. Both adapters read through it. An adapter's Dialect says where its directo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from postern.model.directory import Account, Recipient, RecipientType
+from postern.model.directory import Account, CertificateNames, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.model.organization import Database
 
@@ -192,6 +192,18 @@ def domain_account(values: Values, servers_group: str, now: float) -> Account:
         # uSNChanged would not do: it differs between controllers, and every logon, right or wrong, moves it.
         change="@".join(text(values, name) for name in _LOGON_STATE),
     )
+
+
+def owner(names: CertificateNames, candidates: Sequence[Values], says: Callable[[Values], bool]) -> Values | None:
+    """Returns the account to which a certificate belongs: the only one with one of its altSecurityIdentities, which the
+    candidates have beside their own attributes; else the only one of which the certificate `says` that it is its own."""
+    identities = {value.lower() for value in names.identities}
+    owners = [
+        values
+        for values in candidates
+        if identities.intersection(value.decode().lower() for value in values.get("altSecurityIdentities", ()))
+    ] or [values for values in candidates if says(values)]
+    return owners[0] if len(owners) == 1 else None
 
 
 def _expired(filetime: int, now: float) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 from uuid import UUID
@@ -19,7 +19,7 @@ from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES
 from postern.directory.ldap.client import SUBTREE, Client, either, escape
 from postern.directory.recipient_cache import RecipientCache
 from postern.model.address_book import AddressBookEntry
-from postern.model.directory import Account, Recipient, TrustedCertificate, Unknown
+from postern.model.directory import Account, CertificateNames, Recipient, TrustedCertificate, Unknown
 from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, DomainType
 from postern.paths.row import Path
@@ -82,6 +82,21 @@ class SlapdDirectory:
                 return account
         return next((account for account in accounts if account.recipient == folded), None)
 
+    async def account_of_certificate(self, names: CertificateNames) -> Account | None:
+        """Believes the user principal name in a certificate: the authorities that it may come from are named for this purpose."""
+        principal = names.principal if len(names.principal) <= _MAX_NAME else ""
+        which = "".join(f"(altSecurityIdentities={escape(value)})" for value in names.identities)
+        if principal:
+            which += either("userPrincipalName=", principal)
+        matches = await self._client.search(self._suffix, SUBTREE, f"(|{which})", (*_ACCOUNT, "altSecurityIdentities"))
+        accounts = [entry.attributes for entry in matches if "userAccountControl" in entry.attributes]
+        owner = entries.owner(
+            names,
+            accounts,
+            lambda values: bool(principal) and fold(entries.text(values, "userPrincipalName")) == fold(principal),
+        )
+        return self._account(owner) if owner is not None else None
+
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         answer: dict[UUID, Account] = {}
         for which in entries.guid_filters(guids):
@@ -103,6 +118,9 @@ class SlapdDirectory:
 
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return await address_book.with_guids(self._client, self._suffix, guids)
+
+    def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        return address_book.everybody(self._client, self._suffix, page)
 
     def _account(self, values: entries.Values) -> Account:
         """Reads an account. `credentials` is a keyed digest of the verifier that every new password changes, for its salt is new;

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.model.organization import Organization, Server, StateFolder
 from postern.net.tls import Certificate
 from postern.trust.certificates.chains import PrivateKey
 from postern.trust.private_files import replace_file
@@ -32,8 +32,6 @@ AUTHORITY_LIFE = datetime.timedelta(days=3650)
 # Some clients refuse more than 398 days.
 SERVER_LIFE = datetime.timedelta(days=397)
 RENEWAL = datetime.timedelta(days=30)
-_LOOKED_FOR = ("autodiscover", "autoconfig")
-"""Labels below the domain of an address at which Outlook and Thunderbird ask for settings."""
 _BACKDATED = datetime.timedelta(hours=1)
 
 
@@ -191,13 +189,9 @@ def _usage(certificate_sign: bool) -> x509.KeyUsage:
 
 
 def _names(organization: Organization, server: Server) -> list[x509.GeneralName]:
-    """The names by which clients may call the server: its own name, localhost, the domains, those below them under which mail
-    programs look for a client access server, its addresses."""
-    domains = [domain.name for domain in organization.domains]
-    below = _LOOKED_FOR if Role.CLIENT_ACCESS in server.roles else ()
-    names = dict.fromkeys(
-        [server.fqdn, "localhost", *domains, *(f"{label}.{domain}" for domain in domains for label in below)]
-    )
+    """The names by which clients may call the server, localhost among them, and its addresses."""
+    own, *others = organization.names_of(server)
+    names = dict.fromkeys([own, "localhost", *others])
     addresses = dict.fromkeys(ipaddress.ip_address(address) for address in server.addresses)
     return [*(x509.DNSName(name) for name in names), *(x509.IPAddress(address) for address in addresses)]
 

@@ -22,10 +22,11 @@ from postern.host.mistakes import Key, Problem, format_problems, problem, unquot
 from postern.host.schema import FileShape
 from postern.host.small_files import read_small
 from postern.host.state import CONFIGURATION
-from postern.model.domains import netbios_name
+from postern.model.domains import a_labels, netbios_name
 from postern.model.organization import (
     AcceptedDomain,
     ActiveDirectory,
+    ClientCertificates,
     Database,
     Host,
     Limits,
@@ -195,6 +196,9 @@ def _organization(shapes: FileShape) -> Organization:
     if shapes.active_directory is not None:
         given_name = shapes.active_directory.domain
         domain = ActiveDirectory(given_name, shapes.active_directory.netbios or netbios_name(given_name))
+    certified = None
+    if (shape := shapes.client_certificates) is not None:
+        certified = ClientCertificates(tuple(map(a_labels, shape.names)), shape.authorities, shape.revoked)
     return Organization(
         name=main.name,
         domains=tuple(AcceptedDomain(domain.name, domain.type) for domain in shapes.domain),
@@ -208,6 +212,7 @@ def _organization(shapes: FileShape) -> Organization:
         metrics=main.metrics,
         acme=main.acme,
         language=main.language,
+        client_certificates=certified,
         offset=main.offset,
         rpc_ports=(ports[0], ports[1]),
         directory=main.directory,

@@ -26,6 +26,7 @@ def contradictions(organization: Organization) -> Iterator[Problem]:
     yield from _twice("send-connector", [connector.name for connector in organization.send_connectors])
     yield from _ports(organization)
     yield from _proofs(organization)
+    yield from _client_certificates(organization)
     yield from _databases(organization)
     yield from _connectors(organization)
     for index, server in enumerate(organization.servers):
@@ -79,6 +80,23 @@ def _proofs(organization: Organization) -> Iterator[Problem]:
             ("active-directory",),
             "no server here is in a domain: an edge stands outside; leave the table out of the edge's own file",
         )
+
+
+def _client_certificates(organization: Organization) -> Iterator[Problem]:
+    certified = organization.client_certificates
+    if certified is None:
+        return
+    for key, file in (("authorities", certified.authorities), ("revoked", certified.revoked)):
+        if file and not file.startswith("/"):
+            yield Problem(("client-certificates", key), f'{quoted(file)} is no absolute path; write it from "/" on')
+    browsed = {*organization.own_names(), *organization.looked_for()}
+    for name in certified.names:
+        if name in browsed:
+            yield Problem(
+                ("client-certificates", "names"),
+                f"{quoted(name)} is a name that everybody comes to, and a browser would ask each of them for a certificate; "
+                f'choose another, such as "certificate.{organization.default_domain}"',
+            )
 
 
 def _of_an_edge(organization: Organization) -> bool:

@@ -19,6 +19,7 @@ from postern.directory.ad.administration import PASSWORD, DomainAdministration
 from postern.directory.administration import Administration
 from postern.directory.ldap.client import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
+from postern.directory.user_certificates import UserCertificates
 from postern.host import configuration, secret_files
 from postern.model.directory import PROBE, RecipientType
 from postern.model.domains import a_labels, shown
@@ -51,6 +52,8 @@ class OpenDirectory:
     write: Administration
     locator: TopologyClient | None = None
     """The service that knows the domain's controllers."""
+    certificates: UserCertificates | None = None
+    """The certificates of users; None in Active Directory, whose own tools write them."""
 
     async def verifiers(self, name: str, password: str) -> dict[str, str]:
         """The verifiers that this directory now stores for the new password of a user with this logon name. Raises
@@ -75,7 +78,8 @@ async def opened(state: StateFolder, organization: Organization) -> AsyncIterato
     password = secret_files.known(state, Secret.DIRECTORY)
     client = Client(row, organization.directory, SERVICE, password)
     try:
-        yield OpenDirectory(SlapdDirectory(client, SUFFIX), Administration(client, SUFFIX))
+        write = Administration(client, SUFFIX)
+        yield OpenDirectory(SlapdDirectory(client, SUFFIX), write, certificates=UserCertificates(client, SUFFIX))
     finally:
         await client.close()
 

@@ -23,7 +23,6 @@ from cryptography.x509.oid import NameOID
 
 from postern.host import acme_record, certificates
 from postern.host.certificates import CertificateError, private_pem
-from postern.model.domains import a_labels
 from postern.model.organization import Organization, Server, StateFolder
 from postern.net.tls import authorities_file
 from postern.paths.fit import listeners
@@ -85,12 +84,6 @@ def authority(state: StateFolder) -> x509.Certificate | None:
 def fingerprint(certificate: x509.Certificate) -> str:
     """The SHA-256 of a certificate, in hexadecimal digits."""
     return certificate.fingerprint(hashes.SHA256()).hex()
-
-
-def names(organization: Organization, server: Server) -> tuple[str, ...]:
-    """The names by which others call the server, its own first, in A-labels."""
-    called = (server.fqdn, *(domain.name for domain in organization.domains))
-    return tuple(dict.fromkeys(a_labels(name).lower() for name in called))
 
 
 def doors(organization: Organization, server: Server) -> list[tuple[int, tuple[str, ...]]]:
@@ -180,8 +173,8 @@ def judged(
         )
     for candidate in candidates[:-1]:
         with contextlib.suppress(ChainError):
-            return judge(bundle.certificates, candidate, names(organization, server), roots, now, without_name)
-    return judge(bundle.certificates, candidates[-1], names(organization, server), roots, now, without_name)
+            return judge(bundle.certificates, candidate, organization.names_of(server), roots, now, without_name)
+    return judge(bundle.certificates, candidates[-1], organization.names_of(server), roots, now, without_name)
 
 
 def install(state: StateFolder, chain: Chain, acme: bool = False) -> None:

@@ -258,6 +258,12 @@ class ActiveDirectoryShape(Shape):
     netbios: Annotated[str, AfterValidator(_netbios)] | None = None
 
 
+class ClientCertificatesShape(Shape):
+    names: Annotated[list[DomainName], Field(min_length=1)]
+    authorities: Annotated[str, Field(min_length=1)]
+    revoked: str = ""
+
+
 class HostShape(Shape):
     """A host that is no server of ours. It has no roles; hosts that lists and URLs of the file name (a database) need no such
     table."""
@@ -304,6 +310,7 @@ class FileShape(Shape):
     server: Annotated[list[ServerShape], Field(min_length=1)]
     database: list[DatabaseShape] = []
     active_directory: ActiveDirectoryShape | None = None
+    client_certificates: ClientCertificatesShape | None = None
     host: list[HostShape] = []
     send_connector: list[SendConnectorShape] | None = None
     limits: LimitsShape = LimitsShape()

@@ -50,7 +50,8 @@ def policy_of(values: Mapping[str, object]) -> Policy:
     unknown = sorted(set(values) - set(_NAMES))
     if unknown:
         raise ValueError(f"a room has no setting {unknown[0][:40]}: there are {', '.join(_NAMES)}")
-    return Policy(**{name: _read(name, value) for name, value in values.items()})  # type: ignore[arg-type]
+    read = {name: _read(name, value) for name, value in values.items()}
+    return Policy(**read)  # type: ignore[arg-type]  # `_read` gives each its type
 
 
 def _read(name: str, value: object) -> bool | int | str | frozenset[str] | None:

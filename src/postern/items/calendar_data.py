@@ -43,7 +43,7 @@ class Wanted:
 
     @property
     def is_whole(self) -> bool:
-        return self == Wanted()
+        return self.pick is None and self.expand is None and self.limit_series is None and self.limit_busy is None
 
 
 def retrieve(

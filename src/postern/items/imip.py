@@ -12,6 +12,7 @@ from typing import NamedTuple
 from postern.items.calendar_object import CalendarObject, Refused, read
 from postern.items.recurrence import timing_of
 from postern.items.text import readable, text_of
+from postern.protocols.content_lines import Component
 from postern.protocols.ical.values import Kind
 from postern.protocols.mime.charsets import MAX_LABEL, decode, known
 from postern.protocols.mime.parameters import parameter
@@ -72,12 +73,9 @@ def mail(letter: Letter, message: CalendarObject, text: str = "") -> bytes:
     """
     boundary = "=_" + "".join([c for c in letter.message_id if c.isascii() and c.isalnum()])[:40]
     octets = message.root.octets()
+    subject = letter.subject or text_of(message.main.value("SUMMARY"))
     lines = [
-        f"From: <{_one_line(letter.sender)}>",
-        "To: " + ",\r\n ".join([f"<{_one_line(address)}>" for address in letter.recipients]),
-        "Subject: " + _subject(letter.subject or text_of(message.main.value("SUMMARY"))),
-        f"Date: {formatdate(letter.date)}",
-        f"Message-ID: <{_one_line(letter.message_id)}>",
+        *_frame(letter._replace(subject=subject)),
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="{boundary}"',
         "",
@@ -91,6 +89,25 @@ def mail(letter: Letter, message: CalendarObject, text: str = "") -> bytes:
         "",
     ]
     return "\r\n".join(lines).encode("utf-8", "replace")
+
+
+def plain_mail(letter: Letter, text: str) -> bytes:
+    """A mail with nothing but a text.
+
+    Bound: linear in the text.
+    """
+    lines = [*_frame(letter), "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8"]
+    return "\r\n".join([*lines, *_encoded(text.encode("utf-8", "replace")), ""]).encode("utf-8", "replace")
+
+
+def _frame(letter: Letter) -> list[str]:
+    return [
+        f"From: <{_one_line(letter.sender)}>",
+        "To: " + ",\r\n ".join([f"<{_one_line(address)}>" for address in letter.recipients]),
+        f"Subject: {_subject(letter.subject)}",
+        f"Date: {formatdate(letter.date)}",
+        f"Message-ID: <{_one_line(letter.message_id)}>",
+    ]
 
 
 def _encoded(octets: bytes) -> list[str]:
@@ -108,17 +125,17 @@ def _subject(text: str) -> str:
     return Header(shown, "utf-8", maxlinelen=75, header_name="Subject").encode(linesep="\r\n")
 
 
-def described(message: CalendarObject) -> str:
-    """The text for a person: what, when and where."""
-    main = message.main
-    lines = [text_of(main.value("SUMMARY")), _when(message), text_of(main.value("LOCATION"))]
+def described(message: CalendarObject, part: Component | None = None) -> str:
+    """The text for a person: what, when and where. `part` is the component that is described, instead of the main one."""
+    main = part or message.main
+    lines = [text_of(main.value("SUMMARY")), _when(message, main), text_of(main.value("LOCATION"))]
     description = text_of(main.value("DESCRIPTION"))[:MAX_DESCRIPTION]
     return "\n".join([line for line in lines if line] + (["", description] if description else [])) + "\n"
 
 
-def _when(message: CalendarObject) -> str:
+def _when(message: CalendarObject, part: Component) -> str:
     """The first occurrence, as the clock of its own zone shows it."""
-    timing = timing_of(message.main, message.zones)
+    timing = timing_of(part, message.zones)
     if timing is None:
         return ""
     start, length = timing.start, timing.length

@@ -1,18 +1,18 @@
-"""Makes iTIP messages (RFC 5546) out of calendar objects: invitations, answers and cancellations.
+"""Makes iTIP messages (RFC 5546) out of calendar objects: invitations and cancellations, answers and proposals, and delegations.
 
 Times come in as seconds since the epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from postern.items.answers import NOTES
 from postern.items.calendar_object import CalendarObject
 from postern.items.rendered import attendee_of
-from postern.items.scheduling import REPLIED
-from postern.protocols.content_lines import Component, Line, line
-from postern.protocols.ical.values import address_of
+from postern.protocols.content_lines import Component, Line, component, escaped, line
+from postern.protocols.ical.values import When, address_of, written
 from postern.protocols.ical.zones import written_utc
 
 _OF_AN_ANSWER = frozenset(
@@ -55,21 +55,90 @@ def reply(calendar: CalendarObject, address: str, status: str, stamp: int, parts
 
 
 def replies(calendar: CalendarObject, address: str, answered: Iterable[tuple[Component, str]], stamp: int) -> bytes:
-    """An attendee's answers to parts of the object, to each its own, in one message.
-
-    Bound: linear in the object.
-    """
+    """An attendee's answers to parts of the object, to each its own, in one message."""
     answers = []
     for part, status in answered:
         mine = attendee_of(part, (address,))
         if mine is None:
             continue
-        kept = [(name, values) for name, values in mine.parameters if name not in ("PARTSTAT", "RSVP", REPLIED)]
+        kept = [(name, values) for name, values in mine.parameters if name not in ("PARTSTAT", "RSVP", *NOTES)]
         entries: list[Line | Component] = [entry for entry in part.lines() if entry.name in _OF_AN_ANSWER]
         entries.append(line("DTSTAMP", written_utc(stamp)))
         entries.append(line("ATTENDEE", mine.value, [*kept, ("PARTSTAT", [status])]))
         answers.append(replace(part, entries=entries))
     return _message(calendar, "REPLY", answers)
+
+
+def delegated(calendar: CalendarObject, address: str, delegate: str, stamp: int) -> bytes:
+    """An attendee's invitation to a delegate, who may answer to the organizer then (section 3.2.2.3): to the parts that he
+    delegates.
+
+    Bound: linear in the object.
+    """
+    parts = []
+    for part in calendar.parts:
+        mine = attendee_of(part, (address,))
+        if mine is None or delegate not in map(address_of, mine.parameter_values("DELEGATED-TO")):
+            continue
+        made = _sent(part, stamp)
+        said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [mine.value])]
+        theirs = line("ATTENDEE", f"mailto:{delegate}", said)
+        kept = [entry for entry in made.lines() if entry.name != "ATTENDEE" or address_of(entry.value) != delegate]
+        parts.append(replace(made, entries=[*kept, theirs, *made.components()]))
+    return _message(calendar, "REQUEST", parts)
+
+
+def counter(
+    calendar: CalendarObject, address: str, part: Component, start: When, end: When, stamp: int, comment: str = ""
+) -> bytes:
+    """An attendee's proposal of another time for a part of the object (section 3.2.7). `answers.with_proposal` notes it in the
+    own copy.
+
+    Bound: linear in the object.
+    """
+    made = _sent(part, stamp)
+    mine = attendee_of(part, (address,))
+    made.entries = [
+        entry for entry in made.entries if entry.name not in ("ATTENDEE", "DURATION", "DTSTART", "DTEND", "COMMENT")
+    ]
+    for name, when in (("DTSTART", start), ("DTEND", end)):
+        zone = [("TZID", [when.zone])] if when.zone else [("VALUE", ["DATE"])] if when.is_date else []
+        made.replace(name, line(name, written(when), zone))
+    kept = [] if mine is None else [each for each in mine.parameters if each[0] not in ("PARTSTAT", "RSVP", *NOTES)]
+    made.replace("ATTENDEE", line("ATTENDEE", f"mailto:{address}", [*kept, ("PARTSTAT", ["TENTATIVE"])]))
+    if comment:
+        made.replace("COMMENT", line("COMMENT", escaped(comment)))
+    return _message(calendar, "COUNTER", [made])
+
+
+def decline_counter(proposal: CalendarObject, stamp: int, comment: str = "") -> bytes:
+    """The organizer's refusal of a proposal (section 3.2.8), which names what the proposal names.
+
+    Bound: linear in the proposal.
+    """
+    parts = [_brief(part, stamp, ("SEQUENCE", "ATTENDEE"), comment) for part in proposal.parts]
+    return _message(proposal, "DECLINECOUNTER", parts)
+
+
+def refresh(calendar: CalendarObject, address: str, stamp: int) -> bytes:
+    """An attendee's question for an object as it is now (section 3.2.6).
+
+    Bound: linear in the object.
+    """
+    made = _brief(calendar.main, stamp, ())
+    made.replace("RECURRENCE-ID", None)
+    made.replace("ATTENDEE", line("ATTENDEE", f"mailto:{address}"))
+    return _message(calendar, "REFRESH", [made])
+
+
+def _brief(part: Component, stamp: int, names: Collection[str], comment: str = "") -> Component:
+    """A component that names an object without describing it."""
+    kept = ("UID", "ORGANIZER", "RECURRENCE-ID", *names)
+    made = component(part.name, [entry for entry in part.lines() if entry.name in kept])
+    made.replace("DTSTAMP", line("DTSTAMP", written_utc(stamp)))
+    if comment:
+        made.replace("COMMENT", line("COMMENT", escaped(comment)))
+    return made
 
 
 def _sent(part: Component, stamp: int) -> Component:
@@ -79,8 +148,8 @@ def _sent(part: Component, stamp: int) -> Component:
         if isinstance(entry, Component):
             if entry.name != "VALARM":
                 entries.append(entry)
-        elif entry.name == "ATTENDEE" and entry.parameter(REPLIED):
-            kept = [(name, values) for name, values in entry.parameters if name != REPLIED]
+        elif entry.name == "ATTENDEE" and any(map(entry.parameter, NOTES)):
+            kept = [(name, values) for name, values in entry.parameters if name not in NOTES]
             entries.append(line(entry.name, entry.value, kept))
         else:
             entries.append(entry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import replace
 
 from postern.items.calendar_object import CalendarObject
@@ -20,11 +22,18 @@ def key_of(calendar: CalendarObject, part: Component) -> int | None:
     return time_of(calendar, part, "RECURRENCE-ID", UTC_ZONE)
 
 
+def is_future(part: Component) -> bool:
+    """Whether a component changes all occurrences after its own, too (RFC 5545 section 3.2.13)."""
+    entry = part.first("RECURRENCE-ID")
+    return entry is not None and entry.parameter("RANGE").upper() == "THISANDFUTURE"
+
+
 def occurrence_part(
     series: Series, message: CalendarObject, part: Component, budget: Budget | None = None
 ) -> Component | None:
-    """An exception of a stored series, unchanged, for the occurrence that a message's part names. None: the series does not have
-    it, or the part has no RECURRENCE-ID. `budget` may be shared by the parts of a message.
+    """An exception of a stored series, unchanged, for the occurrence that a message's part names. An occurrence behind a change
+    of all future ones is made of that. None: the series does not have it, or the part has no RECURRENCE-ID. `budget` may be
+    shared by the parts of a message.
 
     Bound: linear in the series' dates, and `budget` steps of rules.
     """
@@ -37,7 +46,7 @@ def occurrence_part(
     near = moment(key) if base.timing.start.is_date else base.zone.local(key)
     for local, original, _ in base.originals(near, near, budget or Budget()):
         if original == key:
-            return _exception(base.component, series, base.when(local), source)
+            return _exception(series, key, base.when(local), source)
     return None
 
 
@@ -60,19 +69,27 @@ def _in_utc(message: CalendarObject, when: When) -> When:
     return When(moment(message.zones.utc(when, UTC_ZONE)), Kind.UTC)
 
 
-def _exception(master: Component, series: Series, recurrence: When, source: Line) -> Component:
-    start = master.first("DTSTART")
-    parameters = start.parameters if start is not None else []
+def _exception(series: Series, key: int, recurrence: When, source: Line) -> Component:
+    """The occurrence as the series describes it, or the last change of all future ones before it."""
+    base = series.masters[0]
+    component, length, starts = base.component, base.timing.length, recurrence
+    place = bisect_left(series.futures, key, key=lambda each: each.key)
+    if place:
+        future = series.futures[place - 1]
+        component, length = future.component, future.timing.length
+        with suppress(OverflowError):
+            starts = recurrence._replace(local=recurrence.local + future.shift)
+    model = base.component.first("DTSTART")
+    parameters = model.parameters if model is not None else []
     times = [line("RECURRENCE-ID", written(recurrence), [*parameters, *_range(source)])]
-    times.append(line("DTSTART", written(recurrence), parameters))
-    name = "DUE" if master.name == "VTODO" else "DTEND"
-    if master.first(name) is not None:
-        base = series.masters[0]
-        end = series.end_of(recurrence, base.timing.length)
+    times.append(line("DTSTART", written(starts), parameters))
+    name = "DUE" if component.name == "VTODO" else "DTEND"
+    if component.first(name) is not None:
+        end = series.end_of(starts, length)
         local = UTC_ZONE.local(end) if recurrence.is_date else base.zone.local(end)
         times.append(line(name, written(recurrence._replace(local=local)), parameters))
-    kept = [entry for entry in master.entries if entry.name not in _SERIES]
-    return replace(master, entries=[*times, *kept])
+    kept = [entry for entry in component.entries if entry.name not in _SERIES]
+    return replace(component, entries=[*times, *kept])
 
 
 def _range(source: Line) -> list[tuple[str, list[str]]]:

@@ -13,10 +13,11 @@ from functools import cache
 from typing import NamedTuple
 
 from postern.items import invitations
+from postern.items.answers import MAX_DELEGATES
 from postern.items.calendar_object import CalendarObject, organizer_of
+from postern.items.copy_changes import STEPS
 from postern.items.occurrence import key_of, occurrence_at
 from postern.items.rendered import answer_of, sequence_of, status_of
-from postern.items.scheduling import STEPS
 from postern.items.series import Series
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget
@@ -80,6 +81,15 @@ def organized(old: CalendarObject | None, new: CalendarObject | None, me: Collec
     messages. Those beyond get no message.
     """
     return _Change(old, new, stamp).sendings(me)
+
+
+def invitation_of(calendar: CalendarObject, address: str, stamp: int) -> bytes:
+    """The invitation of one attendee to an object as it is now; b"" where the object does not invite him.
+
+    Bound: linear in the object.
+    """
+    keys = _by_attendee(calendar, ()).get(address)
+    return _invitation(calendar, keys, stamp) if keys else b""
 
 
 class _Change:
@@ -238,10 +248,11 @@ def _forced(new: CalendarObject) -> frozenset[str]:
 
 
 def answered(old: CalendarObject, new: CalendarObject | None, address: str, stamp: int) -> list[Sending]:
-    """The answers that an attendee's change of his copy makes: where PARTSTAT changed, and "DECLINED" to occurrences that he took
-    out, or to all if the copy is gone.
+    """The messages that an attendee's change of his copy makes: answers where PARTSTAT changed, and "DECLINED" to occurrences
+    that he took out, or to all if the copy is gone; and invitations to those to whom he delegates now.
 
-    Bound: linear in the objects; at most MAX_ANSWERS occurrences that he took out are answered, and STEPS steps of rules.
+    Bound: linear in the objects; at most MAX_ANSWERS occurrences that he took out are answered, MAX_DELEGATES are invited, and
+    STEPS steps of rules.
     """
     line_of_organizer = (new or old).main.first("ORGANIZER")
     if line_of_organizer is None or line_of_organizer.parameter("SCHEDULE-AGENT").upper() in _AGENTS:
@@ -260,11 +271,29 @@ def answered(old: CalendarObject, new: CalendarObject | None, address: str, stam
                 by_status.setdefault(status, []).append(part)
         by_status.setdefault("DECLINED", []).extend(_taken_out(old, new))
     source = new or old
-    return [
+    replies = [
         Sending((organizer,), "REPLY", invitations.reply(source, address, status, stamp, parts))
         for status, parts in by_status.items()
         if any(_answer(part, address) for part in parts)
     ]
+    return [*replies, *_delegations(old, new, address, stamp)]
+
+
+def _delegations(old: CalendarObject, new: CalendarObject | None, address: str, stamp: int) -> list[Sending]:
+    if new is None:
+        return []
+    added = [each for each in _delegates(new, (address,)) if each not in _delegates(old, (address,))]
+    return [
+        Sending((delegate,), "REQUEST", invitations.delegated(new, address, delegate, stamp))
+        for delegate in added[:MAX_DELEGATES]
+    ]
+
+
+def _delegates(calendar: CalendarObject, me: Collection[str]) -> list[str]:
+    """Those to whom an attendee delegates some part of the object."""
+    lines = (entry for part in calendar.parts for entry in part.lines("ATTENDEE") if address_of(entry.value) in me)
+    named = [address_of(value) for entry in lines for value in entry.parameter_values("DELEGATED-TO")]
+    return [each for each in dict.fromkeys(named) if "@" in each]
 
 
 def _answer(part: Component, address: str) -> str:
@@ -292,11 +321,12 @@ def _taken_out(old: CalendarObject, new: CalendarObject) -> list[Component]:
 
 def forbidden_change(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> str:
     """Names what an attendee's change of his copy changes and must not: times, rules, organizer and other attendees (RFC 6638
-    section 3.2.2.1); "" if it is allowed. Exceptions of his own may be made.
+    section 3.2.2.1); "" if it is allowed. Exceptions of his own may be made, and those added to whom he delegates.
 
     Bound: linear in the objects.
     """
     before = {key_of(old, part): part for part in old.parts}
+    mine = {*me, *_delegates(new, me)}
     for part in new.parts:
         known = before.get(key_of(new, part))
         if known is None:
@@ -304,7 +334,7 @@ def forbidden_change(old: CalendarObject, new: CalendarObject, me: Collection[st
         for name in _TIMES:
             if [_value(entry) for entry in part.lines(name)] != [_value(entry) for entry in known.lines(name)]:
                 return name
-        others = [sorted(a for a in map(_address, each.lines("ATTENDEE")) if a not in me) for each in (part, known)]
+        others = [sorted(a for a in map(_address, each.lines("ATTENDEE")) if a not in mine) for each in (part, known)]
         if others[0] != others[1]:
             return "ATTENDEE"
     return ""

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import islice
 
 from postern.items import appointment, task
-from postern.items.alarms import alarms
 from postern.items.calendar_object import CalendarObject
+from postern.items.managed_attachments import keys_of
 from postern.items.recurrence import DAY
+from postern.items.reminder import next_reminder
 from postern.model.item_store import FROM_EVER, RenderedItem
-from postern.protocols.ical.expansion import Budget
 
 MAX_ADDRESS = 320
 """Octets of an address that the store keeps to look an item up."""
-REMINDER_STEPS = 20_000
-"""Steps for the next alarm of an object that is stored: about 20 ms."""
-FEW = 16
-"""Alarms of which the first is taken."""
 _CLASSES = {"VTODO": task.ITEM_CLASS, "VJOURNAL": appointment.JOURNAL_CLASS}
 
 
@@ -30,7 +25,7 @@ def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> R
     """The values to store beside an object that `calendar_object.check` lets pass. `now` is in seconds since the epoch. `me` are
     the owner's addresses in lower case, whose answer counts for how an appointment shows.
 
-    Bound: linear in the object, COUNTED steps of rules with a COUNT, and REMINDER_STEPS steps for the next alarm.
+    Bound: linear in the object, COUNTED steps of rules with a COUNT, and `reminder.STEPS` for the next alarm.
     """
     is_task = calendar.kind == "VTODO"
     values = task.render(calendar, me=me) if is_task else appointment.render(calendar, me=me)
@@ -50,17 +45,11 @@ def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> R
         is_private=calendar.main.value("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
         status=values.status,
         organizer=values.organizer if is_address(values.organizer) else "",
-        reminds=_next_reminder(calendar, now) if values.has_alarms else None,
+        reminds=next_reminder(calendar, now) if values.has_alarms else None,
+        addresses=keys_of(calendar),
     )
 
 
 def is_address(address: str) -> bool:
     """Whether an address is short enough to look an item up by it."""
     return len(address.encode()) <= MAX_ADDRESS
-
-
-def _next_reminder(calendar: CalendarObject, now: int) -> int | None:
-    """The time of the first alarm that is still to come. Alarms come about in the order of the occurrences that they are for, and
-    those of a few occurrences may be the other way round."""
-    coming = islice(alarms(calendar, now, None, budget=Budget(REMINDER_STEPS)), FEW)
-    return min((alarm.time for alarm in coming), default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -48,4 +48,9 @@ class AddressBook(Protocol):
 
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         """The entries of these objectGUIDs; one that is hidden or has no address is missing."""
+        ...
+
+    def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        """All entries, in no order, up to `page` of them at a time. An entry that comes or goes meanwhile may be told or not.
+        The iterator holds a connection: close it (`contextlib.aclosing`)."""
         ...

@@ -71,6 +71,17 @@ class Account:
     """True if the account is not enabled only because the domain locked it after wrong guesses: its sessions go on."""
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateNames:
+    """The parts of a user's certificate that name its owner. `identities` are the values of altSecurityIdentities that stand for
+    this certificate or its key (`X509:<I>...<SR>...`), `principal` is the user principal name in it, `sid` the account's SID in
+    it ("S-1-5-21-..."); "" for none."""
+
+    identities: tuple[str, ...]
+    principal: str = ""
+    sid: str = ""
+
+
 class Unknown(Enum):
     """The reply of a cache that has no answer: neither "there is such a recipient" nor "there is none"."""
 
@@ -128,6 +139,11 @@ class Directory(Protocol):
 
     async def account(self, name: str) -> Account | None:
         """The account of this userPrincipalName, primary address, sAMAccountName or DOMAIN\\name. Never answered from a cache."""
+        ...
+
+    async def account_of_certificate(self, names: CertificateNames) -> Account | None:
+        """The one account that the directory gives this certificate to: by altSecurityIdentities, else by what the certificate
+        says, as far as this directory believes it. None if there are several. Never answered from a cache."""
         ...
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:

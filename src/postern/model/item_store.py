@@ -94,7 +94,8 @@ class RenderedItem:
     the due date of a task. `starts` None: the item is in no time; `ends` None: a series without end. With `expands` these are
     only bounds, and the content says where the occurrences are: for a series, and for dates and floating times, whose place
     depends on the reader's time zone. `busy` and `is_private` say what free/busy shows. `status` is the STATUS in capitals.
-    `organizer` and the `addresses` of a contact are e-mail addresses in lower case. `reminds` is the time of the next reminder.
+    `organizer` and the `addresses` of a contact are e-mail addresses in lower case; those of an appointment or a task name its
+    managed attachments (`items.managed_attachments.keys_of`). `reminds` is the time of the next reminder.
     """
 
     uid: str = ""

@@ -9,6 +9,7 @@ from postern.model.folders import FolderStore, FolderTree
 from postern.model.item_store import ItemStore
 from postern.model.items import ImapItems
 from postern.model.mailbox import Changes, Logon
+from postern.model.meetings import MeetingStore
 from postern.model.resources import ResourceStore
 from postern.model.sharing import MailboxGrants
 
@@ -22,5 +23,5 @@ class Mailboxes(ClientMailboxes, DeliveryStore, Changes, Protocol):
     remote procedure calls."""
 
 
-class MailboxItems(FolderTree, ItemStore, ResourceStore, MailboxGrants, Protocol):
+class MailboxItems(FolderTree, ItemStore, ResourceStore, MeetingStore, MailboxGrants, Protocol):
     """The mailboxes of one server for clients that know items by id or by name, and folders by parent."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from postern.model.domains import a_labels
 
+LOOKED_FOR = ("autodiscover", "autoconfig")
+"""Labels below the domain of an address at which Outlook and Thunderbird ask for settings."""
+
 
 class Role(StrEnum):
     HUB = "hub"
@@ -125,6 +128,16 @@ class SendConnector:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificates:
+    """The host names under which a client access server asks clients for a certificate, in A-labels, and PEM files: the
+    authorities that issue certificates to users, and lists of what they have revoked ("": nothing is looked up)."""
+
+    names: tuple[str, ...]
+    authorities: str
+    revoked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds, in bytes, seconds and counts. Every one is enforced where the bytes come in."""
 
@@ -182,6 +195,8 @@ class Organization:
     """True if servers may get certificates by ACME, on the rows `acme` and `acme-challenge`."""
     language: str = "en"
     """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
+    client_certificates: ClientCertificates | None = None
+    """None: no client is asked for a certificate."""
 
     @property
     def databases(self) -> tuple[Database, ...]:
@@ -223,6 +238,21 @@ class Organization:
         return frozenset(
             {server.fqdn.lower() for server in self.servers} | {a_labels(domain.name) for domain in self.domains}
         )
+
+    def looked_for(self) -> tuple[str, ...]:
+        """The names below each domain under which mail programs look for a client access server, in A-labels."""
+        return tuple(f"{label}.{a_labels(domain.name)}" for domain in self.domains for label in LOOKED_FOR)
+
+    def asking_names(self) -> tuple[str, ...]:
+        """The host names under which clients are asked for a certificate."""
+        return self.client_certificates.names if self.client_certificates is not None else ()
+
+    def names_of(self, server: Server) -> tuple[str, ...]:
+        """The names by which others call a server, its own first, in A-labels."""
+        names = (server.fqdn, *(domain.name for domain in self.domains))
+        if Role.CLIENT_ACCESS in server.roles:
+            names = (*names, *self.looked_for(), *self.asking_names())
+        return tuple(dict.fromkeys(a_labels(name).lower() for name in names))
 
     def services(self, server: Server) -> tuple[HostService, ...]:
         """The services that this server runs beside its roles."""
@@ -270,6 +300,11 @@ class StateFolder:
     @property
     def certificates(self) -> Path:
         return self.root / "certificates"
+
+    @property
+    def probe_authority(self) -> Path:
+        """The authority of the certificates that `postern verify` shows, and its list of revoked ones."""
+        return self.certificates / "probe-authority.pem"
 
     @property
     def queue(self) -> Path:

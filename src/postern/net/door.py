@@ -16,8 +16,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 
 from postern.model.security import Peer
+from postern.net.by_name import ContextsByName
+from postern.net.client_hello import indicated_name
 from postern.net.link import HANDSHAKE_TIMEOUT, Link, LinkSession, TlsContext, plain
-from postern.net.mutual import MutualContext
+from postern.net.mutual import Mutual, MutualContext
 from postern.net.tls import FromFiles
 from postern.paths.row import Path, Port, Tls, Wire
 from postern.telemetry.log import Event, log
@@ -40,6 +42,12 @@ LOOK_EVERY = 3.0
 """Seconds until a door shows a new certificate."""
 
 
+LINGER = 2.0
+"""Seconds that a client has to read why its handshake failed."""
+
+DoorTls = TlsContext | ContextsByName
+
+
 class Door:
     """One listening socket of some rows. Counts its connections in all and per address, from the moment they are accepted, and
     turns away those beyond its bounds."""
@@ -49,7 +57,7 @@ class Door:
         rows: Sequence[Path],
         port: Port,
         new_session: Callable[[], LinkSession],
-        tls: TlsContext | None,
+        tls: DoorTls | None,
         max_connections: int = 5000,
         max_per_address: int = 100,
     ) -> None:
@@ -105,7 +113,7 @@ class Door:
             return
         self._tls = tls
         for link in self.links:
-            link.offer(tls)
+            link.offer(tls.usual if isinstance(tls, ContextsByName) else tls)
         log(Event.CERTIFICATE_TAKEN_UP, paths=[row.id for row in self.rows], port=self.port.number)
 
     async def close(self, grace: float = 2.0) -> None:
@@ -132,11 +140,15 @@ class Door:
 
     def _make(self) -> Link:
         return Link(
-            self._new_session(), self._tls, self.port.tls is Tls.IMPLICIT, on_open=self._admit, on_close=self._forget
+            self._new_session(),
+            _usual(self._tls),
+            self.port.tls is Tls.IMPLICIT,
+            on_open=self._admit,
+            on_close=self._forget,
         )
 
     def _listen(self, sock: socket.socket) -> None:
-        _from_the_start(self._tls)
+        _from_the_start(_usual(self._tls))
         sock.setblocking(False)
         sock.listen(BACKLOG)
         self._listening = sock
@@ -167,22 +179,26 @@ class Door:
             if self._is_full(peer.host):
                 connection.close()
                 continue
-            link = Link(self._new_session(), self._tls, implicit_tls=True, on_close=self._forget)
+            link = Link(self._new_session(), _usual(self._tls), implicit_tls=True, on_close=self._forget)
             link.peer = peer
             self._count(link)
             if len(self._shaking) >= MAX_HANDSHAKES:
                 self._shaking.pop(next(iter(self._shaking))).cancel()
-            self._shaking[link] = loop.create_task(self._shake(link, connection))
+            self._shaking[link] = loop.create_task(self._shake(link, connection, self._tls))
 
-    async def _shake(self, link: Link, connection: socket.socket) -> None:
+    async def _shake(self, link: Link, connection: socket.socket, contexts: DoorTls | None) -> None:
         """Does the handshake, at whose end the session is opened. A connection whose handshake fails is forgotten."""
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: link,
-                connection,
-                ssl=_from_the_start(link.tls),
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
-            )
+            tls = link.tls
+            if isinstance(contexts, ContextsByName):
+                link.server_name = await self._indicated(connection)
+                link.tls = tls = contexts.under(link.server_name)
+            if isinstance(tls, MutualContext):
+                await self._shake_mutually(link, tls, connection)
+            else:
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    lambda: link, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+                )
         except OSError:
             self._forget(link)
         except BaseException:
@@ -190,6 +206,29 @@ class Door:
             raise
         finally:
             self._shaking.pop(link, None)
+
+    async def _indicated(self, connection: socket.socket) -> str:
+        """Returns the host name that the client asks for. Raises OSError; the connection is closed then."""
+        connection.setblocking(False)
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                return await indicated_name(connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _shake_mutually(self, link: Link, tls: MutualContext, connection: socket.socket) -> None:
+        layer = Mutual(tls, link)
+        below, _ = await asyncio.get_running_loop().connect_accepted_socket(lambda: layer, connection)
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                await layer.start(below)
+        except ssl.SSLError:
+            await layer.part(LINGER)
+            raise
+        except BaseException:
+            below.abort()
+            raise
 
     def _is_full(self, host: str) -> bool:
         if len(self.links) < self._max and (host == "local" or not 0 < self._max_per_address <= self._by_address[host]):
@@ -291,6 +330,11 @@ async def dial_local(row: Path, session: LinkSession, path: FilePath, timeout: f
     async with asyncio.timeout(timeout):
         _, link = await asyncio.get_running_loop().create_unix_connection(lambda: Link(session), str(path))
     return link
+
+
+def _usual(tls: DoorTls | None) -> TlsContext | None:
+    """The context under the names that have none of their own."""
+    return tls.usual if isinstance(tls, ContextsByName) else tls
 
 
 def _from_the_start(tls: TlsContext | None) -> ssl.SSLContext | None:

@@ -68,6 +68,7 @@ class Link(asyncio.Protocol):
         "local",
         "peer",
         "seal",
+        "server_name",
         "session",
         "tls",
     )
@@ -83,6 +84,8 @@ class Link(asyncio.Protocol):
         self.session = session
         self.tls = tls
         self.implicit_tls = implicit_tls
+        self.server_name = ""
+        """The host name that the client asked for, where a door's names differ in how clients prove themselves; else empty."""
         self.peer = Peer("", 0)
         self.local = Peer("", 0)
         self.seal: Seal | None = None
@@ -326,6 +329,12 @@ class Link(asyncio.Protocol):
     def peer_chain(self) -> tuple[bytes, ...]:
         """Returns all certificates that the peer showed, in DER, its own first; () for TLS without `net.mutual`."""
         return self._transport.chain if isinstance(self._transport, Mutual) else ()
+
+    def client_certificate(self) -> bytes:
+        """Returns the certificate that the client showed, in DER, if the handshake has validated it (`ClientAuthorities`); b""
+        for none."""
+        chain = self.peer_chain()
+        return chain[0] if chain and isinstance(self.tls, MutualContext) and self.tls.validates else b""
 
 
 def _seal(transport: asyncio.BaseTransport) -> Seal | None:

@@ -1,17 +1,21 @@
-"""TLS in which both ends may show any certificate: the handshake accepts it, and `trust` judges afterwards.
+"""TLS in which both ends may show a certificate.
 
-Python's ssl hands on a client's certificate only if it validates, and ends the handshake if it does not. Here the handshake
-succeeds with any certificate, as direct trust needs it, and strangers on the same port. OpenSSL proves that the peer has the key
-of its certificate; `trust` says whose certificate it is. A `Mutual` has the place of asyncio's own TLS layer: between the
+Python's ssl hands on a client's certificate only if it validates, and ends the handshake if it does not, without a word in
+asyncio. Here the handshake succeeds with any certificate, as direct trust needs it, and strangers on the same port; OpenSSL
+proves that the peer has the key of its certificate, and `trust` says whose certificate it is. For users' certificates the
+handshake validates, and an alert tells the client what is wrong. A `Mutual` has the place of asyncio's own TLS layer: between the
 socket's transport and a Link, for which it is the transport.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import ssl
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path as FilePath
 from typing import Any
 
 from OpenSSL import SSL, crypto
@@ -32,12 +36,28 @@ MAX_UNREAD = 1_048_576
 _SESSION_ID = b"none is kept"
 
 
-class MutualContext(FromFiles):
-    """The TLS context of a door (`server`) or of a dial. Raises OSError (ssl.SSLError) if the certificate or its key cannot be
-    used."""
+@dataclass(frozen=True, slots=True)
+class ClientAuthorities:
+    """PEM files by which users' certificates are validated: `authorities` that may have issued them, whose names clients are
+    told, and lists of what they have `revoked`. Without a list nothing is looked up; with one, that of the issuer must be there
+    and up to date. `unnamed` are further authorities and lists, of which clients are not told."""
 
-    def __init__(self, certificate: Certificate | None, server: bool) -> None:
+    authorities: FilePath
+    revoked: FilePath | None = None
+    unnamed: tuple[FilePath, ...] = ()
+
+    @property
+    def files(self) -> tuple[FilePath, ...]:
+        return (self.authorities, *((self.revoked,) if self.revoked is not None else ()), *self.unnamed)
+
+
+class MutualContext(FromFiles):
+    """The TLS context of a door (`server`) or of a dial. With `clients` a door validates what clients show, and lets in those who
+    show nothing. Raises OSError (ssl.SSLError) if a file cannot be used."""
+
+    def __init__(self, certificate: Certificate | None, server: bool, clients: ClientAuthorities | None = None) -> None:
         self.server = server
+        self.validates = clients is not None
         self.end_point = b""
         self.names: frozenset[str] = frozenset()
         self._context = context = SSL.Context(SSL.TLS_SERVER_METHOD if server else SSL.TLS_CLIENT_METHOD)
@@ -49,7 +69,7 @@ class MutualContext(FromFiles):
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         if certificate is not None:
             try:
-                self.follow(certificate, partial(MutualContext, certificate, server))
+                self.follow(certificate, partial(MutualContext, certificate, server, clients))
                 context.use_certificate_chain_file(str(certificate.chain))
                 context.use_privatekey_file(str(certificate.key))
                 context.check_privatekey()
@@ -60,8 +80,27 @@ class MutualContext(FromFiles):
                 self.end_point, self.names = end_point(own), names_of(own)
         if server:
             context.set_session_id(_SESSION_ID)
-            context.set_verify(SSL.VERIFY_PEER, _let_in)
+            context.set_verify(SSL.VERIFY_PEER, _let_in if clients is None else _as_validated)
             context.set_verify_depth(MAX_CHAIN_DEPTH)
+        if clients is not None:
+            self._validate(clients)
+
+    def _validate(self, clients: ClientAuthorities) -> None:
+        context = self._context
+        # Before 1.3 the certificate crosses the wire in clear text, and with it the caller's name.
+        context.set_min_proto_version(SSL.TLS1_3_VERSION)
+        try:
+            for file in clients.files:
+                context.load_verify_locations(str(file))
+            context.load_client_ca(str(clients.authorities).encode())
+        except SSL.Error as error:
+            raise ssl.SSLError(f"{', '.join(map(str, clients.files))}: {_reason(error)}") from error
+        store = context.get_cert_store()
+        assert store is not None
+        # The file may have the authority that issues for users, and not the one above it, which vouches for others as well.
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+        if clients.revoked is not None:
+            store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
 
     def connection(self, server_hostname: str | None) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
@@ -79,6 +118,10 @@ def _let_in(connection: SSL.Connection, certificate: crypto.X509, error: int, de
     return True
 
 
+def _as_validated(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    return bool(ok)
+
+
 class Mutual(asyncio.Transport, asyncio.Protocol):
     """The TLS of one connection: a protocol to the transport below, a transport to the protocol above (a Link)."""
 
@@ -89,6 +132,7 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._below: asyncio.Transport | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
+        self._lost = asyncio.Event()
         self._open = False
         self._paused = False
         self._closing = False
@@ -108,6 +152,18 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         below.resume_reading()
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
             await self._done
+
+    async def part(self, seconds: float) -> None:
+        """Ends a connection whose handshake failed. The client has `seconds` to read the alert: to close while it still sends
+        would take that from it. What it sends is thrown away."""
+        below = self._below
+        if below is None or below.is_closing():
+            return
+        below.write_eof()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._lost.wait()
+        below.abort()
 
     def exported(self) -> bytes:
         """Returns the channel binding `tls-exporter` (RFC 9266 section 2), b"" without TLS 1.3: section 3 demands the extended
@@ -145,6 +201,7 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closing = True
+        self._lost.set()
         if self._last is not None:
             self._last.cancel()
         if not self._done.done():
@@ -203,12 +260,13 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
                 return
 
     def _fail(self, error: SSL.Error) -> None:
-        """Sends the alert, then ends the connection."""
+        """Sends the alert, then ends the connection. After a handshake the caller of `start` does that."""
         self._flush()
         self._closing = True
-        if not self._done.done():
+        if self._open:
+            self._end()
+        elif not self._done.done():
             self._done.set_exception(ssl.SSLError(f"TLS: {_reason(error)}"))
-        self._end()
 
     def _end(self) -> None:
         """Closes the transport below once all is sent, at the latest after CLOSE_TIMEOUT."""

@@ -10,7 +10,7 @@ import os
 import ssl
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as FilePath
@@ -59,20 +59,23 @@ class FromFiles:
     channel binding of the certificate that their handshake showed."""
 
     _files: Certificate | None = None
+    _others: Sequence[FilePath] = ()
     _make: Callable[[], Self]
     _version: tuple[int, ...] = ()
     _next: Self | None = None
 
-    def follow(self, files: Certificate, make: Callable[[], Self]) -> None:
-        """Remembers the files and how to make such a context of them. To be called before they are read."""
-        self._files, self._make, self._version = files, make, version(files)
+    def follow(self, files: Certificate, make: Callable[[], Self], others: Sequence[FilePath] = ()) -> None:
+        """Remembers the files, with `others` that belong to the context, and how to make such a context of them. To be called
+        before they are read."""
+        self._files, self._make, self._others = files, make, others
+        self._version = version(files, *others)
 
     def renewed(self) -> Self:
         """Returns a context of the files as they are now: this one while they are as they were, or cannot be used, which is
         logged once. All who ask the same context get the same next one."""
         if self._next is not None:
             return self._next.renewed()
-        if self._files is None or (now := version(self._files)) == self._version:
+        if self._files is None or (now := version(self._files, *self._others)) == self._version:
             return self
         self._version = now
         try:
@@ -83,10 +86,10 @@ class FromFiles:
         return self._next or self
 
 
-def version(files: Certificate) -> tuple[int, ...]:
+def version(files: Certificate, *others: FilePath) -> tuple[int, ...]:
     """Returns numbers that change with the files; () while one is missing. The change time tells of a new mode, too."""
     try:
-        seen = (os.stat(files.chain), os.stat(files.key))
+        seen = tuple(os.stat(file) for file in (files.chain, files.key, *others))
     except OSError:
         return ()
     return tuple(number for stat in seen for number in (stat.st_ino, stat.st_size, stat.st_ctime_ns))

@@ -29,7 +29,10 @@ class Access:
         self.doors = Doors(runtime)
         self.rpc = self.logon.rpc
         clients = self.rpc.calls.mailboxes(runtime.rows["cas-to-mailbox"], MAILBOX_ACCESS)
-        self.servers = {name: MailboxServer(client, MailboxChanges(client)) for name, client in clients.items()}
+        trees = self.logon.shared.stores
+        self.servers = {
+            name: MailboxServer(client, MailboxChanges(client), trees[name]) for name, client in clients.items()
+        }
 
     async def start(self) -> None:
         await self.logon.start()
@@ -41,7 +44,14 @@ class Access:
         runtime, logon = self.runtime, self.logon
         limits, fqdn = runtime.organization.limits, runtime.server.fqdn
         access = ClientAccess(
-            logon.guard(row), logon.authenticator, logon.directory, self._server, runtime.observed, limits, fqdn
+            logon.guard(row),
+            logon.authenticator,
+            logon.directory,
+            self._server,
+            runtime.observed,
+            limits,
+            fqdn,
+            logon.shared.sharing,
         )
         tls = server_context(logon.certificate)
         for port in row.ports:

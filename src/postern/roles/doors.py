@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path as FilePath
 
-from postern.net.door import Door
-from postern.net.link import LinkSession, TlsContext
+from postern.net.door import Door, DoorTls
+from postern.net.link import LinkSession
 from postern.paths.row import Path, Port
 from postern.roles.runtime import Runtime
 from postern.telemetry.log import Event, log
@@ -27,7 +27,7 @@ class Doors:
         rows: Sequence[Path],
         port: Port,
         session: Callable[[], LinkSession],
-        tls: TlsContext | None = None,
+        tls: DoorTls | None = None,
         number: int | None = None,
     ) -> None:
         """Opens a door on every address of the server. `number` is the real number of a dynamic port; None: the number of the

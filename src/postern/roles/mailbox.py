@@ -10,11 +10,10 @@ from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.mailbox.assistants import MailboxAssistants, waking
-from postern.services.mailbox.calendar_attendant import CalendarAttendant
+from postern.services.access.sharing import Sharing
+from postern.services.mailbox.assistants import assistants_of, waking
 from postern.services.mailbox.housekeeping import Housekeeping
-from postern.services.mailbox.resource_booking import ResourceBooking
-from postern.services.mailbox.submission import SubmissionNotifier, telling
+from postern.services.mailbox.submission import SubmissionNotifier, telling, telling_of_items
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import RpcService
@@ -47,15 +46,15 @@ class Mailbox:
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
         self.notifier.start()
         mailboxes = telling(self.database, self.notifier.submitted)
+        items = telling_of_items(self.database, self.notifier.submitted)
         directory, own_names = self.logon.directory, lambda: runtime.feed.current.own_names()
-        booking = ResourceBooking(self.database, mailboxes, directory)
-        attendant = CalendarAttendant(self.database, directory, own_names, booking=booking)
-        self.assistants = MailboxAssistants(self.database, attendant, looks=first)
+        acts_for = Sharing(directory, lambda database: None, lambda: ()).may_send_on_behalf
+        self.assistants = assistants_of(self.database, mailboxes, directory, own_names, acts_for, looks=first)
         self.assistants.start()
         delivered = waking(self.database, self.assistants.note)
         services: list[RpcService] = [
             InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
-            InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], self.database),
+            InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], items),
             InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], delivered),
             InterfaceService(MAILBOX_ASSISTANTS, rows["mailbox-assistants"], self.assistants),
         ]

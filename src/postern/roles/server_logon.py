@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from postern.directory.slapd_adapter import SlapdDirectory
+from postern.model.organization import Role
 from postern.net.tls import Certificate
 from postern.roles.credentials import host_credentials
 from postern.roles.open_directory import open_directory
@@ -27,8 +28,10 @@ class ServerLogon:
         self.open_directory = opened = open_directory(runtime, part)
         self.directory = opened.directory
         salt_key = runtime.secrets.read(Secret.SCRAM_SALTS).encode()
+        asks = part is Role.CLIENT_ACCESS and runtime.organization.client_certificates is not None
         self.authenticator = Authenticator(
-            self.directory, host_credentials(runtime), self.directory, opened.domain_logons, salt_key
+            *(self.directory, host_credentials(runtime), self.directory, opened.domain_logons, salt_key),
+            by_certificate=asks,
         )
         self.rpc = Rpc(runtime, self.authenticator)
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
-from postern.net.tls import ServerContext, server_context
+from postern.net.by_name import ContextsByName
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
 from postern.roles.acme import challenge_routes
@@ -15,13 +15,13 @@ from postern.roles.dav import dav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
+from postern.roles.web_certificates import certificate_owners, web_tls
 from postern.services.http.access import HttpAccess
 from postern.services.http.session import HttpSession
 from postern.services.http.site import Route, Site
+from postern.trust.certificates.chains import covers
 
 HTTPS = 443
-NAMES = ("", "autodiscover.", "autoconfig.")
-"""Prefixes of the names below a domain under which clients look for it."""
 
 Parts = Callable[[Runtime, ServerLogon, Sequence[Path]], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
@@ -43,12 +43,12 @@ class Web:
         self._runtime = runtime
         self._logon = logon
         self._doors = doors
-        self._tls: ServerContext = server_context(logon.certificate)
+        self._rows = [row for id in PARTS if not closed(runtime.organization, row := runtime.rows[id])]
+        self._tls = web_tls(runtime, logon, self._rows)
 
     async def open(self) -> None:
         """Opens the doors of the rows that are deployed. Raises OSError."""
-        runtime, logon = self._runtime, self._logon
-        rows = [row for id in PARTS if not closed(runtime.organization, row := runtime.rows[id])]
+        runtime, logon, rows, tls = self._runtime, self._logon, self._rows, self._tls
         by_parts = {make: [row for row in rows if PARTS[row.id] is make] for make in PARTS.values()}
         access = HttpAccess(
             Site([route for make, served in by_parts.items() if served for route in make(runtime, logon, served)]),
@@ -59,20 +59,22 @@ class Web:
             self._is_ours,
             runtime.organization.port(HTTPS),
             digest=logon.digest_keeping(),
+            owners=certificate_owners(runtime, logon),
+            asking_names=tls.asking_names if isinstance(tls, ContextsByName) else frozenset(),
         )
         # By number, for rows may label the same port: two doors on one number would share its connections out among them.
         for number in dict.fromkeys(port.number or 0 for row in rows for port in row.ports):
             served = [row for row in rows if number in {port.number for port in row.ports}]
             port = served[0].port(number)
-            tls = self._tls if port.tls is Tls.IMPLICIT else None
-            await self._doors.open(served, port, partial(HttpSession, access), tls)
+            sealed = tls if port.tls is Tls.IMPLICIT else None
+            await self._doors.open(served, port, partial(HttpSession, access), sealed)
 
     def _is_ours(self, host: str) -> bool:
-        """Whether clients that ask for this host are sent to it again, by TLS."""
-        host = host.strip("[]")
-        organization = self._runtime.feed.current
-        if host in organization.own_names() or host in self._runtime.server.addresses:
+        """Whether clients that ask for this host in clear text are sent to it again, by TLS. A name that the certificate does not
+        have would end in a warning; then the server's own name is better, if the certificate has that."""
+        host, runtime = host.strip("[]"), self._runtime
+        names, organization = self._tls.renewed().names, runtime.feed.current
+        if covers(names, host):
             return True
-        if host in self._tls.renewed().names:
-            return True
-        return any(host == name + domain for domain in organization.domain_types() for name in NAMES)
+        ours = host in organization.own_names() or host in organization.names_of(runtime.server)
+        return not covers(names, runtime.server.fqdn) and (ours or host in runtime.server.addresses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ MAX_ADDRESSES = 100
 """Addresses by which one contact is looked up. A contact has a few, and a list of thousands is no contact."""
 _MAX_ADDRESS = 320
 _MAX_STATUS = 32
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
 _SUFFIXES = {"IPM.Appointment": ".ics", "IPM.Task": ".ics", "IPM.Activity": ".ics", "IPM.Contact": ".vcf"}
 
 
@@ -24,7 +26,7 @@ def checked_name(name: str) -> str:
         octets = len(name.encode())
     except UnicodeEncodeError:
         octets = 0
-    if not 1 <= octets <= MAX_NAME or "/" in name or name in (".", "..") or any(map(_is_control, name)):
+    if not 1 <= octets <= MAX_NAME or "/" in name or name in (".", "..") or _CONTROL.search(name) is not None:
         raise MailboxError("CANNOT", f"A name has 1 to {MAX_NAME} octets of UTF-8, without controls and slashes")
     return name
 
@@ -79,10 +81,6 @@ def is_name(name: str) -> bool:
 
 def _is_text(text: str, most: int) -> bool:
     try:
-        return len(text.encode()) <= most and not any(map(_is_control, text))
+        return len(text.encode()) <= most and _CONTROL.search(text) is None
     except UnicodeEncodeError:
         return False
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character < "\xa0"

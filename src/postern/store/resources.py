@@ -48,6 +48,7 @@ _PUT = f"""SELECT item, is_new, change FROM put_resource({
 _LAND = f"""SELECT item, is_new, change FROM land_meeting({
     _call("$1::bigint, $2::uuid, $3::bigint, $4::text, $5::bytea, $6::boolean, $7::text, $8::bigint", 9)
 })"""  # noqa: S608 (our own words)
+_PUT_SENDING = _LAND.replace("land_meeting($1::bigint,", "put_sending($1::bigint[],")
 _REPLACE = (
     f"""SELECT replace_resource({_call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7)})"""
 )
@@ -72,8 +73,10 @@ class ResourceDatabase(ResourceLookup):
         expected: bytes | None = None,
         unique_uid: bool = False,
         meeting: int | None = None,
+        letters: Sequence[int] = (),
     ) -> Put:
-        """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says."""
+        """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says, or with
+        `letters` what `MeetingStore.put_sending` says."""
         checked_name(name)
         checked_rendered(rendered)
         tag = content_tag(content)
@@ -92,6 +95,8 @@ class ResourceDatabase(ResourceLookup):
         statement = _PUT
         if meeting is not None:
             statement, parameters = _LAND, [wire.int8(meeting), *parameters]
+        elif letters:
+            statement, parameters = _PUT_SENDING, [wire.int8s(letters), *parameters]
         item, is_new, change = (await item_work.retried(self._pool, statement, parameters))[0]
         self._notices.changed(mailbox, wire.to_int8(change))
         return Put(wire.to_int8(item), tag, is_new == b"\x01")

@@ -179,6 +179,11 @@ class Event(StrEnum):
         "info",
         "The calendar attendant applied a meeting that a mail brought to the calendar of the mailbox's owner.",
     )
+    REMINDER_DUE = (
+        "reminder-due",
+        "info",
+        "An alarm of an item is due. `mailed` says whether the alarm asked for a mail, which the owner got.",
+    )
     MEETING_LEFT = (
         "meeting-left",
         "info",

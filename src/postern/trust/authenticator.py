@@ -38,7 +38,7 @@ class DomainLogons:
 class Authenticator(Judge):
     """The authenticator of a process. `policy` says which verifiers users have (None: passwords only). With the realm and keytab
     of `host`, and the extra postern[kerberos], there is Kerberos. In Active Directory `domain` judges, and NTLM need not be
-    enabled. `salt_key` and `clock` are passed to the judge."""
+    enabled. `salt_key` and `clock` are passed to the judge. `by_certificate`: doors of the process ask users for certificates."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Authenticator(Judge):
         domain: DomainLogons | None = None,
         salt_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
+        by_certificate: bool = False,
     ) -> None:
         self._host = host or HostCredentials()
         proofs, servers = (domain.proofs, domain.servers) if domain is not None else (None, None)
@@ -60,6 +61,8 @@ class Authenticator(Judge):
             always.add(Mechanism.KERBEROS)
         if domain is not None:
             always.add(Mechanism.NTLM)
+        if by_certificate:
+            always.add(Mechanism.CERTIFICATE)
         self._always = frozenset(always)
         self._of_servers = frozenset({Mechanism.NTLM, *({Mechanism.KERBEROS} if has_realm and AVAILABLE else ())})
         self.available: frozenset[Mechanism] = self._always

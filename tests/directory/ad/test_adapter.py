@@ -8,8 +8,9 @@ import pytest
 
 from postern.directory.ad import names as ad_names
 from postern.directory.ad.adapter import DomainDirectory
+from postern.directory.ad.values import sid_of
 from postern.directory.ldap.client import DELETE, SUBTREE
-from postern.model.directory import TrustedCertificate
+from postern.model.directory import CertificateNames, TrustedCertificate
 from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType, Role, Server
 from tests.directory.contract import DirectoryContract, Opened, check
 from tests.directory.domain_reader import CATALOGUE, Known, Prepared
@@ -38,6 +39,28 @@ class TestDomainDirectory(DirectoryContract):
             )
             account = await read.account("WS1$")
             assert account is not None and account.enabled and not account.is_server
+
+        check(opened, steps)
+
+    def test_a_certificate_belongs_to_whom_the_domain_says_strongly(self, opened: Opened) -> None:
+        async def steps(read: DomainDirectory, write: DomainWriter) -> None:
+            for name in ("alice@example.test", "bob@example.test"):
+                await write.add_user(name, {})
+            value = 'X509:<I>O="Example, Inc.",CN=People (of) *<SR>01'
+            await write.change("alice@example.test", "altSecurityIdentities", value)
+            alice, bob = await read.account("alice@corp.test"), await read.account("bob@corp.test")
+            assert alice is not None and bob is not None
+            users = await write.client.search(Domain.base, SUBTREE, "(sAMAccountName=bob)", ("objectSid",))
+            sid = sid_of(users[0].attributes)
+            for certificate, owner in (
+                (CertificateNames((value.upper(),)), alice),
+                (CertificateNames((value,), sid=sid), alice),
+                (CertificateNames(("X509:<SKI>00",), sid=sid), bob),
+                (CertificateNames(("X509:<SKI>00",), "bob@corp.test"), None),
+                (CertificateNames(("X509:<SKI>00",), "bob@corp.test", "S-1-5-21-1-2-3-4"), None),
+                (CertificateNames(("X509:<SKI>00",), sid="bob"), None),
+            ):
+                assert await read.account_of_certificate(certificate) == owner, certificate
 
         check(opened, steps)
 

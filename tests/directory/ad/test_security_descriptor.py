@@ -70,3 +70,20 @@ def test_it_reads_as_sddl() -> None:
     grant = Grant(sd.READ_PROPERTY | sd.READ_CONTROL, of_class=KIND)
     assert grant.sddl("PS") == f"(OA;CIIO;RPRC;;{KIND};PS)"
     assert Grant(sd.LIST, inherited=False, on_itself=True).sddl("PS") == "(A;;LC;;;PS)"
+
+
+def test_a_sid_comes_back_as_it_was_written() -> None:
+    for text in ("S-1-5-21-1-2-3-1000", "S-1-5-32-544", "S-1-281474976710655-4294967295"):
+        assert sd.sid_text(sd.sid_octets(text)) == text
+    for text in (
+        "",
+        "S",
+        "S-1-5",
+        "S-2-5-1",
+        "s-1-5-1",
+        "S-1-5--1",
+        "S-1-5-4294967296",
+        "S-1-5-²",
+        "S-1-5" + "-1" * 16,
+    ):
+        assert sd.sid_octets(text) == b"", text

@@ -20,13 +20,13 @@ from postern.protocols.dcerpc.ndr import (
     U64,
     UUID_T,
     Array,
-    Blobs,
     Message,
     NdrError,
     Records,
     Structure,
     Text,
 )
+from postern.protocols.dcerpc.ndr_blobs import Blobs, Texts
 
 SOME = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
@@ -121,6 +121,7 @@ VALUES = {
     Array(U32): st.lists(st.integers(0, 2**32 - 1), max_size=5).map(lambda v: struct.pack(f"<{len(v)}I", *v)),
     Array(U64): st.lists(st.integers(0, 2**64 - 1), max_size=5).map(lambda v: struct.pack(f"<{len(v)}Q", *v)),
     Blobs(): st.lists(st.binary(max_size=9), max_size=5),
+    Texts(): st.lists(st.text(max_size=5), max_size=5).map(tuple),
     Text(): st.text(st.characters(exclude_characters="\0"), max_size=9),
     Records(Structure("PAIR", (("a", U64), ("b", U32), ("c", U32)))): st.lists(
         st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 9), st.integers(0, 9)), max_size=4

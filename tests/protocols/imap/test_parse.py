@@ -23,7 +23,10 @@ from postern.protocols.imap.commands import (
     Invalid,
     List,
     Login,
+    OnIdentifier,
+    OnMailbox,
     Search,
+    SetAcl,
     Sort,
     Status,
     Store,
@@ -147,6 +150,16 @@ def test_fetch_sections(text: str, part: BodyPart) -> None:
         "CAPABILITY x",
         "LOGIN a",
         'LOGIN a "b',
+        "SETACL a bob",
+        'SETACL a "" lr',
+        "SETACL a bob lrQ",
+        "SETACL a bob lrq",
+        "SETACL a bob lr1",
+        "SETACL a bob lr-w",
+        "SETACL a " + "b" * 1_001 + " lr",
+        "GETACL a bob",
+        "LISTRIGHTS a",
+        'DELETEACL a ""',
         "NOSUCH",
     ],
 )
@@ -172,6 +185,18 @@ def test_append_takes_several_messages() -> None:
     assert isinstance(command, Append)
     assert [message.content for message in command.messages] == [b"abc", b"def", b"gh"]
     assert command.messages[0].internal_date == 760139545 and command.messages[0].flags.bits == Flag.SEEN
+
+
+def test_access_control() -> None:
+    """RFC 4314 section 7; an identifier is UTF-8 (appendix A)."""
+    assert said("SetAcl inbox bob +lrl") == SetAcl(b"a1", "SETACL", "INBOX", "bob", "+", "lr")
+    assert said('SETACL "a b" {4}\r\n ""', "박".encode() + b"x") == SetAcl(b"a1", "SETACL", "a b", "박x", "", "")
+    assert said("SETACL a -bob -d") == SetAcl(b"a1", "SETACL", "a", "-bob", "-", "d")
+    assert said("LISTRIGHTS a anyone") == OnIdentifier(b"a1", "LISTRIGHTS", "a", "anyone")
+    assert said("DELETEACL a anyone") == OnIdentifier(b"a1", "DELETEACL", "a", "anyone")
+    assert said("GETACL inbox") == OnMailbox(b"a1", "GETACL", "INBOX", "inbox")
+    assert said("MYRIGHTS a") == OnMailbox(b"a1", "MYRIGHTS", "a", "a")
+    assert said('LIST "" * RETURN (MYRIGHTS)').returns == {"MYRIGHTS"}
 
 
 def test_search_programs() -> None:

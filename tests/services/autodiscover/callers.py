@@ -82,6 +82,7 @@ def ask(
     headers: Mapping[str, str] | None = None,
     caller: Identity = NOBODY,
     host: str = "cas1.example.test",
+    scheme: str = "https",
 ) -> httpx.Response:
     """The answer to one request, with what the door would have put into its scope."""
     row = rows("client-configuration")["client-configuration" if caller is NOBODY else "autodiscover"]
@@ -92,7 +93,7 @@ def ask(
 
     async def request() -> httpx.Response:
         transport = httpx.ASGITransport(app=admitted)
-        async with httpx.AsyncClient(transport=transport, base_url=f"https://{host}") as client:
+        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://{host}") as client:
             return await client.request(method, target, content=content, headers=headers)
 
     return asyncio.run(request())

@@ -172,7 +172,9 @@ def test_the_signature_is_one_that_openssl_verifies(key: Key, tmp_path: Path) ->
 @pytest.mark.parametrize(("path", "row"), [("/.well-known/caldav", "caldav"), ("/.well-known/CardDAV/", "carddav")])
 def test_well_known_places_lead_to_dav_where_it_runs(path: str, row: str) -> None:
     response = ask(application(services(row)).well_known, "PROPFIND", path)
-    assert (response.status_code, response.headers["location"]) == (301, "/dav/")
+    assert (response.status_code, response.headers["location"]) == (301, "/dav/"), "the name stays"
+    clear = ask(application(services(row)).well_known, "GET", path, scheme="http")
+    assert (clear.status_code, clear.headers["location"]) == (301, "https://cas1.example.test/dav/")
     without = {id: value for id, value in rows().items() if id not in ("caldav", "carddav")}
     closed = client_services(organization(), without, frozenset())
     assert ask(application(closed).well_known, "GET", path).status_code == 404

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import httpx
 from starlette.responses import RedirectResponse
 
-from postern.model.address_book import AddressBookEntry
-from postern.model.directory import Recipient, RecipientType
+from postern.model.address_book import MAX_ENTRIES, AddressBookEntry
+from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.services.access.sharing import Sharing
 from postern.services.dav.application import METHODS, DavApplication
@@ -28,6 +28,7 @@ CALENDAR = f"{HOME}calendar/"
 TASKS = f"{HOME}tasks/"
 CONTACTS = f"/dav/addressbooks/{ALICE}/contacts/"
 FILES = f"/dav/files/{ALICE}/"
+LIST = f"/dav/addressbooks/{ALICE}/global-address-list/"
 PRINCIPAL = f"/dav/principals/users/{ALICE}/"
 NAMES = {
     "D": "DAV:",
@@ -49,14 +50,47 @@ def recipient_of(address: str, guid: UUID | None = None) -> Recipient:
 
 
 class Recipients:
-    """A directory that has recipients alone."""
+    """A directory that has recipients alone, all of them in the address list but for those that are `hidden`. `down`: it does
+    not answer searches. `listings` counts how often the whole list was read."""
 
     def __init__(self, *addresses: str) -> None:
         self.known = {address: recipient_of(address) for address in addresses}
         self.groups: dict[UUID, tuple[UUID, ...]] = {}
+        self.hidden: set[UUID] = set()
+        self.more: dict[UUID, AddressBookEntry] = {}
+        self.down = False
+        self.listings = 0
 
     async def recipient(self, address: str) -> Recipient | None:
-        return self.known.get(address)
+        return next((each for each in self.known.values() if address in each.addresses), None)
+
+    def _entries(self) -> list[AddressBookEntry]:
+        if self.down:
+            raise DirectoryUnavailable("directory")
+        shown = {
+            each.guid: AddressBookEntry(each.guid, each.type, each.display_name, each.addresses)
+            for each in self.known.values()
+        }
+        return [each for guid, each in (shown | self.more).items() if guid not in self.hidden]
+
+    async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
+        def begins(entry: AddressBookEntry) -> bool:
+            names = f"{entry.display_name} {entry.given_name} {entry.surname}".lower().split()
+            return all(any(name.startswith(word) for name in names) for word in text.lower().split()) or any(
+                address.startswith(text.lower()) for address in entry.addresses
+            )
+
+        fitting = sorted(filter(begins, self._entries()), key=lambda entry: entry.display_name)
+        return fitting[: min(most, MAX_ENTRIES)]
+
+    async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
+        return {entry.guid: entry for entry in self._entries() if entry.guid in guids}
+
+    async def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        self.listings += 1
+        entries = self._entries()
+        for start in range(0, len(entries), page):
+            yield entries[start : start + page]
 
     async def account(self, name: str) -> None:
         return None
@@ -66,13 +100,6 @@ class Recipients:
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return {each.guid: each.primary for each in self.known.values() if each.guid in guids}
-
-    async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
-        return {
-            each.guid: AddressBookEntry(each.guid, each.type, each.display_name, each.addresses)
-            for each in self.known.values()
-            if each.guid in guids
-        }
 
 
 def event(uid: str, summary: str = "Lunch", start: str = "20260301T120000Z", *more: str, end: str = "") -> bytes:

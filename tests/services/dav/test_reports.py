@@ -218,7 +218,7 @@ def test_principals_are_searched() -> None:
         async with DavSite().client() as client:
             for body, is_there in (
                 (search("ALI"), True),
-                (search("bob"), False),
+                (search("lice"), True),
                 (search(ALICE, "S:email-address-set"), True),
                 (search("lic", kind=" match-type='starts-with'"), False),
                 (search("ice", kind=" match-type='ends-with'"), True),
@@ -228,7 +228,9 @@ def test_principals_are_searched() -> None:
                 answers = Responses(await report(client, "/dav/principals/users/", body))
                 assert list(answers) == ([PRINCIPAL] if is_there else []), body
             body = "<D:principal-property-search test='anyof'><D:prop><D:displayname/></D:prop></D:principal-property-search>"
-            assert list(Responses(await report(client, "/dav/", body))) == [PRINCIPAL], "all of them"
+            assert set(Responses(await report(client, "/dav/", body))) == {PRINCIPAL, PRINCIPAL.replace(ALICE, BOB)}, (
+                "all of them"
+            )
             answer = await report(client, "/dav/", "<D:principal-search-property-set/>")
             assert answer.status_code == 200 and b"displayname" in answer.content
             body = "<D:principal-match><D:self/><D:prop><D:displayname/></D:prop></D:principal-match>"

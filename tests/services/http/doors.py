@@ -13,7 +13,9 @@ import httpx
 import trustme
 
 from postern.model.organization import Profile
+from postern.net.by_name import ContextsByName
 from postern.net.door import Door
+from postern.net.tls import ServerContext
 from postern.paths.guard import Guard
 from postern.paths.row import Path, Port, Tls
 from postern.paths.table import settle
@@ -22,6 +24,7 @@ from postern.services.http.session import HttpSession
 from postern.services.http.site import Application, Receive, Route, Scope, Send, Site, caller_of
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
+from postern.trust.certificates.client_certificates import ClientCertificateOwners
 from postern.trust.host import HostCredentials
 from tests.services.client_doors import bound_tls
 from tests.support.ports import free_port
@@ -72,7 +75,8 @@ class WebDoor:
         )
         self.observed = Observed(None)
         self.authority = trustme.CA()
-        self.tls = bound_tls(self.authority)
+        self.tls: ServerContext | ContextsByName = bound_tls(self.authority)
+        self.owners: ClientCertificateOwners | None = None
         self.routes = routes
         self.limits = limits or HttpLimits()
         self.port, self.clear = free_port(), free_port()
@@ -104,6 +108,8 @@ class WebDoor:
             lambda host: host in (HOST, "mail.example.test", "127.0.0.1"),
             self.port,
             self.limits,
+            owners=self.owners,
+            asking_names=self.tls.asking_names if isinstance(self.tls, ContextsByName) else frozenset(),
         )
         for number, port in ((self.port, Port(443, tls=Tls.IMPLICIT)), (self.clear, Port(80))):
             tls = self.tls if port.tls is Tls.IMPLICIT else None

@@ -25,7 +25,7 @@ from postern.services.imap import search as imap_search
 from postern.services.imap.session import ImapSession
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.dialog import Player, scripts
-from tests.services.fake_mailboxes import FakeMailboxes
+from tests.services.fake_item_store import FakeItemStore
 
 Talk = Callable[[bytes], Awaitable[list[bytes]]]
 
@@ -36,7 +36,7 @@ def test_dialog(script: Path) -> None:
 
 
 def opened(limits: Limits | None = None, profile: Profile = Profile.PRACTICAL) -> AbstractAsyncContextManager[Doors]:
-    return Doors(FakeMailboxes(), limits, profile).opened("imap4", ImapSession)
+    return Doors(FakeItemStore(), limits, profile).opened("imap4", ImapSession)
 
 
 def dialled(
@@ -241,7 +241,7 @@ def test_a_store_that_does_not_answer_is_unavailable_and_the_session_goes_on() -
     async def run() -> None:
         async with opened() as doors, dialled(doors) as (reader, writer):
             mailboxes = doors.mailboxes
-            assert isinstance(mailboxes, FakeMailboxes)
+            assert isinstance(mailboxes, FakeItemStore)
             mailboxes.unavailable = True
             assert (await command(reader, writer, LOGIN))[0].startswith(b"l NO [UNAVAILABLE] ")
             mailboxes.unavailable = False
@@ -259,7 +259,7 @@ def test_select_reads_counters_only() -> None:
         async with opened() as doors, dialled(doors) as (reader, writer):
             await command(reader, writer, LOGIN)
             mailboxes = doors.mailboxes
-            assert isinstance(mailboxes, FakeMailboxes)
+            assert isinstance(mailboxes, FakeItemStore)
             mailboxes.calls.clear()
             await command(reader, writer, b"a SELECT INBOX")
             assert mailboxes.calls == ["folders"]
@@ -336,7 +336,7 @@ def test_a_search_looks_at_the_folder_only_where_it_has_changed() -> None:
     async def run() -> None:
         async with opened() as doors, dialled(doors) as (reader, writer), dialled(doors) as (theirs, other):
             mailboxes = doors.mailboxes
-            assert isinstance(mailboxes, FakeMailboxes)
+            assert isinstance(mailboxes, FakeItemStore)
             for hears, says in ((reader, writer), (theirs, other)):
                 await command(hears, says, LOGIN)
                 await command(hears, says, b"s SELECT INBOX")
@@ -430,7 +430,7 @@ def test_large_answers_wait_for_a_slow_reader() -> None:
             await doors.mailboxes.append(guid, folder, [NewItem(b"x" * 1_000_000)] * 40)
             await command(reader, writer, b"a SELECT INBOX")
             mailboxes = doors.mailboxes
-            assert isinstance(mailboxes, FakeMailboxes)
+            assert isinstance(mailboxes, FakeItemStore)
             mailboxes.calls.clear()
             writer.transport.pause_reading()
             writer.write(b"b FETCH 1:* (BODY.PEEK[])\r\n")
@@ -497,7 +497,7 @@ def test_fetching_one_by_one_reads_ahead_and_stays_right() -> None:
             await doors.mailboxes.append(guid, folder, [NewItem(b"%03d" % n) for n in range(200)])
             await command(reader, writer, b"a SELECT INBOX")
             mailboxes = doors.mailboxes
-            assert isinstance(mailboxes, FakeMailboxes)
+            assert isinstance(mailboxes, FakeItemStore)
             mailboxes.calls.clear()
             for number in (*range(1, 120), 50, 200):
                 answer = await command(reader, writer, b"b FETCH %d (BODY.PEEK[])" % number)

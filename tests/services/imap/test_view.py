@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 from postern.model.folders import Folder, FolderKind
 from postern.model.items import Index
 from postern.protocols.imap.cursor import STAR
+from postern.services.imap.homes import Home, Place
 from postern.services.imap.view import WORD, FolderView, batches, merged
+
+HOME = cast(Home, None)  # a view asks its home for nothing
 
 
 def folder(messages: int, uid_next: int, modseq: int = 1) -> Folder:
@@ -30,7 +34,7 @@ def index(uids: list[int], flags: list[int] | None = None, vanished: list[int] |
 
 
 def view(uids: list[int]) -> FolderView:
-    made = FolderView(folder(len(uids), max(uids, default=0) + 1), False, [])
+    made = FolderView(Place(HOME, folder(len(uids), max(uids, default=0) + 1)), False, [])
     made.load(index(uids), None)
     return made
 
@@ -82,7 +86,7 @@ def test_expunges_are_told_so_that_a_client_ends_with_the_same_list(uids: list[i
 @given(UIDS, st.sets(st.integers(1, 60)), st.integers(0, 5))
 def test_a_late_index_keeps_the_numbers_of_select(uids: list[int], gone: set[int], arrived: int) -> None:
     top = max(uids, default=0)
-    made = FolderView(folder(len(uids), top + 1), False, [])
+    made = FolderView(Place(HOME, folder(len(uids), top + 1)), False, [])
     assert made.count == len(uids)
     left = [uid for uid in uids if uid not in gone] + list(range(top + 1, top + 1 + arrived))
     vanished = [uid for uid in uids if uid in gone]
@@ -120,7 +124,7 @@ def test_merged_and_batches_keep_every_position_once(slices: list[tuple[int, int
 def test_recent_messages_are_counted_and_kept_in_few_ranges(uids: list[int], lengths: list[int], loaded: bool) -> None:
     made, recent, next_uid = view(uids), set(), max(uids, default=0) + 1
     if not loaded:
-        made = FolderView(folder(len(uids), next_uid), False, [])
+        made = FolderView(Place(HOME, folder(len(uids), next_uid)), False, [])
     all_uids = list(uids)
     for at, length in enumerate(lengths):
         new = list(range(next_uid, next_uid + length))
@@ -146,7 +150,7 @@ def test_recent_messages_are_counted_and_kept_in_few_ranges(uids: list[int], len
 
 
 def test_without_a_look_only_arrivals_are_taken() -> None:
-    made = FolderView(folder(3, 10), False, [])
+    made = FolderView(Place(HOME, folder(3, 10)), False, [])
     assert made.apply_unloaded(index([9], modseq=2)) is None
     assert made.apply_unloaded(index([], None, [4], 2)) is None
     assert made.apply_unloaded(index([11, 12], modseq=2)) == array(WORD, [11, 12])

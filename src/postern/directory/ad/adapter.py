@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from typing import Literal
 from uuid import UUID
 
@@ -17,13 +18,22 @@ from postern.directory import address_book, entries, mailbox_owners, memberships
 from postern.directory.ad import names as ad_names
 from postern.directory.ad.changes import RecentChanges
 from postern.directory.ad.client import Dial, DomainClient
+from postern.directory.ad.security_descriptor import sid_octets
 from postern.directory.ad.values import base_of, certificates_of_edges, complete, sid_of
 from postern.directory.entries import ACTIVE_DIRECTORY
 from postern.directory.ldap.client import BASE, ONE_LEVEL, SUBTREE, Client, Entry, Refused, either, escape
 from postern.directory.ldap.tickets import Tickets
 from postern.directory.recipient_cache import RecipientCache
 from postern.model.address_book import AddressBookEntry
-from postern.model.directory import Account, DirectoryUnavailable, Locator, Recipient, TrustedCertificate, Unknown
+from postern.model.directory import (
+    Account,
+    CertificateNames,
+    DirectoryUnavailable,
+    Locator,
+    Recipient,
+    TrustedCertificate,
+    Unknown,
+)
 from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType
 from postern.paths.row import Path, Wire
@@ -190,6 +200,26 @@ class DomainDirectory:
             return accounts[0][1] if len(accounts) == 1 else None
         return _named(accounts, fold(short), fold(implicit))
 
+    async def account_of_certificate(self, names: CertificateNames) -> Account | None:
+        """Believes what Active Directory calls strong (MS-PKCA section 3.1.5.2.1.5): altSecurityIdentities, and the SID that
+        the domain's own authorities put into a certificate. A user principal name alone proves nobody."""
+        sid = sid_octets(names.sid)
+        which = "".join(f"(altSecurityIdentities={escape(value)})" for value in names.identities)
+        if sid:
+            which += "(objectSid=" + "".join(f"\\{octet:02x}" for octet in sid) + ")"
+        matches = await self.controller.search(
+            *(self._base, SUBTREE, f"(&(objectClass=user)(|{which}))"),
+            (*entries.ACTIVE_DIRECTORY_ACCOUNT_ATTRIBUTES, "altSecurityIdentities", "objectSid"),
+        )
+        accounts = [entry.attributes for entry in matches if "userAccountControl" in entry.attributes]
+        owner = entries.owner(
+            names, accounts, lambda values: bool(sid) and bytes(values.get("objectSid", (b"",))[0]) == sid
+        )
+        if owner is None:
+            return None
+        group, _ = await self._servers_group()
+        return entries.domain_account(owner, group, self._clock())
+
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         answer: dict[UUID, Account] = {}
         for which in entries.guid_filters(guids):
@@ -208,6 +238,11 @@ class DomainDirectory:
 
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return await address_book.with_guids(*await self._reader(), guids)
+
+    async def everybody(self, page: int = 500) -> AsyncGenerator[list[AddressBookEntry], None]:
+        async with aclosing(address_book.everybody(*await self._reader(), page)) as pages:
+            async for entries_ in pages:
+                yield entries_
 
     async def _accounts(self, which: str) -> list[tuple[str, Account]]:
         """Returns the accounts that match a filter, each with its sAMAccountName."""

@@ -9,7 +9,7 @@ change members or set passwords; the error says who does that instead.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from postern.directory import entries
@@ -332,7 +332,7 @@ class _Permitted(Client):
 
     def pages(
         self, base: str, scope: int, filter_text: str, attributes: Sequence[str], size: int = 500
-    ) -> AsyncIterator[list[Entry]]:
+    ) -> AsyncGenerator[list[Entry], None]:
         return self._inner.pages(base, scope, filter_text, attributes, size)
 
     async def add(self, dn: str, attributes: Attributes) -> None:

@@ -93,6 +93,11 @@ class DomainClient(Client):
         assert self._controller is not None
         return self._controller
 
+    def apart(self) -> DomainClient:
+        return DomainClient(
+            self.row, self._port, self._locator, self._dial, self._tickets, self._timeout, self._observed
+        )
+
     async def close(self) -> None:
         if self._reviewing is not None:
             self._reviewing.cancel()

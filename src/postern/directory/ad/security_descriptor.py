@@ -20,6 +20,8 @@ _OBJECT_PRESENT, _INHERITED_OBJECT_PRESENT = 0x1, 0x2
 CONTAINER_INHERIT, INHERIT_ONLY, INHERITED = 0x02, 0x08, 0x10
 """MS-DTYP 2.4.4.1: flags of an entry."""
 _DACL_PRESENT, _SELF_RELATIVE = 0x0004, 0x8000
+MAX_SID_PARTS = 15
+"""MS-DTYP 2.4.2.2: sub-authorities of a SID."""
 _HEADER = struct.Struct("<BBHIIII")
 _LETTERS = (
     *((0x10, "RP"), (0x20, "WP"), (0x1, "CC"), (0x2, "DC"), (0x4, "LC"), (0x8, "SW"), (0x80, "LO"), (0x40, "DT")),
@@ -83,6 +85,22 @@ def sid_text(sid: bytes) -> str:
     """Returns a SID as text, "S-1-5-21-..." (MS-DTYP 2.4.2.1)."""
     parts = struct.unpack(f"<{sid[1]}I", sid[8 : 8 + 4 * sid[1]])
     return "-".join(["S", str(sid[0]), str(int.from_bytes(sid[2:8], "big")), *map(str, parts)])
+
+
+def sid_octets(text: str) -> bytes:
+    """Returns the octets of a SID that is written as text; b"" for what is none.
+
+    Bound: linear in the text; at most 15 parts (MS-DTYP 2.4.2.2).
+    """
+    prefix, *numbers = text.split("-", MAX_SID_PARTS + 3)
+    if prefix != "S" or not 2 < len(numbers) <= MAX_SID_PARTS + 2:
+        return b""
+    if not all(number.isascii() and number.isdigit() and len(number) < 16 for number in numbers):
+        return b""
+    revision, authority, *parts = map(int, numbers)
+    if revision != 1 or authority >= 2**48 or any(part >= 2**32 for part in parts):
+        return b""
+    return bytes((revision, len(parts))) + authority.to_bytes(6, "big") + struct.pack(f"<{len(parts)}I", *parts)
 
 
 def _is_of(entry: bytes, sid: bytes) -> bool:

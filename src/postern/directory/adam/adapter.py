@@ -17,7 +17,15 @@ from postern.directory.adam.client import AdamClient, by_ntlm, by_peer
 from postern.directory.adam.state import read_state
 from postern.directory.ldap.client import BASE, ONE_LEVEL, Entry
 from postern.directory.recipient_cache import MAX_BATCH, RecipientCache
-from postern.model.directory import Account, DirectoryUnavailable, Recipient, RecipientType, TrustedCertificate, Unknown
+from postern.model.directory import (
+    Account,
+    CertificateNames,
+    DirectoryUnavailable,
+    Recipient,
+    RecipientType,
+    TrustedCertificate,
+    Unknown,
+)
 from postern.model.domains import fold
 from postern.model.edge import HubServer
 from postern.model.organization import AcceptedDomain, DomainType, Role, SendConnector
@@ -70,6 +78,9 @@ class AdamDirectory:
 
     async def account(self, name: str) -> Account | None:
         """Returns None, for nobody logs on at an edge."""
+        return None
+
+    async def account_of_certificate(self, names: CertificateNames) -> Account | None:
         return None
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -148,7 +148,7 @@ class Client:
 
     async def pages(
         self, base: str, scope: int, filter_text: str, attributes: Sequence[str], size: int = 500
-    ) -> AsyncIterator[list[Entry]]:
+    ) -> AsyncGenerator[list[Entry], None]:
         """Yields all that match, page by page (RFC 2696), for Active Directory answers with 1,000 entries at most. Raises
         DirectoryUnavailable or Refused if the server goes away in between, for only that server knows the cookie of a page."""
         cookie = b""
@@ -174,6 +174,10 @@ class Client:
 
     async def delete(self, dn: str) -> None:
         await self._write(lambda handle: handle.delete_ext(dn))
+
+    def apart(self) -> Client:
+        """Returns another client of the same server. It has a connection of its own, which ends when it is closed."""
+        return Client(self.row, self._uri, self._bind_dn, self._password, self._timeout, self._observed)
 
     async def close(self) -> None:
         if self._connecting is not None:

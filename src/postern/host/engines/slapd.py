@@ -61,7 +61,7 @@ sizelimit unlimited
 
 _PRIVATE = """\
 index objectClass,objectGUID,entryCSN eq
-index sAMAccountName,userPrincipalName,proxyAddresses,servicePrincipalName eq
+index sAMAccountName,userPrincipalName,proxyAddresses,servicePrincipalName,altSecurityIdentities eq
 index member,altRecipient eq
 index cn,displayName eq,sub
 
@@ -70,6 +70,7 @@ overlay unique
 unique_uri "serialize ldap:///?proxyAddresses?sub"
 unique_uri "serialize ldap:///?userPrincipalName?sub"
 unique_uri "serialize ldap:///?sAMAccountName?sub"
+unique_uri "serialize ldap:///?altSecurityIdentities?sub"
 # Who is removed or renamed leaves no dangling name in groups and forwards.
 overlay refint
 refint_attributes member altRecipient

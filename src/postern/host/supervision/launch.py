@@ -15,7 +15,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from postern.host import account, certificates, configuration, own_certificate, ports, seed, state
+from postern.host import account, certificates, client_authorities, configuration, own_certificate, ports, seed, state
 from postern.host.certificates import CertificateError, Certificates
 from postern.host.engines import adam
 from postern.host.engines import start as engines
@@ -115,6 +115,7 @@ class _Launch:
         server = configuration.this_server(organization, self.request.server)
         self._prepare_host(organization, server)
         configuration.record(self.state, server)
+        client_authorities.prepare(self.state, organization, server, datetime.datetime.now(datetime.UTC))
         papers = self._certificates(organization, server)
         starts = self._load_parts(organization, server)
         wanted = engines.needed(organization, server, self.state)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from postern.protocols.dav.bodies import BodyError, PropFind, Wanted, document, wanted_of
 from postern.protocols.dav.fields import MAX_URL
-from postern.protocols.dav.names import caldav, carddav, dav
+from postern.protocols.dav.names import caldav, calendar_server, carddav, dav
 from postern.protocols.xml import Element
 
 MAX_HREFS = 5_000
@@ -107,6 +107,17 @@ class PrincipalSearchPropertySet:
 
 
 @dataclass(frozen=True, slots=True)
+class PrincipalTokens:
+    """calendarserver-principal-search: the principals of which each token begins a name or an address. `context` is what they
+    are wanted for: "user", "group", "location", "resource" or "attendee", which is all of these. `limit` 0 is none."""
+
+    properties: PropFind
+    tokens: tuple[str, ...]
+    context: str
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AclPrincipals:
     """acl-principal-prop-set: the principals that the resource's access control list names."""
 
@@ -120,6 +131,7 @@ Report = (
     | SyncCollection
     | ExpandProperty
     | PrincipalSearch
+    | PrincipalTokens
     | PrincipalMatch
     | PrincipalSearchPropertySet
     | AclPrincipals
@@ -223,6 +235,16 @@ def _search(part: Element) -> PropertySearch:
     return PropertySearch(tuple(child.name for child in prop.elements), match.text.strip(), starts, ends)
 
 
+def _principal_tokens(root: Element) -> PrincipalTokens:
+    tokens = tuple(token for part in root.find_all(calendar_server("search-token")) if (token := part.text.strip()))
+    if len(tokens) > MAX_SEARCHES:
+        raise BodyError("too many searches", 413)
+    if not tokens:
+        raise BodyError("no search-token")
+    limit = _number(root.text_of(calendar_server("limit"), calendar_server("nresults")))
+    return PrincipalTokens(_wanted(root), tokens, root.attributes.get("context", ""), limit)
+
+
 _READERS: Mapping[str, Callable[[Element], Report]] = {
     caldav("calendar-query"): _calendar_query,
     carddav("addressbook-query"): _addressbook_query,
@@ -232,6 +254,7 @@ _READERS: Mapping[str, Callable[[Element], Report]] = {
     dav("sync-collection"): _sync,
     dav("expand-property"): _expand,
     dav("principal-property-search"): _principal_search,
+    calendar_server("calendarserver-principal-search"): _principal_tokens,
     dav("principal-match"): lambda root: PrincipalMatch(_wanted(root)),
     dav("principal-search-property-set"): lambda root: PrincipalSearchPropertySet(),
     dav("acl-principal-prop-set"): lambda root: AclPrincipals(_wanted(root)),

@@ -18,7 +18,8 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs, Records, Structure, Type
+from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Records, Structure, Type
+from postern.protocols.dcerpc.ndr_blobs import Blobs, Texts
 
 Named = tuple[str, Type]
 """A parameter on the wire: its name and its type."""
@@ -367,6 +368,6 @@ SIGNED_WORDS = Codec(Array(I64), write_signed_words, read_signed_words)
 """Numbers of 64 bits with a sign."""
 TIMES = SIGNED_WORDS
 """Seconds since 1970, UTC."""
-TEXTS = Codec(Blobs(), write_texts, read_texts)
+TEXTS = Codec(Texts())
 UUIDS = Codec(Array(U8), write_uuids, read_uuids)
 BOOLEAN = Codec(U32, None, bool)

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 _U32 = struct.Struct("<I")
-_HEAD = struct.Struct("<III")
-_REFERENT = 0x00020000
+HEAD = struct.Struct("<III")
+"""A count, a referent, and the count as the conformance of what the referent points at."""
+REFERENT = 0x00020000
 """A unique pointer's referent: any number but 0 (C706 14.3.10)."""
 _PADS = tuple(bytes(n) for n in range(8))
 Readable = bytes | memoryview
-
-_NO_BLOBS = _HEAD.pack(0, _REFERENT, 0) * 2
 
 
 class NdrError(ValueError):
@@ -170,12 +168,12 @@ class Array(Variable):
     def put(self, out: Writer, value: Any) -> None:
         count = len(value) // self._element.size
         out.align(4)
-        out.data += _HEAD.pack(count, _REFERENT, count)
+        out.data += HEAD.pack(count, REFERENT, count)
         out.align(self._element.alignment)
         out.data += value
 
     def get(self, data: Reader) -> bytes:
-        size = _conformance(data, self._element.size)
+        size = conformance(data, self._element.size)
         data.align(self._element.alignment)
         return data.take(size)
 
@@ -194,61 +192,17 @@ class Records(Variable):
     def put(self, out: Writer, value: Any) -> None:
         pack = self.structure.packer.pack
         out.align(4)
-        out.data += _HEAD.pack(len(value), _REFERENT, len(value))
+        out.data += HEAD.pack(len(value), REFERENT, len(value))
         out.align(self.structure.alignment)
         out.data += b"".join([pack(*record) for record in value])
 
     def get(self, data: Reader) -> list[tuple[Any, ...]]:
-        size = _conformance(data, self.structure.size)
+        size = conformance(data, self.structure.size)
         data.align(self.structure.alignment)
         return list(self.structure.packer.iter_unpack(data.take(size)))
 
     def idl(self, name: str) -> list[str]:
         return [f"unsigned long {name}_count", f"[size_is({name}_count)] {self.structure.name} *{name}"]
-
-
-class Blobs(Variable):
-    """Many octet strings as two arrays: their sizes, and all their bytes in one piece. The value is a list of bytes."""
-
-    zero: Any = ()
-
-    def put(self, out: Writer, value: Any) -> None:
-        if not value:
-            out.align(4)
-            out.data += _NO_BLOBS
-            return
-        sizes = struct.pack(f"<{len(value)}I", *map(len, value))
-        out.align(4)
-        out.data += _HEAD.pack(len(value), _REFERENT, len(value))
-        out.data += sizes
-        total = sum(map(len, value))
-        out.data += _HEAD.pack(total, _REFERENT, total)
-        for blob in value:
-            out.data += blob
-
-    def get(self, data: Reader) -> list[bytes]:
-        at = data.at + (-data.at % 4)
-        if data.data[at : at + 24] == _NO_BLOBS:
-            data.at = at + 24
-            return []
-        size = _conformance(data, 4)
-        sizes = struct.unpack(f"<{size // 4}I", data.take(size))
-        total = _conformance(data, 1)
-        if sum(sizes) != total:
-            raise NdrError("sizes do not add up")
-        everything = data.take(total)
-        if len(sizes) == 1:
-            return [everything]
-        ends = list(accumulate(sizes))
-        return [everything[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-
-    def idl(self, name: str) -> list[str]:
-        return [
-            f"unsigned long {name}_count",
-            f"[size_is({name}_count)] unsigned long *{name}_sizes",
-            f"unsigned long {name}_total",
-            f"[size_is({name}_total)] byte *{name}",
-        ]
 
 
 class Text(Variable):
@@ -261,7 +215,7 @@ class Text(Variable):
         data = value.encode("utf-16-le", "surrogatepass") + b"\0\0"
         count = len(data) // 2
         out.align(4)
-        out.data += struct.pack("<IIII", _REFERENT, count, 0, count)
+        out.data += struct.pack("<IIII", REFERENT, count, 0, count)
         out.data += data
 
     def get(self, data: Reader) -> str:
@@ -277,12 +231,12 @@ class Text(Variable):
         return [f"[string] wchar_t *{name}"]
 
 
-def _conformance(data: Reader, element: int) -> int:
+def conformance(data: Reader, element: int) -> int:
     """Reads the count, the pointer, and the count again as the array's conformance; returns the array's size in bytes.
     A null pointer is an empty array."""
     at = data.at + (-data.at % 4)
     if at + 12 <= data.size:
-        count, referent, again = _HEAD.unpack_from(data.data, at)
+        count, referent, again = HEAD.unpack_from(data.data, at)
         if referent and again == count and count * element <= data.size - at - 12:
             data.at = at + 12
             return count * element  # type: ignore[no-any-return]  # struct gives Any

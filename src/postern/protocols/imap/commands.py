@@ -65,11 +65,27 @@ class Select(Command):
 
 @dataclass(frozen=True, slots=True)
 class OnMailbox(Command):
-    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, and GETQUOTA with its root's name. `written` is the name before it
-    was normalized."""
+    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETACL, MYRIGHTS, GETQUOTAROOT, and GETQUOTA with its root's name. `written` is the
+    name before it was normalized."""
 
     mailbox: str
     written: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnIdentifier(Command):
+    """DELETEACL and LISTRIGHTS. `identifier` is as the client wrote it."""
+
+    mailbox: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAcl(OnIdentifier):
+    """`sign` is "+", "-" or "", `letters` are rights that `acl` recognizes."""
+
+    sign: str
+    letters: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from postern.model.items import Flag, FlagChange
-from postern.protocols.imap import dates
+from postern.protocols.imap import acl, dates
 from postern.protocols.imap.commands import (
     Append,
     AppendMessage,
@@ -22,9 +22,11 @@ from postern.protocols.imap.commands import (
     List,
     Login,
     NamedFlags,
+    OnIdentifier,
     OnMailbox,
     Rename,
     Select,
+    SetAcl,
     Status,
     Store,
 )
@@ -48,6 +50,8 @@ STATUS_ITEMS = frozenset(
 )
 MAX_KEYWORD = 100
 MAX_FLAGS = 64
+MAX_IDENTIFIER = 1_000
+"""Octets of an identifier: an address has 320 at most, a little more in UTF-8."""
 
 
 def tag_of(text: bytes) -> bytes:
@@ -150,6 +154,38 @@ def _rename(cursor: Cursor, tag: bytes, name: str) -> Command:
     return Rename(tag, name, mailbox, cursor.mailbox())
 
 
+def _identifier(cursor: Cursor) -> str:
+    identifier = cursor.text()
+    if not identifier:
+        raise Syntax("Identifier expected")
+    if len(identifier.encode()) > MAX_IDENTIFIER:
+        raise Syntax("Identifier too long")
+    return identifier
+
+
+def _on_identifier(cursor: Cursor, tag: bytes, name: str) -> Command:
+    """RFC 4314 section 7."""
+    cursor.space()
+    mailbox = cursor.mailbox()
+    cursor.space()
+    return OnIdentifier(tag, name, mailbox, _identifier(cursor))
+
+
+def _set_acl(cursor: Cursor, tag: bytes, name: str) -> Command:
+    """RFC 4314 section 3.1. A right that is not known is never passed over."""
+    cursor.space()
+    mailbox = cursor.mailbox()
+    cursor.space()
+    identifier = _identifier(cursor)
+    cursor.space()
+    letters = cursor.text()
+    sign = letters[:1] if letters[:1] in ("+", "-") else ""
+    letters = letters.removeprefix(sign)
+    if not acl.recognized(letters):
+        raise Syntax("Unknown right")
+    return SetAcl(tag, name, mailbox, identifier, sign, "".join(dict.fromkeys(letters)))
+
+
 def _lsub(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
     reference = cursor.reference()
@@ -164,7 +200,7 @@ def _served(reference: str | None, patterns: list[str | None]) -> tuple[str, ...
 
 
 def _list(cursor: Cursor, tag: bytes, name: str) -> Command:
-    """RFC 9051 section 6.3.9 (RFC 5258), with RFC 5819's STATUS and RFC 6154's SPECIAL-USE."""
+    """RFC 9051 section 6.3.9 (RFC 5258), with RFC 5819's STATUS, RFC 6154's SPECIAL-USE and RFC 8440's MYRIGHTS."""
     cursor.space()
     selection: frozenset[str] = frozenset()
     extended = cursor.peek() == b"("
@@ -197,7 +233,7 @@ def _list(cursor: Cursor, tag: bytes, name: str) -> Command:
         cursor.listed(option)
     if selection - {"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"}:
         raise Syntax("Unknown selection option")
-    if returns - {"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"}:
+    if returns - {"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS", "MYRIGHTS"}:
         raise Syntax("Unknown return option")
     if "RECURSIVEMATCH" in selection and not selection & {"SUBSCRIBED", "SPECIAL-USE"}:
         raise Syntax("RECURSIVEMATCH needs another selection option")  # RFC 5258 section 3.1
@@ -330,6 +366,8 @@ _RULES: dict[str, Rule] = {
         _plain,
     ),
     **dict.fromkeys(("CREATE", "DELETE", "SUBSCRIBE", "UNSUBSCRIBE", "GETQUOTA", "GETQUOTAROOT"), _on_mailbox),
+    **dict.fromkeys(("GETACL", "MYRIGHTS"), _on_mailbox),
+    **dict.fromkeys(("DELETEACL", "LISTRIGHTS"), _on_identifier),
     **dict.fromkeys(("SELECT", "EXAMINE"), _select),
     **dict.fromkeys(("FETCH", "UID FETCH"), fetch),
     **dict.fromkeys(("STORE", "UID STORE"), _store),
@@ -342,6 +380,7 @@ _RULES: dict[str, Rule] = {
     "ID": _id,
     "ENABLE": _enable,
     "RENAME": _rename,
+    "SETACL": _set_acl,
     "LIST": _list,
     "LSUB": _lsub,
     "STATUS": _status,

@@ -38,6 +38,17 @@ def matches(pattern: str, name: str) -> bool:
     return _matches(pattern, name)
 
 
+def begins_below(pattern: str, level: str) -> bool:
+    """Whether a canonical pattern can match the name of this level or a name below it.
+
+    Bound: linear in the pattern.
+    """
+    literal = re.split(r"[%*]", pattern, maxsplit=1)[0]
+    if literal == pattern:
+        return pattern == level or pattern.startswith(level + DELIMITER)
+    return level.startswith(literal) or literal.startswith(level + DELIMITER)
+
+
 def _matches(pattern: str, name: str) -> bool:
     end = len(pattern)
     at = _past_wildcards(pattern, {0})

@@ -39,6 +39,11 @@ def mailbox(name: str, utf8: bool) -> bytes:
     return b'"%b"' % _TO_ESCAPE.sub(rb"\\\1", name.encode("utf-8", "replace"))
 
 
+def astring(text: str) -> bytes:
+    """A name in UTF-8, such as an identifier of RFC 4314."""
+    return string(text.encode("utf-8", "replace"))
+
+
 def flag_names(word: int, keywords: Sequence[str]) -> list[bytes]:
     """The names of a flag word's bits; a keyword bit without a name is passed over."""
     names = [name for flag, name in SYSTEM_FLAGS if word & flag]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
+from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
+from postern.model.folders import FolderTree
 from postern.model.mailbox import MailboxError, MailboxInfo
 from postern.model.mailbox_server import ClientMailboxes
 from postern.model.organization import Limits
@@ -20,6 +22,7 @@ from postern.net.link import Link
 from postern.paths.guard import Guard, Refusal
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.room import AnswerRoom, LiteralRoom
+from postern.services.access.sharing import Sharing
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import Cause, Failure, Granted, failed, refused
@@ -30,10 +33,16 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class MailboxServer:
-    """One mailbox server as this process reaches it: its mailboxes and the one wait for changes on them."""
+    """One mailbox server as this process reaches it: its mailboxes, the one wait for changes on them, and who may do what in
+    their folders."""
 
     mailboxes: ClientMailboxes
     changes: MailboxChanges
+    tree: FolderTree
+
+
+class ClientDirectory(Directory, AddressBook, Protocol):
+    """The directory as the protocols of clients need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +53,12 @@ class ClientAccess:
 
     guard: Guard
     authenticator: Authenticator
-    directory: Directory
+    directory: ClientDirectory
     server: Callable[[str], MailboxServer | None]
     observed: Observed
     limits: Limits
     host: str
+    sharing: Sharing
     literals: LiteralRoom = field(init=False)
     answers: AnswerRoom = field(init=False, default_factory=AnswerRoom)
 
@@ -66,6 +76,7 @@ class OpenedMailbox:
     changes: MailboxChanges
     info: MailboxInfo
     address: str
+    tree: FolderTree
 
 
 async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> OpenedMailbox | Failure:
@@ -102,7 +113,9 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         mechanism=identity.mechanism.value,
         cipher=link.seal.cipher if link.seal else "",
     )
-    return OpenedMailbox(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
+    return OpenedMailbox(
+        identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary, server.tree
+    )
 
 
 async def home_of(

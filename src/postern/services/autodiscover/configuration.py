@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from postern.model.domains import a_labels
 from postern.protocols.smtp.address import domain_of, parse_mailbox
 from postern.services.autodiscover import autoconfig, mobileconfig
-from postern.services.autodiscover.client_services import DAV, ClientServices
+from postern.services.autodiscover.client_services import ClientServices
 from postern.services.http.site import Receive, Scope, Send
 
 AUTOCONFIG = "/mail/config-v1.1.xml"
@@ -63,11 +64,13 @@ class ClientConfiguration:
         await response(scope, receive, send)
 
     async def well_known(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends clients of `/.well-known/caldav` and `carddav` to the root of DAV (RFC 6764 section 5), where that runs. They stay
-        at the name by which they asked: they can resolve it and trust its certificate, and may know no other."""
+        """Sends clients of `/.well-known/caldav` and `carddav` to the root of DAV (RFC 6764 section 5), where that runs. In TLS
+        the client keeps the host's name, which the certificate has proven; in clear text it gets the server's."""
         services = self.services()
-        runs = services.calendars if scope["path"].lower().startswith(CALDAV) else services.contacts
-        response = RedirectResponse(DAV, HTTPStatus.MOVED_PERMANENTLY) if runs else Response(status_code=404)
+        url = services.calendars if scope["path"].lower().startswith(CALDAV) else services.contacts
+        if url and scope["scheme"] == "https":
+            url = urlsplit(url).path
+        response = RedirectResponse(url, HTTPStatus.MOVED_PERMANENTLY) if url else Response(status_code=404)
         await response(scope, receive, send)
 
 

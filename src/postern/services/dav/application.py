@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
+from postern.model.directory import DirectoryUnavailable
 from postern.model.mailbox import MailboxError
 from postern.protocols.dav.bodies import BodyError
 from postern.protocols.dav.fields import FieldError
 from postern.protocols.dav.names import dav, element
-from postern.services.dav import acl, creation, locking, nodes, placing, propfind, proppatch, reports, resources
+from postern.services.dav import (
+    acl,
+    address_list,
+    creation,
+    locking,
+    managed_attachments,
+    nodes,
+    placing,
+    propfind,
+    proppatch,
+    reports,
+    resources,
+)
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
 from postern.services.dav.places import Place, Space, place_of
@@ -19,7 +32,9 @@ from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_CLASSES = b"1, 3, access-control, calendar-access, calendar-proxy, addressbook, extended-mkcol"
+_CLASSES = (
+    b"1, 3, access-control, calendar-access, calendar-proxy, addressbook, extended-mkcol, calendar-managed-attachments"
+)
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
 Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
@@ -46,12 +61,18 @@ async def _delete(box: OwnMailbox, place: Place, request: Request) -> Answer:
     return await resources.delete(box, target.container, target.resource.name, request)
 
 
+async def _post(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    if "action=" in request.query:
+        return await managed_attachments.post(box, place, request)
+    return await resources.post(box, place, request)
+
+
 _METHODS: Mapping[str, Method] = {
     "OPTIONS": _options,
     "GET": resources.get,
     "HEAD": resources.get,
     "PUT": resources.put,
-    "POST": resources.post,
+    "POST": _post,
     "DELETE": _delete,
     "PROPFIND": propfind.propfind,
     "PROPPATCH": proppatch.proppatch,
@@ -65,6 +86,19 @@ _METHODS: Mapping[str, Method] = {
     "ACL": acl.change,
 }
 METHODS = frozenset(_METHODS)
+_CHANGES = {
+    "PUT": "write-content",
+    "POST": "bind",
+    "DELETE": "unbind",
+    "PROPPATCH": "write-properties",
+    "MKCOL": "bind",
+    "MKCALENDAR": "bind",
+    "MOVE": "unbind",
+    "LOCK": "write-content",
+    "UNLOCK": "unlock",
+    "ACL": "write-acl",
+}
+"""Methods that change something, and the privilege that each needs (RFC 3744 appendix B)."""
 _STATUSES = {
     "NONEXISTENT": HTTPStatus.NOT_FOUND,
     "ALREADYEXISTS": HTTPStatus.CONFLICT,
@@ -96,6 +130,8 @@ class DavApplication:
             answer = refused(refusal)
         except MailboxError as error:
             answer = refused(_of_store(error))
+        except DirectoryUnavailable:
+            answer = refused(unavailable())
         await answer.send(send)
 
     async def _answer(self, request: Request) -> Answer:
@@ -110,11 +146,23 @@ class DavApplication:
             box, place = await resolve(own, place)
             if not box.is_open and request.method != "REPORT":
                 raise nodes.missing()  # only when the owner is busy may be asked
-            return await method(box, place, request)
+            if place.space is Space.ATTACHMENTS:
+                return await managed_attachments.get(box, place, request)
+            if request.method in _CHANGES and _is_read_only(box, place):
+                if not address_list.holds(place):
+                    await nodes.find(box, place)
+                raise address_list.not_granted(request.path, _CHANGES[request.method])
+            return await method(address_list.list_of(box) if address_list.holds(place) else box, place, request)
         except FieldError as error:
             raise Refusal(HTTPStatus.BAD_REQUEST, text=str(error)) from None
         except BodyError as error:
             raise Refusal(HTTPStatus(error.status), text=str(error)) from None
+
+
+def _is_read_only(box: OwnMailbox, place: Place) -> bool:
+    """Whether a path names what nobody can change by DAV: a thing of the directory."""
+    is_other = place.space is Space.PRINCIPALS and bool(place.address) and not box.me.is_mine(place.address)
+    return is_other or address_list.holds(place)
 
 
 def _of_store(error: MailboxError) -> Refusal:

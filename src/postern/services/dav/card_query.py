@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from http import HTTPStatus
 
 from postern.items import card_query, contact
@@ -11,13 +12,13 @@ from postern.items.filters import CardFilter
 from postern.model.resources import Resource
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import dav, element
 from postern.protocols.dav.reports import Query
-from postern.services.dav import filters
+from postern.services.dav import address_search, filters
+from postern.services.dav.address_list import TooMany
 from postern.services.dav.data import Data, aside, content_of
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.propfind import PAGE, applied, preferences_of
+from postern.services.dav.propfind import PAGE, TOO_MANY, applied, preferences_of
 from postern.services.dav.request import Answer, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
@@ -35,13 +36,19 @@ async def query(box: OwnMailbox, collection: Collection, body: Query, request: R
     async def pieces() -> AsyncIterator[str]:
         count = 0
         yield multistatus.BEGIN
-        async for resource in _matching(box, collection, wanted, data is not None, writer):
-            if body.limit and count == body.limit:
-                limits = element(dav("number-of-matches-within-limits"))
-                yield multistatus.state(href_of(collection.path), HTTPStatus.INSUFFICIENT_STORAGE, limits)
-                break
-            count += 1
-            yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+        if collection.is_address_list:
+            matching = address_search.matching(box, wanted)
+        else:
+            matching = _matching(box, collection, wanted, data is not None, writer)
+        try:
+            async with aclosing(matching):
+                async for resource in matching:
+                    if body.limit and count == body.limit:
+                        raise TooMany
+                    count += 1
+                    yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+        except TooMany:
+            yield multistatus.state(href_of(collection.path), HTTPStatus.INSUFFICIENT_STORAGE, TOO_MANY)
         yield multistatus.END
 
     return answer_of(pieces(), applied(preferences))
@@ -49,7 +56,7 @@ async def query(box: OwnMailbox, collection: Collection, body: Query, request: R
 
 async def _matching(
     box: OwnMailbox, collection: Collection, wanted: CardFilter, with_content: bool, writer: ResourceResponses
-) -> AsyncIterator[Resource]:
+) -> AsyncGenerator[Resource, None]:
     """Gives the cards that are wanted; their contents come along where they were read, or `with_content`."""
     async for page in box.pages(collection.id, PAGE):
         resources = list(page)

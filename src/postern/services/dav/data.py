@@ -58,7 +58,7 @@ class Data:
 
     async def markup(self, box: OwnMailbox, resource: Resource, read: CalendarObject | None = None) -> str:
         """Returns the element with the resource's content. `read` is the object if the caller has read it already."""
-        content = await content_of(box, resource)
+        content = resource.content if resource.content is not None else await content_of(box, resource)
         if not self.wanted.is_whole:
             content = await aside(content, lambda: self._calendar(content, read))
         elif self.card is not None:

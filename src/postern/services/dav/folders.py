@@ -49,7 +49,7 @@ def kind_of(node: FolderNode) -> Kind | None:
 class Collection:
     """A folder as a collection. `path` ends in a slash. `components` are what a calendar takes. The well-known folder of a class
     `is_default`. `properties` are those that clients have set, as markup of the whole element by name; None where they were not
-    read yet."""
+    read yet. The global address list (`address_list`) has no folder behind it."""
 
     kind: Kind
     node: FolderNode
@@ -57,6 +57,7 @@ class Collection:
     components: tuple[str, ...] = ()
     is_default: bool = False
     properties: Mapping[str, str] | None = None
+    is_address_list: bool = False
 
     @property
     def id(self) -> int:

@@ -6,17 +6,19 @@ has no such property.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from postern.items.managed_attachments import MAX_MANAGED
+from postern.model.directory import RecipientType
 from postern.model.folders import EVERYBODY, Right
 from postern.model.resources import FolderState
 from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT
 from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
-from postern.services.dav import privileges
+from postern.services.dav import address_list, privileges
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
@@ -37,7 +39,8 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A thing that is no resource. `collection` and `state` are those of Level.COLLECTION, `locks` those that cover it."""
+    """A thing that is no resource. `collection` and `state` are those of Level.COLLECTION, `locks` those that cover it.
+    `values` are the properties of a thing that has other ones than LIVE computes: those of another's principal."""
 
     level: Level
     space: Space
@@ -46,6 +49,7 @@ class Node:
     collection: Collection | None = None
     state: FolderState | None = None
     locks: tuple[Lock, ...] = ()
+    values: Mapping[str, str] | None = None
 
     @property
     def kind(self) -> Kind | None:
@@ -54,6 +58,10 @@ class Node:
     @property
     def is_calendar(self) -> bool:
         return self.kind in (Kind.CALENDAR, Kind.TASKS)
+
+    @property
+    def is_address_list(self) -> bool:
+        return self.collection is not None and self.collection.is_address_list
 
 
 Property = Callable[[Node], str | None]
@@ -73,6 +81,8 @@ def _resource_type(node: Node) -> str:
         return "<D:collection/><D:principal/>"
     if node.is_calendar:
         return "<D:collection/><C:calendar/>"
+    if node.is_address_list:
+        return "<D:collection/><A:addressbook/><A:directory/>"
     return "<D:collection/><A:addressbook/>" if node.kind is Kind.ADDRESSBOOK else "<D:collection/>"
 
 
@@ -104,6 +114,8 @@ def _own_principal(node: Node) -> str | None:
 
 
 def _owner(node: Node) -> str | None:
+    if node.is_address_list:
+        return None
     return _principal(node) if node.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION) else None
 
 
@@ -123,6 +135,8 @@ def _rights(node: Node) -> Right:
 
 
 def _current_privileges(node: Node) -> str:
+    if node.is_address_list:
+        return privileges.READ
     if node.collection is not None:
         return privileges.of_rights(_rights(node))
     if node.level is Level.HOME and node.box.is_whole:
@@ -132,10 +146,18 @@ def _current_privileges(node: Node) -> str:
 
 def _acl(node: Node) -> str | None:
     if _owner(node) is None:
-        return ace("<D:authenticated/>", privileges.READ)
+        return READABLE
     if not _rights(node) & Right.OWNER:
         return None
     return acl_of(node.box, node.collection)
+
+
+def privileges_in(collection: Collection, box: OwnMailbox) -> tuple[str, str | None]:
+    """Returns the caller's privileges in the resources of a collection, and their access control list, if he may read it."""
+    if collection.is_address_list:
+        return privileges.READ, READABLE
+    rights = box.rights(collection.node)
+    return privileges.of_rights(rights), acl_of(box, collection) if rights & Right.OWNER else None
 
 
 def acl_of(box: OwnMailbox, collection: Collection | None = None) -> str:
@@ -158,6 +180,10 @@ def ace(who: str, granted: str, is_protected: bool = True) -> str:
     return f"<D:ace><D:principal>{who}</D:principal><D:grant>{granted}</D:grant>{protected}</D:ace>"
 
 
+READABLE = ace("<D:authenticated/>", privileges.READ)
+"""The access control list of what all users may read, and nobody may change."""
+
+
 def _proxies_for(node: Node) -> str:
     """The owners of the mailboxes to which the caller has full access."""
     if node.box.me is not node.box:
@@ -169,8 +195,12 @@ def reports_of(node: Node) -> tuple[str, ...]:
     """Returns the names of the reports that a thing answers."""
     names = [dav("expand-property"), dav("acl-principal-prop-set"), dav("principal-match")]
     if node.level in (Level.ROOT, Level.PRINCIPALS):
-        names += [dav("principal-property-search"), dav("principal-search-property-set")]
-    if node.collection is not None:
+        names += [
+            dav("principal-property-search"),
+            dav("principal-search-property-set"),
+            calendar_server("calendarserver-principal-search"),
+        ]
+    if node.collection is not None and not node.is_address_list:
         names.append(dav("sync-collection"))
     if node.is_calendar:
         names += [caldav("calendar-query"), caldav("calendar-multiget"), caldav("free-busy-query")]
@@ -183,6 +213,12 @@ def _supported_reports(node: Node) -> str:
     return "".join(
         f"<D:supported-report><D:report>{element(name)}</D:report></D:supported-report>" for name in reports_of(node)
     )
+
+
+def _ctag(node: Node) -> str | None:
+    """CTag: the sync-token where there is one, and the state of the global address list, once that was asked for."""
+    token = (node.box.list_state or None) if node.is_address_list else _token(node)
+    return None if token is None else f'"{token}"'
 
 
 def _token(node: Node) -> str | None:
@@ -208,9 +244,25 @@ def _components(node: Node) -> str | None:
     return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in node.collection.components)
 
 
-def _addresses(node: Node) -> str:
-    hrefs = (f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in node.box.addresses)
-    return "".join(hrefs) + _principal(node)
+def addresses(known: Iterable[str], principal: str) -> str:
+    """Returns the hrefs of calendar-user-address-set (RFC 6638 section 2.4.1)."""
+    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in known) + href(principal)
+
+
+def email_addresses(known: Iterable[str]) -> str:
+    return "".join(f"<S:email-address>{xml.text(address)}</S:email-address>" for address in known)
+
+
+USER_TYPES = {RecipientType.ROOM: "ROOM", RecipientType.GROUP: "GROUP"}
+"""Values of calendar-user-type (RFC 6638 section 2.4.2) of those who are no individual."""
+
+
+def _own_card(node: Node) -> str | None:
+    """principal-address: the caller's card, if others see it in the list."""
+    box = node.box
+    return (
+        href(address_list.card_path(box.address, box.id)) if node.level is Level.PRINCIPAL and box.is_listed else None
+    )
 
 
 _CALENDARS = (Kind.CALENDAR, Kind.TASKS)
@@ -238,7 +290,7 @@ LIVE: Mapping[str, Property] = {
     dav("quota-used-bytes"): _quota_used,
     dav("add-member"): _of_collection(lambda node: href(node.path), *_CALENDARS, Kind.ADDRESSBOOK),
     dav("sync-token"): _token,
-    calendar_server("getctag"): lambda node: f'"{token}"' if (token := _token(node)) else None,
+    calendar_server("getctag"): _ctag,
     caldav("supported-calendar-component-set"): _components,
     caldav("supported-calendar-data"): _of_collection(lambda node: _CALENDAR_DATA, *_CALENDARS),
     caldav("supported-collation-set"): _of_collection(
@@ -246,6 +298,12 @@ LIVE: Mapping[str, Property] = {
         *_CALENDARS,
     ),
     caldav("max-resource-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-attachment-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-attachments-per-resource"): _of_collection(lambda node: str(MAX_MANAGED), *_CALENDARS),
+    # Empty: attachments are on the server that has the calendars (RFC 8607 section 6.1).
+    caldav("managed-attachments-server-URL"): lambda node: (
+        "" if node.level is Level.HOME and node.space is Space.CALENDARS else None
+    ),
     carddav("supported-address-data"): _of_collection(lambda node: _ADDRESS_DATA, Kind.ADDRESSBOOK),
     carddav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<A:supported-collation>{name}</A:supported-collation>" for name in _COLLATIONS),
@@ -260,13 +318,13 @@ LIVE: Mapping[str, Property] = {
     calendar_server("calendar-proxy-write-for"): _of_principal(_proxies_for),
     caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
     carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
-    caldav("calendar-user-address-set"): _of_principal(_addresses),
-    caldav("calendar-user-type"): _of_principal(lambda node: "INDIVIDUAL"),
-    calendar_server("email-address-set"): _of_principal(
-        lambda node: "".join(
-            f"<S:email-address>{xml.text(address)}</S:email-address>" for address in node.box.addresses
-        )
+    caldav("calendar-user-address-set"): _of_principal(
+        lambda node: addresses(node.box.addresses, principal_path(node.box.address))
     ),
+    caldav("calendar-user-type"): _of_principal(lambda node: USER_TYPES.get(node.box.recipient.type, "INDIVIDUAL")),
+    calendar_server("email-address-set"): _of_principal(lambda node: email_addresses(node.box.addresses)),
+    carddav("principal-address"): _own_card,
+    carddav("directory-gateway"): _of_principal(lambda node: href(address_list.path_of(node.box.address))),
 }
 GRANTS = frozenset({dav("acl")})
 """Properties for which the rights of others are asked for."""
@@ -274,6 +332,9 @@ SHARES = frozenset({calendar_server("calendar-proxy-write-for")})
 """Properties for which it is asked what others share with the caller."""
 QUOTAS = frozenset({dav("quota-available-bytes"), dav("quota-used-bytes")})
 """Properties for which the mailbox is measured."""
+CTAG = calendar_server("getctag")
+PRINCIPAL_ADDRESS = carddav("principal-address")
+"""Properties for which the directory is asked."""
 IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))
 """Those of an `allprop`, besides what clients have set. The documents after RFC 4918 keep their own out of it."""
 SETTABLE = frozenset({dav("displayname")})
@@ -284,13 +345,18 @@ def present(node: Node, name: str) -> str | None:
     """Returns the property's whole element, or None where there is none: first what a client has set, then what is computed."""
     if node.collection is not None and name in node.collection.dead:
         return node.collection.dead[name]
-    make = LIVE.get(name)
-    inner = make(node) if make is not None else None
+    if node.values is not None:
+        inner = node.values.get(name)
+    else:
+        make = LIVE.get(name)
+        inner = make(node) if make is not None else None
     return None if inner is None else element(name, inner)
 
 
 def names_of(node: Node) -> list[str]:
     """Returns the names of all properties that a thing has."""
+    if node.values is not None:
+        return list(node.values)
     computed = [name for name, make in LIVE.items() if make(node) is not None]
     dead = node.collection.dead if node.collection is not None else ()
     return list(dict.fromkeys([*computed, *dead]))

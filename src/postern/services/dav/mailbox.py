@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
+from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Recipient
 from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
@@ -27,12 +29,18 @@ MAX_RESOURCE = 16_777_216
 """Octets of an appointment, a contact or a document: what `items` reads at most."""
 OPEN_SECONDS = 60.0
 """Seconds for which a mailbox counts as open: so long may a new quota wait."""
+SWEEP_SECONDS = 3_600.0
+"""Seconds in which a process looks once at most for attachments of a mailbox that nothing names."""
 MOST_OPEN = 10_000
 """Mailboxes that a process remembers as open."""
 MOST_KEPT = 1_000
 """States of mailboxes for which a process remembers the properties of collections."""
 LARGEST_KEPT = 32_768
 """Characters of the properties of one state that are remembered: 32 MB for all."""
+
+
+class DavDirectory(Directory, AddressBook, Protocol):
+    """A directory that is an address book, too."""
 
 
 class OpenMailboxes(Logon, FolderStore, Protocol):
@@ -52,27 +60,39 @@ class DavAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none."""
 
-    directory: Directory
+    directory: DavDirectory
     server: Callable[[str], DavServer | None]
     quota: int = 0
     sharing: Sharing | None = None
     """Judges the rights in others' mailboxes; None: nobody has any."""
     opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
     kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
+    swept: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened(SWEEP_SECONDS))
+    list_state: ListState = field(init=False, default_factory=lambda: ListState())
+
+
+@dataclass(slots=True)
+class ListState:
+    """The CTag of the global address list, until when it is kept (of the monotonic clock), and the turn of who computes it."""
+
+    state: str = ""
+    until: float = 0.0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RecentlyOpened:
     """The mailboxes that this process opened a moment ago. Each request of a client is by itself, and a thousand of them in a row
     need not open the mailbox a thousand times."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = OPEN_SECONDS) -> None:
+        self._seconds = seconds
         self._until: OrderedDict[tuple[UUID, int], float] = OrderedDict()
 
     def is_recent(self, mailbox: UUID, quota: int) -> bool:
         return self._until.get((mailbox, quota), 0.0) > monotonic()
 
     def add(self, mailbox: UUID, quota: int) -> None:
-        self._until[mailbox, quota] = monotonic() + OPEN_SECONDS
+        self._until[mailbox, quota] = monotonic() + self._seconds
         self._until.move_to_end((mailbox, quota))
         if len(self._until) > MOST_OPEN:
             self._until.popitem(last=False)
@@ -103,7 +123,8 @@ class KeptProperties:
 @dataclass(slots=True)
 class OwnMailbox:
     """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
-    there after `measure`, `shares` and `grants` after `look`, which names the grantees."""
+    there after `measure`, `shares` and `grants` after `look`, which names the grantees, `list_state` and `is_listed` after their
+    functions in `address_list`."""
 
     server: DavServer
     recipient: Recipient
@@ -113,6 +134,8 @@ class OwnMailbox:
     shares: Shares = field(default_factory=Shares)
     grants: Grants | None = None
     names: dict[UUID, str] = field(default_factory=dict)
+    list_state: str = ""
+    is_listed: bool = False
     _tree: list[FolderNode] | None = field(default=None, repr=False)
 
     @property
@@ -146,6 +169,17 @@ class OwnMailbox:
     def is_whole(self) -> bool:
         """Whether the caller may do everything in the mailbox."""
         return True
+
+    @property
+    def sharers(self) -> frozenset[str]:
+        """The addresses of those who share something with the caller, as `look` found it."""
+        shares = self.me.shares
+        return frozenset([*(each.owner for each in shares.folders), *(owner for owner, _ in shares.mailboxes)])
+
+    @property
+    def whole(self) -> OwnMailbox:
+        """The mailbox with what the server itself keeps in it, whatever the caller may see."""
+        return self
 
     def rights(self, node: FolderNode) -> Right:
         """The rights of the caller in a folder."""
@@ -201,12 +235,20 @@ class OwnMailbox:
         """The folders have changed."""
         self._tree = None
 
-    async def pages(self, folder: int, size: int) -> AsyncIterator[Resources]:
-        """Gives the resources of a folder in the order of their names, `size` of them at a time."""
-        last = ""
-        while page := await self.store.resources(self.id, folder, last, size):
-            yield page
-            last = page.names[-1]
+    async def pages(self, folder: int, size: int) -> AsyncGenerator[Resources, None]:
+        """Gives the resources of a folder in the order of their names, `size` of them at a time. The store looks for the next
+        page while the caller works on one."""
+        page = await self.store.resources(self.id, folder, "", size)
+        while page:
+            following = asyncio.ensure_future(self.store.resources(self.id, folder, page.names[-1], size))
+            try:
+                yield page
+                page = await following
+            finally:
+                if not following.done():
+                    following.cancel()
+                elif not following.cancelled():
+                    following.exception()  # seen, also where the caller wants no more pages
 
     async def delete_folder(self, folder: int) -> None:
         """Removes a folder; those below it must be gone already."""

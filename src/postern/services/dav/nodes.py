@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
-from postern.services.dav import folders
+from postern.services.dav import address_list, folders, principal_search
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Level, Node
 from postern.services.dav.locks import NO_LOCKS, Locks
@@ -37,7 +37,7 @@ def missing() -> Refusal:
 async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: bool = False) -> Node | Target:
     """Returns what is at this place of this mailbox. `content` brings a resource's octets. Raises Refusal 404: whether what is
     elsewhere, or closed to the caller, exists is nobody else's business."""
-    if place.address:
+    if place.address and place.space is not Space.PRINCIPALS:
         inner = box.inner(place)
         if inner is None:
             raise missing()
@@ -45,13 +45,17 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
     if place.space is Space.ROOT:
         return Node(Level.ROOT, place.space, ROOT, box)
     if place.space is Space.PRINCIPALS:
-        return _principal(box, place)
+        return await _principal(box, place)
     if not place.address:
         return Node(Level.HOMES, place.space, f"{ROOT}{place.space}/", box)
     if place.is_home and place.space is not Space.FILES:
         if not box.is_open:
             raise missing()
         return Node(Level.HOME, place.space, home_path(place.space, box.address), box)
+    if address_list.holds(place):
+        if box.me is not box:
+            raise missing()
+        return await _in_address_list(box, place)
     collection = await folders.collection_of(box, place)
     if collection is not None:
         (node,) = await of_collections(box, [collection], locks)
@@ -80,10 +84,29 @@ async def resource_in(box: OwnMailbox, container: Collection, name: str, content
     return next(iter(resources), None)
 
 
-def _principal(box: OwnMailbox, place: Place) -> Node:
-    if place.address:
-        if not box.is_open:
+async def _in_address_list(box: OwnMailbox, place: Place) -> Node | Target:
+    node = _address_list(box)
+    assert node.collection is not None
+    if len(place.names) == 1:
+        return node
+    if place.is_slashed:
+        raise missing()
+    return await find_resource(node.box, node.collection, place.names[1])
+
+
+def _address_list(box: OwnMailbox) -> Node:
+    box = address_list.list_of(box)
+    collection = address_list.collection_of(box.address)
+    return Node(Level.COLLECTION, Space.ADDRESSBOOKS, collection.path, box, collection)
+
+
+async def _principal(box: OwnMailbox, place: Place) -> Node:
+    if place.address and not box.is_mine(place.address):
+        other = await principal_search.principal(box, place.address)
+        if other is None:
             raise missing()
+        return other
+    if place.address:
         return Node(Level.PRINCIPAL, place.space, principal_path(box.address), box)
     path = f"{ROOT}principals/users/" if place.names else f"{ROOT}principals/"
     return Node(Level.PRINCIPALS, place.space, path, box)
@@ -102,7 +125,7 @@ async def of_collections(box: OwnMailbox, collections: Sequence[Collection], loc
 
 
 async def below(node: Node, locks: Locks = NO_LOCKS) -> list[Node]:
-    """Returns what is directly below a thing and no resource. Of all users, a caller sees himself."""
+    """Returns what is directly below a thing and no resource. Of all users, a caller sees himself; others are searched for."""
     box = node.box
     if node.level is Level.ROOT:
         homes = [Node(Level.HOMES, space, f"{ROOT}{space}/", box) for space in HOMES]
@@ -120,7 +143,8 @@ async def below(node: Node, locks: Locks = NO_LOCKS) -> list[Node]:
         if box.me is not box:
             return own
         shared = [await of_collections(*each) for each in await mounted(box, node.space)]
-        return [*own, *(node for several in shared for node in several)]
+        lists = [_address_list(box)] if node.space is Space.ADDRESSBOOKS else []
+        return [*own, *(node for several in shared for node in several), *lists]
     if node.collection is not None and node.kind is Kind.FILES:
         return await of_collections(box, await folders.files_below(box, node.collection), locks)
     return []

@@ -6,6 +6,7 @@
 /dav/calendars/ADDRESS/SEGMENT/NAME      an appointment or a task
 /dav/addressbooks/ADDRESS/SEGMENT/NAME   a contact
 /dav/files/ADDRESS/...                   documents, in folders of any depth
+/dav/attachments/ADDRESS/NAME            a managed attachment of an appointment or a task
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Space(StrEnum):
     CALENDARS = "calendars"
     ADDRESSBOOKS = "addressbooks"
     FILES = "files"
+    ATTACHMENTS = "attachments"
 
 
 HOMES = (Space.CALENDARS, Space.ADDRESSBOOKS, Space.FILES)
@@ -68,6 +70,9 @@ def place_of(path: str) -> Place | None:
         if len(segments) > 3:
             return None
         return Place(Space.PRINCIPALS, "".join(segments[2:]), ("users",) if len(segments) == 2 else ())
+    if name == Space.ATTACHMENTS:
+        is_one = len(segments) == 3 and not is_slashed
+        return Place(Space.ATTACHMENTS, segments[1], (segments[2],), False) if is_one else None
     if name not in HOMES or len(segments) > MAX_LEVELS + 2:
         return None
     space = Space(name)

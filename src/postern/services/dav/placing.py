@@ -9,7 +9,7 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav.conditions import IfHeader
 from postern.protocols.dav.fields import Depth, read_depth, read_overwrite, read_url
 from postern.protocols.dav.names import caldav, element
-from postern.services.dav import creation, folders, locks, nodes, properties
+from postern.services.dav import address_list, creation, folders, locks, nodes, properties
 from postern.services.dav.contents import CLASSES
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import Locks, plain
@@ -39,6 +39,10 @@ class _Move:
 
 async def place(box: OwnMailbox, source: Place, request: Request) -> Answer:
     is_move = request.method == "MOVE"
+    if address_list.holds(source):
+        raise Refusal(
+            HTTPStatus.FORBIDDEN, text="A card of this list is copied by its content: GET it, and PUT it elsewhere"
+        )
     target = await nodes.find(box, source)
     if not isinstance(target, Target) and (
         target.collection is None or target.kind is not Kind.FILES or target.collection.is_default
@@ -49,6 +53,8 @@ async def place(box: OwnMailbox, source: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.FORBIDDEN, text="The destination is the resource itself")
     if goal.space is not source.space:
         raise Refusal(HTTPStatus.FORBIDDEN, text="The destination takes other things")
+    if address_list.holds(goal):
+        raise address_list.not_granted(box.path_of(goal), "bind")
     within = await folders.container_of(box, goal)
     if within is None:
         is_inside = len(goal.names) > (0 if goal.space is Space.FILES else 1)

@@ -1,17 +1,15 @@
-"""The reports about principals (RFC 3744 section 9) and expand-property (RFC 3253 section 3.8). A caller sees himself and
-those who share something with him."""
+"""The reports about principals (RFC 3744 section 9; others: `principal_search`) and expand-property (RFC 3253 section 3.8)."""
 
 from __future__ import annotations
 
 import re
 from http import HTTPStatus
 
-from postern.protocols import xml
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import PropFind, Wanted
 from postern.protocols.dav.fields import Preferences, read_url
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import DECLARATIONS, caldav, calendar_server, dav, element
+from postern.protocols.dav.names import DECLARATIONS, dav, element
 from postern.protocols.dav.reports import (
     AclPrincipals,
     ExpandProperty,
@@ -19,26 +17,20 @@ from postern.protocols.dav.reports import (
     PrincipalMatch,
     PrincipalSearch,
     PrincipalSearchPropertySet,
-    PropertySearch,
+    PrincipalTokens,
     Report,
 )
-from postern.services.dav import live, nodes
+from postern.services.dav import live, nodes, principal_search
 from postern.services.dav.live import Level, Node
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Space, place_of, principal_path
-from postern.services.dav.propfind import ask, node_response, preferences_of
+from postern.services.dav.propfind import TOO_MANY, ask, node_response, preferences_of
 from postern.services.dav.request import Answer, Refusal, Request, document, whole
 from postern.services.dav.resource_properties import ResourceResponses
-from postern.services.dav.shared import owners, resolve
+from postern.services.dav.shared import resolve
 
-SEARCHED = {
-    dav("displayname"): "Name",
-    calendar_server("email-address-set"): "E-mail address",
-    caldav("calendar-user-address-set"): "Calendar address",
-}
 MAX_FOLLOWED = 200
 """Hrefs that one expand-property follows."""
-_TEXT = re.compile(r">([^<>]++)<")
 _HREF = re.compile(r"<D:href>([^<]*+)</D:href>")
 
 
@@ -52,56 +44,42 @@ async def answer(box: OwnMailbox, target: Node | nodes.Target, body: Report, req
         )
     if isinstance(body, PrincipalSearchPropertySet):
         return document(HTTPStatus.OK, _searched())
-    if not isinstance(body, PrincipalSearch | AclPrincipals | PrincipalMatch):
+    if isinstance(body, (PrincipalSearch, PrincipalTokens)):
+        await box.look(shares=True)
+        search = (
+            principal_search.search(box.me, body)
+            if isinstance(body, PrincipalSearch)
+            else principal_search.search_tokens(box.me, body)
+        )
+        return _found(request.path, *await search, body.properties, preferences)
+    if not isinstance(body, (AclPrincipals, PrincipalMatch)):
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
     await ask(box, body.properties)
-    if isinstance(body, PrincipalSearch):
-        candidates = [_of(box.me), *(_of(other) for other in await owners(box.me))]
-        fitting = [node for node in candidates if _fits_all(node, body)]
-    elif isinstance(body, AclPrincipals):
-        # The access control list of what is above the homes names no principal by its href.
-        is_owned = isinstance(target, nodes.Target) or target.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION)
-        fitting = [_of(box)] if is_owned else []
-    else:
-        fitting = [_of(box.me)]
-    responses = "".join(node_response(node, body.properties, preferences) for node in fitting)
-    return whole(multistatus.BEGIN + responses + multistatus.END)
+    who = box if isinstance(body, AclPrincipals) else box.me
+    matches: list[Node] = []
+    # The access control list of what is above the homes names no principal by its href.
+    if isinstance(body, PrincipalMatch) or isinstance(target, nodes.Target) or target.level in _OWNED:
+        matches = [Node(Level.PRINCIPAL, Space.PRINCIPALS, principal_path(who.address), who)]
+    return _found(request.path, matches, False, body.properties, preferences)
 
 
-def _of(box: OwnMailbox) -> Node:
-    return Node(Level.PRINCIPAL, Space.PRINCIPALS, principal_path(box.address), box)
+_OWNED = (Level.PRINCIPAL, Level.HOME, Level.COLLECTION)
 
 
-def _fits_all(node: Node, body: PrincipalSearch) -> bool:
-    results = [_fits(node, search) for search in body.searches]
-    return any(results) if body.any_of and results else all(results)
+def _found(path: str, matches: list[Node], more: bool, wanted: PropFind, preferences: Preferences) -> Answer:
+    responses = [node_response(node, wanted, preferences) for node in matches]
+    if more:
+        responses.append(multistatus.state(href_of(path), HTTPStatus.INSUFFICIENT_STORAGE, TOO_MANY))
+    return whole(multistatus.BEGIN + "".join(responses) + multistatus.END)
 
 
 def _searched() -> str:
     entries = "".join(
         f"<D:principal-search-property><D:prop>{element(name)}</D:prop>"
         f'<D:description xml:lang="en">{text}</D:description></D:principal-search-property>'
-        for name, text in SEARCHED.items()
+        for name, text in principal_search.SEARCHED.items()
     )
     return f"<D:principal-search-property-set{DECLARATIONS}>{entries}</D:principal-search-property-set>"
-
-
-def _fits(node: Node, search: PropertySearch) -> bool:
-    """Whether one of the properties has the text. A property that cannot be searched has it not."""
-    text = xml.text(search.text).casefold()
-    for name in search.names:
-        markup = live.present(node, name) if name in SEARCHED else None
-        for value in _TEXT.findall(markup or ""):
-            value = value.casefold()
-            if search.starts and search.ends:
-                fits = value == text
-            elif search.starts or search.ends:
-                fits = value.startswith(text) if search.starts else value.endswith(text)
-            else:
-                fits = text in value
-            if fits:
-                return True
-    return False
 
 
 class _Expansions:

@@ -10,7 +10,7 @@ from postern.protocols.dav.bodies import PropFind, Wanted, read_propfind
 from postern.protocols.dav.fields import Depth, Preferences, read_depth, read_preferences
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import dav, element
-from postern.services.dav import live, locks, nodes
+from postern.services.dav import address_list, live, locks, nodes
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Node
 from postern.services.dav.locks import Locks
@@ -22,8 +22,14 @@ from postern.services.dav.resource_properties import ResourceResponses
 
 PAGE = 2_000
 """Resources that are asked of the store at a time."""
+AT_ONCE = 100
+"""Responses that are put together before the next step: one has about 500 octets, and at most 70 KB with its dead properties."""
 MAX_DEEP = 20_000
 """Resources and folders that one PROPFIND of infinite depth tells."""
+
+
+TOO_MANY = element(dav("number-of-matches-within-limits"))
+"""The precondition that does not hold where there is more than is told."""
 
 
 def preferences_of(request: Request) -> Preferences:
@@ -43,6 +49,10 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if find.wanted is Wanted.NAMES or live.QUOTAS & set(find.names):
         await box.measure()
     await ask(box, find)
+    if live.CTAG in find.names and (address_list.holds(place) or _lists_homes(place, depth)):
+        await address_list.measure(box)
+    if live.PRINCIPAL_ADDRESS in find.names:
+        await address_list.look_up(box)
     target = await nodes.find(box, place, held)
     if isinstance(target, nodes.Target):
         writer = ResourceResponses(box, target.container, find, preferences, held)
@@ -58,6 +68,10 @@ async def ask(box: OwnMailbox, find: PropFind) -> None:
     names = set(find.names)
     if names & live.GRANTS or names & live.SHARES:
         await box.look(grants=bool(names & live.GRANTS), shares=bool(names & live.SHARES))
+
+
+def _lists_homes(place: Place, depth: Depth) -> bool:
+    return place.space is Space.ADDRESSBOOKS and place.is_home and depth is Depth.ONE
 
 
 async def _single(response: str) -> AsyncIterator[str]:
@@ -99,9 +113,12 @@ async def _of_node(
         for child in children:
             yield node_response(child, find, preferences)
         if here.collection is not None:
-            async for response in _of_resources(here.box, here.collection, find, preferences, held):
-                yield response
-                count += 1
+            try:
+                async for responses, number in _of_resources(here.box, here.collection, find, preferences, held):
+                    yield responses
+                    count += number
+            except address_list.TooMany:
+                yield multistatus.state(href_of(here.path), HTTPStatus.INSUFFICIENT_STORAGE, TOO_MANY)
         count += len(children)
         if depth is Depth.INFINITY:
             if count > MAX_DEEP:
@@ -113,10 +130,12 @@ async def _of_node(
 
 async def _of_resources(
     box: OwnMailbox, collection: Collection, find: PropFind, preferences: Preferences, held: Locks
-) -> AsyncIterator[str]:
+) -> AsyncIterator[tuple[str, int]]:
+    """Gives the responses about the resources of a collection, many at a time, with their number."""
     writer = ResourceResponses(box, collection, find, preferences, held)
     async for page in box.pages(collection.id, PAGE):
         resources = list(page)
         await writer.prepare(resources)
-        for resource in resources:
-            yield writer.response(resource)
+        for start in range(0, len(resources), AT_ONCE):
+            part = resources[start : start + AT_ONCE]
+            yield "".join([writer.response(resource) for resource in part]), len(part)

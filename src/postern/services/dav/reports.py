@@ -86,7 +86,8 @@ async def _multiget(
     """Answers for each href in the order of the request (RFC 4791 section 7.9)."""
     writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
     yield multistatus.BEGIN
-    names = [(href, _name_of(box, collection, href, request.host)) for href in body.hrefs]
+    host = request.host
+    names = [(href, _name_of(box, collection, href, host)) for href in body.hrefs]
     for start in range(0, len(names), BATCH):
         batch = names[start : start + BATCH]
         wanted = [name for _, name in batch if name]

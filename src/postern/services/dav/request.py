@@ -46,17 +46,26 @@ class ClientLeft(ConnectionError):
 
 @dataclass(slots=True)
 class Request:
-    """A request. `path` is decoded, and has no dot segments."""
+    """A request. `path` is decoded, and has no dot segments. `query` is what stands behind the question mark, as
+    it came."""
 
     method: str
     path: str
     fields: Sequence[Field]
     caller: Caller
     receive: Receive = field(repr=False)
+    query: str = ""
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Request:
-        return cls(scope["method"], scope["path"], list(scope["headers"]), caller_of(scope), receive)
+        return cls(
+            scope["method"],
+            scope["path"],
+            list(scope["headers"]),
+            caller_of(scope),
+            receive,
+            scope.get("query_string", b"").decode("latin-1"),
+        )
 
     def field(self, name: str) -> str | None:
         """Returns the value of a field; of several they are joined by commas."""

@@ -8,7 +8,6 @@ import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from postern.model.folders import Right
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.dav import multistatus
@@ -19,7 +18,7 @@ from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.http.dates import http_date
 from postern.services.dav import privileges, properties
 from postern.services.dav.folders import Collection, Kind
-from postern.services.dav.live import acl_of, href
+from postern.services.dav.live import href, privileges_in
 from postern.services.dav.locks import NO_LOCKS, SUPPORTED_LOCK, Locks, discovery
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import ROOT, principal_path
@@ -62,7 +61,7 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
 
     fixed = _KIND_TYPES.get(container.kind)
     owner, caller = href(principal_path(box.address)), href(principal_path(box.me.address))
-    rights = box.rights(container.node)
+    granted, acl = privileges_in(container, box)
     values: dict[str, str | Value] = {
         dav("resourcetype"): "<D:resourcetype/>",
         dav("getetag"): lambda resource: f'<D:getetag>"{resource.tag.hex()}"</D:getetag>',
@@ -77,11 +76,13 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         dav("owner"): f"<D:owner>{owner}</D:owner>",
         dav("current-user-principal"): f"<D:current-user-principal>{caller}</D:current-user-principal>",
         dav("principal-collection-set"): element(dav("principal-collection-set"), href(f"{ROOT}principals/users/")),
-        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), privileges.of_rights(rights)),
+        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), granted),
         dav("supported-privilege-set"): element(dav("supported-privilege-set"), privileges.SUPPORTED),
     }
-    if rights & Right.OWNER:
-        values[dav("acl")] = element(dav("acl"), acl_of(box, container))
+    if acl is not None:
+        values[dav("acl")] = element(dav("acl"), acl)
+    if container.is_address_list:
+        del values[dav("owner")]
     if container.kind is Kind.FILES:
         values[dav("supportedlock")] = element(dav("supportedlock"), SUPPORTED_LOCK)
         values[dav("lockdiscovery")] = lambda resource: element(
@@ -126,8 +127,18 @@ class ResourceResponses:
         if find.wanted is Wanted.ALL:
             self._unknown = [name for name in self._unknown if name not in IN_ALL]
         self._missing = "".join(map(element, self._unknown))
-        self._parts = _joined(parts)
+        self._parts = parts
+        self._each = [part for part in parts if not isinstance(part, str)]
+        has_some = bool(parts) or any(name in DATA for name in names)
+        self._template = self._compiled() if has_some else ""
         self._dead: dict[int, dict[str, str]] = {}
+
+    def _compiled(self) -> str:
+        """Returns a response with a place for the name, one for each value that differs between resources, and one for the
+        markup of the content."""
+        present = "".join([_constant(part) if isinstance(part, str) else "%s" for part in self._parts])
+        href = f"{_constant(self._base)}%s"
+        return multistatus.properties(href, f"{present}%s", _constant(self._missing), self._is_minimal)
 
     async def prepare(self, resources: Sequence[Resource]) -> None:
         """Reads the dead properties of resources, where they are asked for."""
@@ -138,8 +149,10 @@ class ResourceResponses:
 
     def response(self, resource: Resource, data: str = "") -> str:
         """Returns the response about a resource. `data` is the markup of its content, if that was asked for."""
-        present = "".join([part if isinstance(part, str) else part(resource) for part in self._parts])
         dead = self._dead.get(resource.id)
+        if dead is None and self._template:
+            return self._template % (href_of(resource.name), *[value(resource) for value in self._each], data)
+        present = "".join([part if isinstance(part, str) else part(resource) for part in self._parts])
         missing = self._missing
         if dead is not None:
             if self._find.wanted is Wanted.NAMES:
@@ -150,12 +163,6 @@ class ResourceResponses:
         return multistatus.properties(self._base + href_of(resource.name), present + data, missing, self._is_minimal)
 
 
-def _joined(parts: Sequence[str | Value]) -> list[str | Value]:
-    """Puts neighbouring constants together."""
-    joined: list[str | Value] = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += part
-        else:
-            joined.append(part)
-    return joined
+def _constant(markup: str) -> str:
+    """Returns markup as it stands in a template."""
+    return markup.replace("%", "%%")

@@ -13,7 +13,7 @@ from postern.protocols.http.conditions import condition, range_applies
 from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import parse_range
-from postern.services.dav import contents, folders, locks, nodes, propfind
+from postern.services.dav import attached, contents, folders, locks, nodes, propfind
 from postern.services.dav.contents import Content
 from postern.services.dav.data import aside
 from postern.services.dav.folders import Collection, Kind
@@ -34,7 +34,13 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if not isinstance(target, Target):
         text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
         return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
-    resource, content = target.resource, target.resource.content or b""
+    resource, kind = target.resource, target.container.kind
+    return served(request, resource, content_type_of(kind, resource.name), is_document=kind is Kind.FILES)
+
+
+def served(request: Request, resource: Resource, content_type: str, is_document: bool) -> Answer:
+    """Returns the answer to GET and HEAD of a resource, by the conditions and the range of the request."""
+    content = resource.content or b""
     fields: list[Field] = [
         (b"etag", etag_of(resource).encode()),
         (b"last-modified", http_date(resource.modified)),
@@ -44,8 +50,8 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     status = condition(request.method, request.fields, validators_of(resource))
     if status is not None:
         return Answer(status, fields)
-    fields.append((b"content-type", content_type_of(target.container.kind, resource.name).encode()))
-    if target.container.kind is Kind.FILES:
+    fields.append((b"content-type", content_type.encode()))
+    if is_document:
         # A document is for programs that asked for it, and no page of this site.
         fields += [
             (b"content-disposition", b"attachment"),
@@ -82,8 +88,10 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
     octets = await request.body(MAX_RESOURCE, _too_large(container))
     content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     old = await guard(box, request, container, name)
+    lost = await attached.check(box, container, content, old.resource)
     stored = await store(box, container, name, content, old.expected, old.resource)
-    return await _stored(request, container, name, content, stored)
+    await attached.collect(box, lost)
+    return await stored_answer(request, container, name, content, stored)
 
 
 async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
@@ -95,8 +103,9 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     octets = await request.body(MAX_RESOURCE, _too_large(container))
     content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     name = f"{uuid4()}{_SUFFIXES[container.kind]}"
+    await attached.check(box, container, content, None)
     stored = await store(box, container, name, content, ABSENT, None)
-    answer = await _stored(request, container, name, content, stored)
+    answer = await stored_answer(request, container, name, content, stored)
     answer.fields.append((b"location", href_of(container.path + name).encode()))
     return answer
 
@@ -130,7 +139,7 @@ def uid_conflict(container: Collection, name: str) -> Refusal:
     return Refusal(HTTPStatus.FORBIDDEN, markup)
 
 
-async def _stored(request: Request, container: Collection, name: str, content: Content, stored: Put) -> Answer:
+async def stored_answer(request: Request, container: Collection, name: str, content: Content, stored: Put) -> Answer:
     fields = [tag_field(stored.tag)]
     status = HTTPStatus.CREATED if stored.is_new else HTTPStatus.NO_CONTENT
     if not propfind.preferences_of(request).wants_representation:
@@ -149,7 +158,9 @@ async def delete(box: OwnMailbox, container: Collection, name: str, request: Req
     old = await guard(box, request, container, name, members=True)
     if old.resource is None:
         raise nodes.missing()
+    lost = await attached.named_by(box, container, old.resource)
     await box.store.remove(box.id, container.id, name, old.expected)
+    await attached.collect(box, lost)
     if container.kind is Kind.FILES:
         await locks.forget(box, old.locks, container.path + name)
     return Answer(HTTPStatus.NO_CONTENT)

@@ -29,7 +29,7 @@ from postern.services.dav.places import Place, Space, home_path
 from postern.services.dav.request import Refusal
 
 SHARED = (Kind.CALENDAR, Kind.TASKS, Kind.ADDRESSBOOK)
-"""What is shared by single folders. Documents are for those with full access: their locks lie in one place for all."""
+"""The kinds that are shared by single folders. Documents are for those with full access: their locks lie in one place for all."""
 MARK = "~"
 MAX_OWNERS = 100
 """Owners whose collections are listed in one home."""
@@ -56,6 +56,10 @@ class SharedMailbox(OwnMailbox):
     @property
     def is_whole(self) -> bool:
         return self.granted.is_full
+
+    @property
+    def whole(self) -> OwnMailbox:
+        return OwnMailbox(self.server, self.recipient, self.access, self.quota)
 
     @property
     def store(self) -> MailboxItems:
@@ -135,8 +139,10 @@ def _mount_of(place: Place) -> tuple[str, str] | None:
 async def resolve(own: OwnMailbox, place: Place) -> tuple[OwnMailbox, Place]:
     """Returns the mailbox that a place is in, as the caller may work in it, and the place in it. Raises Refusal: 404 for a
     mailbox that is not there, or that grants the caller nothing; 503 where that is not known now."""
-    if not place.address:
-        return own, place
+    if not place.address or place.space is Space.ATTACHMENTS:
+        return own, place  # `managed_attachments` judges who reads an attachment
+    if place.space is Space.PRINCIPALS:
+        return await _principal(own, place), place
     if own.is_mine(place.address):
         mount = _mount_of(place)
         if mount is None:
@@ -147,6 +153,17 @@ async def resolve(own: OwnMailbox, place: Place) -> tuple[OwnMailbox, Place]:
     if place.space is Space.FILES and not box.is_whole:
         raise Refusal(HTTPStatus.NOT_FOUND)
     return box, place
+
+
+async def _principal(own: OwnMailbox, place: Place) -> OwnMailbox:
+    """Returns the mailbox of a principal, if the caller may know what is in it. All may read the names of all principals."""
+    if own.is_mine(place.address):
+        return own
+    try:
+        box = await _open(own, place.address)
+    except (Refusal, MailboxError):
+        return own
+    return box if box.is_open else own
 
 
 async def _open(own: OwnMailbox, address: str, is_mounted: bool = False) -> SharedMailbox:
@@ -177,13 +194,6 @@ async def mounted(own: OwnMailbox, space: Space) -> list[tuple[OwnMailbox, list[
     boxes = await _opened(own, asked, is_mounted=True)
     answers = await asyncio.gather(*(_collections(box, space) for box in boxes))
     return [answer for answer in answers if answer[1]]
-
-
-async def owners(own: OwnMailbox) -> list[SharedMailbox]:
-    """Returns the mailboxes of those who share something that DAV shows with the caller."""
-    shares = await _shares(own)
-    sharing = [each.owner for each in shares.folders if kind_of(each.folder) in SHARED]
-    return await _opened(own, [*sharing, *(owner for owner, _ in shares.mailboxes)])
 
 
 async def _shares(own: OwnMailbox) -> Shares:

@@ -10,6 +10,7 @@ from postern.model.security import network
 from postern.services.http.site import Site
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
+from postern.trust.certificates.client_certificates import ClientCertificateOwners
 from postern.trust.framing.digest import DigestKeeping
 
 
@@ -29,8 +30,9 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class HttpAccess:
-    """`realm` is shown beside Basic. `is_ours` says whether a host name is one of ours; a request for any other one is
-    redirected to `host`. `https` is the real number of the port that stands for 443. Without `digest` there is no Digest."""
+    """`realm` is shown beside Basic. `is_ours` says whether a host name is one of ours; a request for any other one is redirected
+    to `host`. `https` is the real number of the port that stands for 443. Without `digest` there is no Digest. `owners` knows the
+    certificates of clients, who are asked for one under `asking_names`, in small letters; None: nobody is asked."""
 
     site: Site
     authenticator: Authenticator
@@ -41,6 +43,8 @@ class HttpAccess:
     https: int = 443
     limits: HttpLimits = HttpLimits()
     digest: DigestKeeping | None = None
+    owners: ClientCertificateOwners | None = None
+    asking_names: frozenset[str] = frozenset()
     in_flight: InFlight = field(init=False)
 
     def __post_init__(self) -> None:

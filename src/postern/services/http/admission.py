@@ -20,7 +20,7 @@ from postern.services.http.answers import Answer
 from postern.services.http.site import Caller, Route
 from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import Metric, count
-from postern.trust.acceptor import refused
+from postern.trust.acceptor import Denied, failed, refused
 from postern.trust.framing.http import Authorized, HttpAuthentication, Unauthorized
 
 MAX_FAILURES = 5
@@ -30,13 +30,15 @@ MAX_CREDENTIALS = 8
 ANOTHER_SITE = "another-site"
 _KEY = os.urandom(32)
 """The key of this process for digests of credentials. They are compared, and tell nothing without it."""
+_UNDECIDED = Answer(HTTPStatus.SERVICE_UNAVAILABLE, [(b"retry-after", b"5")])
 _NAMES = {Mechanism.KERBEROS: (Mechanism.KERBEROS, Mechanism.NEGOTIATE)}
 
 
 class Admission:
     """The proofs that one connection has given. NTLM and Negotiate prove the connection. Basic stands in each request, and is
-    verified once: a digest of the credentials is remembered for as long as the connection lasts. `watch` is told of each
-    identity, so that the account's end ends the connection; `forget` ends all watches before the connection is proven anew."""
+    verified once: a digest of the credentials is remembered for as long as the connection lasts. The certificate that the client
+    showed counts for requests without credentials, on rows that list it. `watch` is told of each identity, so that the account's
+    end ends the connection; `forget` ends all watches before the connection is proven anew."""
 
     def __init__(
         self, access: HttpAccess, link: Link, watch: Callable[[Identity], None], forget: Callable[[], None]
@@ -49,6 +51,9 @@ class Admission:
         self._http = HttpAuthentication(access.authenticator, access.realm, access.digest)
         self._credentials: dict[bytes, Identity] = {}
         self._proven: Identity | None = None
+        self._certificate = link.client_certificate() if access.owners is not None else b""
+        """The certificate whose owner is not known yet."""
+        self._certified: Identity | None = None
         self._seen: set[tuple[str, Mechanism, str]] = set()
         self._failures = 0
         self.ends = False
@@ -62,6 +67,10 @@ class Admission:
         identity = self._remembered(digest) if digest else None
         if identity is not None:
             return self._on_row(identity, guard, [])
+        if authorization is None and self._proven is None:
+            certified = await self._by_certificate(guard)
+            if certified is not None:
+                return certified if isinstance(certified, Answer) else self._on_row(certified, guard, [])
         if authorization is None or not guard.offer(seal, can_upgrade=False).mechanisms:
             row = guard.row_for(NOBODY, seal)
             if not isinstance(row, Refusal):
@@ -74,6 +83,23 @@ class Admission:
         elif outcome.identity is not self._proven:
             self._prove(outcome)
         return self._on_row(outcome.identity, guard, _fields([outcome.challenge] if outcome.challenge else []))
+
+    async def _by_certificate(self, guard: Guard) -> Identity | Answer | None:
+        """Returns the owner of the client's certificate; None if it showed none that counts on this route."""
+        owners, link = self._access.owners, self._link
+        if guard.check_mechanism(Mechanism.CERTIFICATE, link.seal) is not None:
+            return None
+        if self._certificate and owners is not None:
+            outcome = await owners.identify(self._certificate)
+            if isinstance(outcome, Denied):
+                failed(guard.door, link.peer, Mechanism.CERTIFICATE, outcome)
+                if outcome.temporary:
+                    return _UNDECIDED
+                self._certificate = b""  # it stays what it is: another one needs another connection
+                return None
+            self._certificate, self._certified = b"", outcome.identity
+            self._watch(outcome.identity)
+        return self._certified
 
     def _digest(self, authorization: bytes | None, guard: Guard) -> bytes:
         """Returns the digest of a field with Basic credentials; b"" for any other, and where the route does not offer Basic."""
@@ -102,6 +128,7 @@ class Admission:
         """The connection has a new caller, whoever came before."""
         self._forget()
         self._credentials.clear()
+        self._certificate, self._certified = b"", None
         self._proven = outcome.identity
         self._watch(outcome.identity)
 
@@ -140,7 +167,7 @@ class Admission:
             self.ends = self.ends or self._failures >= MAX_FAILURES
         status = HTTPStatus(outcome.status)
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            return Answer(status, [(b"retry-after", b"5")])
+            return _UNDECIDED
         return Answer(status, _fields(outcome.challenges) if status is HTTPStatus.UNAUTHORIZED else ())
 
     def refuse_clear(self, guard: Guard) -> Answer:

@@ -152,6 +152,8 @@ class HttpSession(Conversation):
                 answer: Answer | None = Answer(HTTPStatus.SERVICE_UNAVAILABLE, [(b"retry-after", b"1")])
             elif path is None:
                 answer = Answer(HTTPStatus.BAD_REQUEST)
+            elif self._is_misdirected(head):
+                answer = Answer(HTTPStatus.MISDIRECTED_REQUEST)
             elif route is None:
                 answer = self._without_route(path)
             else:
@@ -197,6 +199,15 @@ class HttpSession(Conversation):
         # RFC 9110 section 15.5.20: the path exists, under another name than the one that the client asked for.
         elsewhere = self._access.site.is_elsewhere(path)
         return Answer(HTTPStatus.MISDIRECTED_REQUEST if elsewhere else HTTPStatus.NOT_FOUND)
+
+    def _is_misdirected(self, head: RequestHead) -> bool:
+        """Whether the request is for a name under which clients are asked for a certificate, and its connection for another one,
+        or the other way round (RFC 9110 section 7.4)."""
+        link, asking = self.link, self._access.asking_names
+        assert link is not None
+        if not asking or link.seal is None or head.host == link.server_name:
+            return False
+        return head.host in asking or link.server_name in asking
 
     def _look(self, head: RequestHead, route: Route) -> Answer | None:
         """Returns the refusal that needs no caller; None to go on."""

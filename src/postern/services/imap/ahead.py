@@ -7,7 +7,6 @@ are bounded in messages and bytes, and dropped as soon as the client does someth
 from __future__ import annotations
 
 from postern.model.items import Column, FetchedItems
-from postern.services.access.logon import OpenedMailbox
 from postern.services.imap.view import Ahead, FolderView
 
 MESSAGES = 64
@@ -26,7 +25,7 @@ def take(view: FolderView, position: int) -> FetchedItems | None:
     return row
 
 
-async def read_one(opened: OpenedMailbox, view: FolderView, columns: Column, position: int) -> FetchedItems:
+async def read_one(view: FolderView, columns: Column, position: int) -> FetchedItems:
     """The columns of the message at `position`, out of what was read ahead if it was the next in line."""
     ahead, uid = view.ahead, view.uids[position]
     in_line = ahead.columns == columns and ahead.position == position - 1
@@ -38,15 +37,15 @@ async def read_one(opened: OpenedMailbox, view: FolderView, columns: Column, pos
         return row
     last = position + 1
     if in_line:
-        last = await _reach(opened, view, columns, position)
-    items = await opened.mailboxes.fetch(opened.mailbox, view.folder.id, [(uid, view.uids[last - 1])], columns)
+        last = await _reach(view, columns, position)
+    items = await view.home.mailboxes.fetch(view.home.mailbox, view.folder.id, [(uid, view.uids[last - 1])], columns)
     if last == position + 1:
         return items
     ahead.rows = {row.uids[0]: row for row in each(items)}
     return ahead.rows.pop(uid, FetchedItems([]))
 
 
-async def _reach(opened: OpenedMailbox, view: FolderView, columns: Column, position: int) -> int:
+async def _reach(view: FolderView, columns: Column, position: int) -> int:
     """Decides how far to read. Returns the position behind the last message."""
     last = min(position + MESSAGES, len(view.uids))
     if not columns & (Column.CONTENT | Column.HEADER):
@@ -54,8 +53,8 @@ async def _reach(opened: OpenedMailbox, view: FolderView, columns: Column, posit
     sizes = view.ahead.sizes
     if view.uids[last - 1] not in sizes:
         end = min(position + SIZES, len(view.uids))
-        answer = await opened.mailboxes.fetch(
-            opened.mailbox, view.folder.id, [(view.uids[position], view.uids[end - 1])], Column.SIZE
+        answer = await view.home.mailboxes.fetch(
+            view.home.mailbox, view.folder.id, [(view.uids[position], view.uids[end - 1])], Column.SIZE
         )
         sizes = view.ahead.sizes = dict(zip(answer.uids, answer.sizes, strict=True))
     total = 0

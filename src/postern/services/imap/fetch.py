@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+from postern.model.folders import Right
 from postern.model.items import Column, FetchedItems, Flag, FlagChange
 from postern.protocols.imap.commands import Fetch
 from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding, plan_of
 from postern.services.imap.ahead import each, read_one, take
-from postern.services.imap.state import ImapState, no
+from postern.services.imap.failures import no
+from postern.services.imap.state import ImapState
 from postern.services.imap.view import FolderView, Slice, batches
 
 ROWS = 1000
@@ -29,7 +31,13 @@ CHANGING = Column.FLAGS | Column.MODSEQ
 def fetch_ahead(state: ImapState, command: Fetch) -> bool:
     """Answers at once, without waiting for anything, if the columns were read ahead. Returns whether they were."""
     view = state.view
-    if view is None or not view.ahead.rows or len(command.messages) != 1 or command.changed_since:
+    if (
+        view is None
+        or not view.home.is_own
+        or not view.ahead.rows
+        or len(command.messages) != 1
+        or command.changed_since
+    ):
         return False
     plan = plan_of(command.items, command.uid, state.condstore, state.utf8)
     if plan.columns != view.ahead.columns or plan.sets_seen or plan.columns & CHANGING:
@@ -85,7 +93,7 @@ async def _from_store(state: ImapState, view: FolderView, plan: FetchPlan, slice
     told = 0
     former: asyncio.Task[_Batch] | None = None
     try:
-        async for group in _groups(state, view, plan, slices):
+        async for group in _groups(view, plan, slices):
             ready, former = former, asyncio.create_task(_read(state, view, plan, group, command))
             if ready is not None:
                 told += await _send(state, view, await ready, command.changed_since)
@@ -107,15 +115,17 @@ class _Batch:
 
 
 async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], command: Fetch) -> _Batch:
-    if plan.sets_seen and not view.read_only and await _mark_seen(state, view, group) and not plan.asks_flags:
+    # RFC 4314 section 4: without the right `s`, FETCH leaves \\Seen as it is
+    marks = plan.sets_seen and not view.read_only and view.may(Right.EDIT_ANY)
+    if marks and await _mark_seen(view, group) and not plan.asks_flags:
         # The change is told in the same answer: clients take the first FETCH for the one they asked for.
         plan = plan_of((*command.items, "FLAGS"), command.uid, state.condstore, state.utf8)
     single = len(group) == 1 and group[0][1] - group[0][0] == 1
     if single and not plan.columns & CHANGING and not command.changed_since:
-        items = await read_one(state.opened, view, plan.columns, group[0][0])
+        items = await read_one(view, plan.columns, group[0][0])
     else:
-        items = await state.opened.mailboxes.fetch(
-            state.opened.mailbox, view.folder.id, view.uid_ranges(group), plan.columns, command.changed_since
+        items = await view.home.mailboxes.fetch(
+            view.home.mailbox, view.folder.id, view.uid_ranges(group), plan.columns, command.changed_since
         )
     return _Batch(plan, group, items)
 
@@ -136,18 +146,22 @@ async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since
     return len(items.uids)
 
 
-async def _groups(
-    state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice]
-) -> AsyncIterator[list[Slice]]:
-    """Yields batches. For whole messages the sizes are asked first, unless only one message is to be fetched."""
-    if not plan.whole or (len(slices) == 1 and slices[0][1] - slices[0][0] == 1):
-        for group in batches(slices, ROWS):
+async def _groups(view: FolderView, plan: FetchPlan, slices: list[Slice]) -> AsyncIterator[list[Slice]]:
+    if plan.whole:
+        async for group in whole_batches(view, slices):
             yield group
         return
     for group in batches(slices, ROWS):
-        answer = await state.opened.mailboxes.fetch(
-            state.opened.mailbox, view.folder.id, view.uid_ranges(group), Column.SIZE
-        )
+        yield group
+
+
+async def whole_batches(view: FolderView, slices: list[Slice]) -> AsyncIterator[list[Slice]]:
+    """Yields batches of whole messages. The sizes are asked first, unless there is only one message."""
+    if len(slices) == 1 and slices[0][1] - slices[0][0] == 1:
+        yield slices
+        return
+    for group in batches(slices, ROWS):
+        answer = await view.home.mailboxes.fetch(view.home.mailbox, view.folder.id, view.uid_ranges(group), Column.SIZE)
         first, total, count = 0, 0, 0
         for at, size in enumerate(answer.sizes):
             if count and (total + size > WHOLE_BYTES or count == WHOLE_ROWS):
@@ -159,13 +173,13 @@ async def _groups(
             yield view.of_uids(answer.uids[first:])
 
 
-async def _mark_seen(state: ImapState, view: FolderView, group: list[Slice]) -> bool:
+async def _mark_seen(view: FolderView, group: list[Slice]) -> bool:
     """Sets \\Seen, as BODY[] without PEEK does. Returns whether any message had not been seen."""
     unseen = [view.uids[at] for low, high in group for at in range(low, high) if not view.flags[at] & Flag.SEEN]
     if not unseen:
         return False
     ranges = view.uid_ranges(view.of_uids(unseen))
-    await state.opened.mailboxes.change_flags(state.opened.mailbox, view.folder.id, ranges, FlagChange.ADD, Flag.SEEN)
+    await view.home.mailboxes.change_flags(view.home.mailbox, view.folder.id, ranges, FlagChange.ADD, Flag.SEEN)
     return True
 
 

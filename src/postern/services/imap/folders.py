@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import FolderKind, Right
 from postern.model.items import Column, Flag
 from postern.model.search import SearchTerm
 from postern.protocols.imap.commands import Command, List, OnMailbox, Rename, Status
-from postern.protocols.imap.patterns import canonical, matches
-from postern.protocols.imap.responses import string
-from postern.services.imap.state import ImapState, Path, no, path_of
+from postern.protocols.imap.patterns import begins_below, canonical, matches
+from postern.services.imap.acl import told_rights
+from postern.services.imap.failures import no
+from postern.services.imap.homes import OTHERS, Home, Path, Place, refused
+from postern.services.imap.state import ImapState, path_of
 
 SPECIAL_USE = {
     FolderKind.SENT: b"\\Sent",
@@ -26,13 +28,14 @@ KILOBYTE = 1024
 
 
 async def namespace(state: ImapState, command: Command) -> None:
+    """NAMESPACE (RFC 2342): one's own folders without a prefix, those of others below "Other Users/"."""
     state.require_authenticated()
-    state.send(b'NAMESPACE (("" "/")) NIL NIL')
+    state.send(b'NAMESPACE (("" "/")) (("' + OTHERS.encode() + b'/" "/")) NIL')
     state.done(command)
 
 
 async def list_folders(state: ImapState, command: List) -> None:
-    """LIST, with RFC 5258's options, RFC 5819's STATUS and RFC 6154's special uses; LSUB."""
+    """LIST, with RFC 5258's options, RFC 5819's STATUS, RFC 6154's special uses and RFC 8440's MYRIGHTS; LSUB."""
     state.require_authenticated()
     if command.patterns == ("",) and not command.selection:
         state.send(command.name.encode() + b' (\\Noselect) "/" ""')  # asks for the delimiter
@@ -64,7 +67,7 @@ class _Lines:
 
     async def send(self) -> None:
         state, command = self._state, self._command
-        folders = {folder.path: folder for folder in await state.folders()}
+        folders = {place.path: place for place in await self._places()}
         self._parents = _above(folders)
         if self._subscribed_only or "SUBSCRIBED" in command.returns:
             self._subscribed = set(await state.opened.mailboxes.subscriptions(state.opened.mailbox))
@@ -80,29 +83,41 @@ class _Lines:
                 extra = b' ("CHILDINFO" (' + self._child_criteria() + b"))"
             name = state.mailbox("/".join(path))
             state.send(command.name.encode() + b" (" + b" ".join(attributes) + b') "/" ' + name + extra)
-            if command.status and folder is not None:
+            if folder is None:
+                continue
+            if "MYRIGHTS" in command.returns:
+                state.send(told_rights(state, folder))
+            if command.status and Right.READ_ANY in folder.rights:  # RFC 5819 section 2
                 state.send(await status_line(state, folder, command.status))
         if self._lsub:
             self._send_lsub_parents()
+
+    async def _places(self) -> list[Place]:
+        """The folders that there are: one's own, and those of others if the patterns can match them. A client that asks for its
+        subscriptions or special uses alone finds the latter among its own only."""
+        places = await self._state.own_places()
+        if any(begins_below(pattern, OTHERS) for pattern in self._patterns):
+            places += await self._state.homes.shown()
+        return places
 
     def _is_named(self, path: Path) -> bool:
         name = "/".join(path)
         return any(matches(pattern, name) for pattern in self._patterns)
 
-    def _sought(self, folders: dict[Path, Folder]) -> Iterable[Path]:
+    def _sought(self, folders: dict[Path, Place]) -> Iterable[Path]:
         """The names that RECURSIVEMATCH looks for: those that the other options choose (RFC 9051 section 6.3.9.1)."""
         selection = self._command.selection
         paths = self._subscribed if "SUBSCRIBED" in selection else folders.keys()
         if "SPECIAL-USE" in selection:
-            return [path for path in paths if path in folders and folders[path].kind in SPECIAL_USE]
+            return [path for path in paths if path in folders and special_use(folders[path])]
         return paths
 
-    def _attributes(self, path: Path, folder: Folder | None) -> list[bytes] | None:
+    def _attributes(self, path: Path, folder: Place | None) -> list[bytes] | None:
         """The attributes in parentheses; None if this name is not in the answer."""
         if not self._is_named(path):
             return None
         subscribed = path in self._subscribed
-        special = SPECIAL_USE.get(folder.kind) if folder else None
+        special = special_use(folder) if folder else None
         chosen = subscribed or not self._subscribed_only
         if "SPECIAL-USE" in self._command.selection and special is None:
             chosen = False
@@ -137,6 +152,11 @@ class _Lines:
                 self._state.send(b'LSUB (\\Noselect) "/" ' + self._state.mailbox("/".join(path)))
 
 
+def special_use(place: Place) -> bytes | None:
+    """The special use of a folder (RFC 6154). Those of others have none: a client must not put its own drafts there."""
+    return SPECIAL_USE.get(place.folder.kind) if place.home.is_own else None
+
+
 def _above(paths: Iterable[Path]) -> set[Path]:
     """All levels above these names."""
     return {path[:depth] for path in paths for depth in range(1, len(path))}
@@ -147,13 +167,15 @@ def _inbox_first(path: Path) -> tuple[bool, Path]:
 
 
 async def status(state: ImapState, command: Status) -> None:
-    folder = await state.folder(command.mailbox)
-    state.send(await status_line(state, folder, command.items))
+    place = await state.place(command.mailbox)
+    place.require(Right.READ_ANY)
+    state.send(await status_line(state, place, command.items))
     state.done(command)
 
 
-async def status_line(state: ImapState, folder: Folder, items: tuple[str, ...]) -> bytes:
+async def status_line(state: ImapState, place: Place, items: tuple[str, ...]) -> bytes:
     """RFC 9051 section 6.3.11."""
+    folder = place.folder
     if "HIGHESTMODSEQ" in items:
         state.enable_condstore()  # RFC 7162 section 3.1
     values = {
@@ -167,67 +189,117 @@ async def status_line(state: ImapState, folder: Folder, items: tuple[str, ...]) 
         "APPENDLIMIT": state.access.limits.message_size,
     }
     if "DELETED-STORAGE" in items:
-        values["DELETED-STORAGE"] = await _deleted_storage(state, folder)
+        values["DELETED-STORAGE"] = await _deleted_storage(place)
     if "RECENT" in items:
-        values["RECENT"] = await _recent(state, folder)
+        values["RECENT"] = await _recent(place)
     told = b" ".join([b"%b %d" % (item.encode(), values[item]) for item in items])
-    return b"STATUS " + state.mailbox("/".join(folder.path)) + b" (" + told + b")"
+    return b"STATUS " + state.mailbox(place.name) + b" (" + told + b")"
 
 
-async def _deleted_storage(state: ImapState, folder: Folder) -> int:
+async def _deleted_storage(place: Place) -> int:
     """Octets that EXPUNGE would free, for a server with QUOTA=RES-STORAGE (RFC 9208 section 4.1.4)."""
+    mailboxes, mailbox, folder = place.home.mailboxes, place.home.mailbox, place.folder
     if not folder.deleted:
         return 0
-    mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox
     uids = (await mailboxes.search(mailbox, folder.id, SearchTerm("flag", number=Flag.DELETED))).uids
     items = await mailboxes.fetch(mailbox, folder.id, [(uid, uid) for uid in uids], Column.SIZE)
     return sum(items.sizes)
 
 
-async def _recent(state: ImapState, folder: Folder) -> int:
+async def _recent(place: Place) -> int:
+    mailboxes, mailbox, folder = place.home.mailboxes, place.home.mailbox, place.folder
     if folder.recent_uid >= folder.uid_next:
         return 0
     fresh = SearchTerm("uid", uids=((folder.recent_uid, folder.uid_next - 1),))
-    return len((await state.opened.mailboxes.search(state.opened.mailbox, folder.id, fresh)).uids)
+    return len((await mailboxes.search(mailbox, folder.id, fresh)).uids)
 
 
 async def create(state: ImapState, command: OnMailbox) -> None:
-    opened = state.opened
+    """CREATE, which needs the right `k` in the nearest folder above that exists (RFC 4314 section 4)."""
     # RFC 9051 section 6.3.4: a trailing delimiter only declares intent
-    path = path_of(command.mailbox.removesuffix("/"))
-    folder = await opened.mailboxes.create_folder(opened.mailbox, path)
-    state.paths[folder.path] = folder.id
-    state.tell_name(folder.path, command.written.removesuffix("/"))
+    home, path = await _free_name(state, command.mailbox.removesuffix("/"))
+    parent = await _may_create(state, home, path)
+    folder = await home.mailboxes.create_folder(home.mailbox, path)
+    if parent is not None:
+        await _inherit(state, parent, path)
+    name = home.prefix + folder.path
+    state.paths[name] = folder.id
+    state.tell_name(name, command.written.removesuffix("/"))
     state.done(command)
 
 
+async def _free_name(state: ImapState, name: str) -> tuple[Home, Path]:
+    """Returns the mailbox and the path of a name that a folder is to get. Raises NO for a level of "Other Users/" itself."""
+    path = path_of(name)
+    home, inner = await state.homes.of(path)
+    if not inner or (home.is_own and path[0] == OTHERS):
+        raise no(f"Below {OTHERS}/ are the folders of others", "CANNOT")
+    return home, inner
+
+
+async def _may_create(state: ImapState, home: Home, path: Path) -> Place | None:
+    """Returns the nearest folder above that exists. Raises NO without the right to make folders below it; at the top of another's
+    mailbox only full access gives that right."""
+    if home.is_own and len(path) == 1:
+        return None
+    above = {place.folder.path: place for place in await state.homes.places(home)}
+    parent = next((above[path[:depth]] for depth in range(len(path) - 1, 0, -1) if path[:depth] in above), None)
+    if parent is not None:
+        parent.require(Right.CREATE_SUBFOLDER)
+    elif not (await state.homes.rights(home)).is_full:
+        raise refused(Right.VISIBLE)
+    return parent
+
+
+async def _inherit(state: ImapState, parent: Place, path: Path) -> None:
+    """Gives a new folder, and the levels that were made for it, the rights of the folder above (RFC 4314 section 4). Until then
+    only the owner sees it."""
+    home = parent.home
+    entries = await home.tree.rights(home.mailbox, parent.folder.id)
+    if not entries:
+        return
+    owner = await state.owner_of(home)
+    new = {path[:depth] for depth in range(len(parent.folder.path) + 1, len(path) + 1)}
+    for folder in await home.mailboxes.folders(home.mailbox):
+        if folder.path in new:
+            for grantee, rights in entries.items():
+                await state.access.sharing.set_rights(owner, folder.id, grantee, rights)
+
+
 async def delete(state: ImapState, command: OnMailbox) -> None:
-    opened = state.opened
-    folder = await state.folder(command.mailbox)
-    if folder.kind is FolderKind.INBOX:
+    place = await state.place(command.mailbox)
+    place.require(Right.OWNER)
+    if place.folder.kind is FolderKind.INBOX:
         raise no("INBOX stays", "CANNOT")
-    await opened.mailboxes.delete_folder(opened.mailbox, folder.id)
+    await place.home.mailboxes.delete_folder(place.home.mailbox, place.folder.id)
     state.paths.clear()
-    if state.view is not None and state.view.folder.id == folder.id:
+    if state.has_selected(place):
         state.view = None
         state.send(b"OK [CLOSED] The selected mailbox is deleted")
     state.done(command)
 
 
 async def rename(state: ImapState, command: Rename) -> None:
-    opened = state.opened
-    folder = await state.folder(command.mailbox)
-    target = path_of(command.target)
-    await opened.mailboxes.rename_folder(opened.mailbox, folder.id, target)
+    """RENAME, which needs the right `x` in the folder and `k` in the one above the new name (RFC 4314 section 4). What others may
+    do in it stays as it is."""
+    place = await state.place(command.mailbox)
+    place.require(Right.OWNER)
+    home, path = await _free_name(state, command.target)
+    if home.mailbox != place.home.mailbox:
+        raise no("A folder stays in its mailbox: copy what is in it", "CANNOT")
+    await _may_create(state, home, path)
+    await home.mailboxes.rename_folder(home.mailbox, place.folder.id, path)
     state.paths.clear()
-    state.tell_name(target, "/".join(folder.path))  # RFC 9051 section 6.3.6
+    state.tell_name(home.prefix + path, place.name)  # RFC 9051 section 6.3.6
     state.done(command)
 
 
 async def subscribe(state: ImapState, command: OnMailbox) -> None:
     opened = state.opened
     if command.name == "SUBSCRIBE":
-        path = (await state.folder(command.mailbox)).path  # RFC 9051 section 6.3.7: it may be asked to exist
+        place = await state.place(command.mailbox)  # RFC 9051 section 6.3.7: it may be asked to exist
+        place.require(Right.VISIBLE)
+        path = place.path
     else:
         path = path_of(command.mailbox)
     await opened.mailboxes.subscribe(opened.mailbox, path, command.name == "SUBSCRIBE")
@@ -235,16 +307,35 @@ async def subscribe(state: ImapState, command: OnMailbox) -> None:
 
 
 async def quota(state: ImapState, command: OnMailbox) -> None:
-    """GETQUOTA and GETQUOTAROOT (RFC 9208): one root, named "", for the whole mailbox."""
-    await state.renew_quota()
-    opened = state.opened
+    """GETQUOTA and GETQUOTAROOT (RFC 9208): one root for a whole mailbox. One's own is named "", that of another by the prefix of
+    its folders; only who may put messages there is told how full it is."""
     if command.name == "GETQUOTAROOT":
-        folder = await state.folder(command.mailbox)
-        state.send(b"QUOTAROOT " + state.mailbox("/".join(folder.path)) + b' ""')
-    elif command.mailbox:
-        raise no("No such quota root", "NONEXISTENT")
-    info = await opened.mailboxes.logon(opened.mailbox)
+        place = await state.place(command.mailbox)
+        home = place.home
+        root = state.mailbox("/".join(home.prefix))
+        state.send(b"QUOTAROOT " + state.mailbox(place.name) + b" " + root)
+        if Right.CREATE not in place.rights:
+            state.done(command)
+            return
+    else:
+        home, path = await _root(state, command.mailbox)
+        root = state.mailbox("/".join(home.prefix))
+        if path:
+            raise no("No such quota root", "NONEXISTENT")
+    await state.renew_quota(home)
+    info = await home.mailboxes.logon(home.mailbox)
     used, limit = -(-info.used // KILOBYTE), info.quota // KILOBYTE
     resource = b"STORAGE %d %d" % (used, limit) if limit else b""
-    state.send(b"QUOTA " + string(b"") + b" (" + resource + b")")
+    state.send(b"QUOTA " + root + b" (" + resource + b")")
     state.done(command)
+
+
+async def _root(state: ImapState, name: str) -> tuple[Home, Path]:
+    """Returns the mailbox that a quota root is for. Raises NO unless it is the user's own, or one that the user may fill."""
+    own = state.homes.own
+    if not name:
+        return own, ()
+    home, path = await state.homes.of(path_of(name))
+    if home.is_own or any(Right.CREATE in place.rights for place in await state.homes.places(home)):
+        return home, path
+    raise no("No such quota root", "NONEXISTENT")

@@ -13,7 +13,8 @@ from postern.model.search import SearchTerm, SortKey
 from postern.protocols.imap.commands import Search, Sort, Thread
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.responses import number_set
-from postern.services.imap.state import ImapState, bad, no
+from postern.services.imap.failures import bad, no
+from postern.services.imap.state import ImapState
 from postern.services.imap.view import FolderView
 
 NOTHING = SearchTerm("not", terms=(SearchTerm("all"),))
@@ -40,7 +41,7 @@ async def search(state: ImapState, command: Search) -> None:
         state.saved = _named(command.returns, known)
     numbers = known if command.uid else _numbers(view, known)
     # RFC 4731 section 3.2: of the messages that the answer names
-    highest = await _highest_modseq(state, view, _named(command.returns, known)) if asks_modseq and known else 0
+    highest = await _highest_modseq(view, _named(command.returns, known)) if asks_modseq and known else 0
     if command.returns is None and not state.rev2:
         modseq = b" (MODSEQ %d)" % highest if highest else b""
         state.send(b" ".join([b"SEARCH", *map(_digits, numbers)]) + modseq)
@@ -56,7 +57,7 @@ async def sort(state: ImapState, command: Sort) -> None:
         state.enable_condstore()
     uids = await _run(state, view, command.program, command.keys)
     known = [uid for uid in uids if view.position(uid) is not None]
-    highest = await _highest_modseq(state, view, known) if asks_modseq and known else 0
+    highest = await _highest_modseq(view, known) if asks_modseq and known else 0
     modseq = b" (MODSEQ %d)" % highest if highest else b""  # RFC 7162 section 3.1.6
     state.send(b" ".join([b"SORT", *map(_digits, known if command.uid else _numbers(view, known))]) + modseq)
     state.done(command, code=_gone(view, known))
@@ -66,7 +67,7 @@ async def thread(state: ImapState, command: Thread) -> None:
     view = await state.loaded()
     await state.refresh(expunges=False)
     term = await _Resolver(state, view).term(command.program)
-    threads = await state.opened.mailboxes.thread(state.opened.mailbox, view.folder.id, term, command.algorithm)
+    threads = await view.home.mailboxes.thread(view.home.mailbox, view.folder.id, term, command.algorithm)
     if not command.uid:
         threads = _NUMBER.sub(lambda match: _digits((view.position(int(match.group())) or 0) + 1), threads)
     state.send(b"THREAD " + threads if threads else b"THREAD")
@@ -86,7 +87,7 @@ async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Se
             return list(view.uids)
         if term == former:
             break
-        result = await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys)
+        result = await view.home.mailboxes.search(view.home.mailbox, view.folder.id, term, keys)
         uids = list(result.uids)
         if result.highest_modseq <= view.modseq:
             break
@@ -159,8 +160,8 @@ class _Resolver:
         if bits is None:
             if len(self._bits) >= MAX_KEYWORDS:
                 raise no("The search names too many keywords", "LIMIT")
-            mailboxes, mailbox = self._state.opened.mailboxes, self._state.opened.mailbox
-            bits = await mailboxes.keywords(mailbox, self._view.folder.id, [name], False)
+            home = self._view.home
+            bits = await home.mailboxes.keywords(home.mailbox, self._view.folder.id, [name], False)
             self._bits[lowered] = bits
         return SearchTerm("flag", number=bits) if bits else NOTHING
 
@@ -169,9 +170,9 @@ def _asks_modseq(term: SearchTerm) -> bool:
     return term.key == "modseq" or any(_asks_modseq(inner) for inner in term.terms)
 
 
-async def _highest_modseq(state: ImapState, view: FolderView, uids: list[int]) -> int:
-    answer = await state.opened.mailboxes.fetch(
-        state.opened.mailbox, view.folder.id, view.uid_ranges(view.of_uids(uids)), Column.MODSEQ
+async def _highest_modseq(view: FolderView, uids: list[int]) -> int:
+    answer = await view.home.mailboxes.fetch(
+        view.home.mailbox, view.folder.id, view.uid_ranges(view.of_uids(uids)), Column.MODSEQ
     )
     return max(answer.modseqs, default=0)
 

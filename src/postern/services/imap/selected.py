@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from postern.model.folders import Folder
+from postern.model.folders import Folder, Right
 from postern.model.mailbox import MailboxError
 from postern.model.search import SearchTerm
 from postern.protocols.imap.commands import Command, Expunge, Select
 from postern.services.access.changes import Watch
-from postern.services.imap.state import ImapState, no
+from postern.services.imap.failures import no
+from postern.services.imap.homes import Place, refused
+from postern.services.imap.state import REVOKED, ImapState, Revoked
 from postern.services.imap.view import FolderView
+
+GONE = b"[NONEXISTENT] The selected mailbox was deleted"
+_WRITING = Right.CREATE | Right.EDIT_ANY | Right.DELETE_ANY
+"""The rights i, s, w, t and e. The flags of s, w and t are shared by all who read the folder."""
 
 
 async def select(state: ImapState, command: Select) -> None:
-    """SELECT and EXAMINE: only the folder's counters are read, whatever its size."""
+    """SELECT and EXAMINE: only the folder's counters are read, whatever its size. A folder in which the user may change nothing
+    is read-only (RFC 4314 section 5.2)."""
     state.require_authenticated()
     if state.view is not None:
         state.view = None
@@ -23,44 +30,47 @@ async def select(state: ImapState, command: Select) -> None:
     state.saved = []
     if command.condstore:
         state.enable_condstore()
-    folder = await state.folder(command.mailbox)
-    read_only = command.name == "EXAMINE"
-    folder, recent, count = await _recent(state, folder, read_only)
-    state.view = FolderView(folder, read_only, recent, count)
+    place = await state.place(command.mailbox)
+    place.require(Right.READ_ANY)
+    read_only = command.name == "EXAMINE" or not place.rights & _WRITING
+    folder, recent, count = await _recent(state, place, read_only)
+    state.view = FolderView(place._replace(folder=folder), read_only, recent, count)
     state.tell_known_flags()
     state.send(b"%d EXISTS" % folder.messages)
     if not state.rev2:
         state.send(b"%d RECENT" % count)
-        await _tell_unseen(state, folder)
+        await _tell_unseen(state, place)
     state.send(b"OK [UIDVALIDITY %d] UIDs valid" % folder.uid_validity)
     state.send(b"OK [UIDNEXT %d] Predicted next UID" % folder.uid_next)
     state.send(b"OK [HIGHESTMODSEQ %d] Highest" % folder.highest_modseq)
     if state.rev2:  # RFC 9051 section 6.3.2
-        name = "/".join(folder.path)
+        name = place.name
         old = b' ("OLDNAME" (' + state.mailbox(command.written) + b"))" if command.written != name else b""
         state.send(b'LIST () "/" ' + state.mailbox(name) + old)
     code = b"READ-ONLY" if read_only else b"READ-WRITE"
     state.done(command, code=code)
 
 
-async def _tell_unseen(state: ImapState, folder: Folder) -> None:
+async def _tell_unseen(state: ImapState, place: Place) -> None:
     """RFC 3501 section 6.3.1: the number of the first message that is not seen. RFC 9051 has dropped it. The store is asked only
     where the counters do not tell."""
+    home, folder = place.home, place.folder
     if folder.unseen == folder.messages:
         first = 1 if folder.messages else 0
     else:
-        first = folder.unseen and await state.opened.mailboxes.first_unseen(state.opened.mailbox, folder.id)
+        first = folder.unseen and await home.mailboxes.first_unseen(home.mailbox, folder.id)
     if 0 < first <= folder.messages:
         state.send(b"OK [UNSEEN %d] First unseen" % first)
 
 
-async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Folder, list[tuple[int, int]], int]:
+async def _recent(state: ImapState, place: Place, read_only: bool) -> tuple[Folder, list[tuple[int, int]], int]:
     """Returns the folder with the UIDs that are recent for this session (RFC 3501 section 2.3.2). SELECT claims them, EXAMINE
-    only looks."""
+    only looks, and so does SELECT of another's folder."""
+    folder = place.folder
     if state.rev2 or folder.recent_uid >= folder.uid_next:
         return folder, [], 0
-    mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox
-    if not read_only:
+    mailboxes, mailbox = place.home.mailboxes, place.home.mailbox
+    if not read_only and place.home.is_own:
         folder = await mailboxes.folder(mailbox, folder.id, claim_recent=True)
     recent = (folder.recent_uid, folder.uid_next - 1)
     if recent[0] > recent[1]:
@@ -70,11 +80,12 @@ async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Fo
 
 
 async def close(state: ImapState, command: Command) -> None:
-    """CLOSE removes deleted messages silently unless the folder was only examined."""
+    """CLOSE removes deleted messages silently, unless the folder was only examined or the user may not remove them (RFC 4314
+    section 4)."""
     view = state.selected
-    if not view.read_only:
+    if not view.read_only and Right.DELETE_ANY in await state.rights_now(view):
         try:
-            await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id)
+            await view.home.mailboxes.expunge(view.home.mailbox, view.folder.id)
         except MailboxError as error:
             if error.code != "NONEXISTENT":  # a folder that was deleted meanwhile has nothing left to remove
                 raise
@@ -92,6 +103,8 @@ async def expunge(state: ImapState, command: Command) -> None:
     view = state.selected
     if view.read_only:
         raise no("Mailbox is read-only", "READ-ONLY")
+    if not view.may(Right.DELETE_ANY):
+        raise refused(view.rights)
     ranges = None
     if isinstance(command, Expunge):
         ranges = view.uid_ranges(await state.slices(command.messages, True))
@@ -99,7 +112,7 @@ async def expunge(state: ImapState, command: Command) -> None:
             state.done(command)
             return
     await state.loaded()
-    gone = await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id, ranges)
+    gone = await view.home.mailboxes.expunge(view.home.mailbox, view.folder.id, ranges)
     view.vanish(gone)
     await state.refresh(expunges=True)
     state.done(command)
@@ -116,16 +129,13 @@ async def check(state: ImapState, command: Command) -> None:
     await noop(state, command)
 
 
-GONE = b"[NONEXISTENT] The selected mailbox was deleted"
-
-
 async def is_gone(state: ImapState) -> bool:
     """Whether another session deleted the selected folder. Nothing can be asked of it then, and no answer takes a client
     out of it but BYE (RFC 2180 section 3.3)."""
     if state.view is None:
         return False
     try:
-        await state.opened.mailboxes.folder(state.opened.mailbox, state.view.folder.id)
+        await state.view.home.mailboxes.folder(state.view.home.mailbox, state.view.folder.id)
     except MailboxError as error:
         return error.code == "NONEXISTENT"
     return False
@@ -141,7 +151,8 @@ class Idle:
         self._task: asyncio.Task[None] | None = None
         self._watch: Watch | None = None
         if state.view is not None:
-            self._watch = state.opened.changes.watch(state.opened.mailbox, change, self._changed)
+            home = state.view.home
+            self._watch = home.changes.watch(home.mailbox, change, self._changed)
 
     def _changed(self) -> None:
         if self._task is not None:
@@ -154,6 +165,7 @@ class Idle:
             again = True
             while again and self._state.view is not None:
                 self._again = False
+                await self._state.renew_rights()
                 await self._state.refresh(expunges=True)
                 await self._state.drain()
                 again = self._again
@@ -162,8 +174,7 @@ class Idle:
         except Exception as error:
             # The folder is gone, or the mailbox does not answer: the client reconnects.
             if self._state.link is not None:
-                gone = isinstance(error, MailboxError) and error.code == "NONEXISTENT"
-                self._state.send(b"BYE " + (GONE if gone else b"[UNAVAILABLE] The mailbox does not answer"))
+                self._state.send(b"BYE " + _farewell(error))
                 self._state.link.write(self._state.machine.outgoing())
                 self._state.link.close()
         finally:
@@ -190,12 +201,20 @@ class Idle:
         self._state.done(self._command)
 
 
+def _farewell(error: Exception) -> bytes:
+    if isinstance(error, Revoked):
+        return REVOKED
+    gone = isinstance(error, MailboxError) and error.code == "NONEXISTENT"
+    return GONE if gone else b"[UNAVAILABLE] The mailbox does not answer"
+
+
 async def begin_idle(state: ImapState, command: Command) -> Idle:
     """Tells what is new, then listens: the change number is read first, so that nothing falls in between."""
-    opened = state.opened
+    state.require_authenticated()
     change = 0
     if state.view is not None:
-        change = (await opened.mailboxes.logon(opened.mailbox)).change
+        home = state.view.home
+        change = (await home.mailboxes.logon(home.mailbox)).change
         await state.refresh(expunges=True)
     state.machine.idle()
     return Idle(state, command, change)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from postern.model.directory import DirectoryUnavailable
 from postern.model.mailbox import MailboxError
 from postern.net.link import Link
 from postern.paths.guard import Offer
+from postern.protocols.imap.acl import NEW_RIGHTS
 from postern.protocols.imap.commands import (
     Authenticate,
     Command,
@@ -26,8 +28,9 @@ from postern.protocols.imap.machine import MEMBER_COMMAND, ServerMachine
 from postern.services.access.logon import ClientAccess, OpenedMailbox, open_mailbox, open_with_password
 from postern.services.access.room import OF_ONE_MAILBOX, Share
 from postern.services.conversation import Conversation, asking
-from postern.services.imap import fetch, folders, search, selected, store
-from postern.services.imap.state import CommandFailed, ImapState
+from postern.services.imap import acl, fetch, folders, search, selected, store
+from postern.services.imap.failures import CommandFailed
+from postern.services.imap.state import REVOKED, ImapState, Revoked
 from postern.services.imap.view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
 from postern.trust.acceptor import Cause, Challenge, Failure, Granted
@@ -36,9 +39,10 @@ from postern.trust.framing.sasl import AuthExchange, AuthTurn, encoded, names
 BASE = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
 CAPABILITIES = (
     b"NAMESPACE UIDPLUS MOVE UNSELECT CONDSTORE SPECIAL-USE CHILDREN LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES SORT "
-    b"THREAD=REFERENCES THREAD=ORDEREDSUBJECT MULTIAPPEND BINARY QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT STATUS=SIZE"
+    b"THREAD=REFERENCES THREAD=ORDEREDSUBJECT MULTIAPPEND BINARY QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT STATUS=SIZE "
+    b"ACL RIGHTS=" + NEW_RIGHTS + b" LIST-MYRIGHTS"
 )
-"""After authentication, besides BASE and APPENDLIMIT (RFC 7889). SEARCHRES is RFC 5182 and STATUS=SIZE RFC 8438; the others are
+"""After authentication, besides BASE and APPENDLIMIT (RFC 7889). SEARCHRES is RFC 5182, STATUS=SIZE RFC 8438; the others are
 cited where they are obeyed."""
 ENABLED = {"CONDSTORE", "IMAP4REV2", "UTF8=ACCEPT"}
 
@@ -78,7 +82,14 @@ GROUPS: dict[str, Handler] = {
     "NAMESPACE": folders.namespace,
     "GETQUOTA": folders.quota,
     "GETQUOTAROOT": folders.quota,
+    "SETACL": acl.set_acl,
+    "DELETEACL": acl.delete_acl,
+    "GETACL": acl.get_acl,
+    "LISTRIGHTS": acl.list_rights,
+    "MYRIGHTS": acl.my_rights,
 }
+READING = frozenset({"NOOP", "CHECK", "IDLE", "FETCH", "SEARCH", "SORT", "THREAD", "STORE", "COPY", "MOVE", "EXPUNGE"})
+"""Commands that tell of the selected folder. If somebody else owns it, the rights are asked for anew before each of them."""
 
 
 class ImapSession(Conversation):
@@ -159,7 +170,14 @@ class ImapSession(Conversation):
         if self._state.view is not None and handler is not fetch.fetch:
             self._state.view.ahead = Ahead(NO_COLUMNS)
         try:
+            if command.name.removeprefix("UID ") in READING:
+                await self._state.renew_rights()
             await handler(self._state, command)
+        except Revoked:
+            self._machine.send(b"* BYE " + REVOKED + b"\r\n")
+            self._close()
+        except DirectoryUnavailable:
+            self._state.done(command, "The directory does not answer", b"UNAVAILABLE", b"NO")
         except CommandFailed as answer:
             self._state.done(command, answer.text, answer.code.encode(), answer.status.encode())
             if answer.status == "BAD":

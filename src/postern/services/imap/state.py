@@ -8,40 +8,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from postern.model.folders import Folder
+from postern.model.directory import Recipient
+from postern.model.folders import Folder, Right
 from postern.model.items import KEYWORD_BASE, MAX_KEYWORDS, Column, Index
 from postern.model.mailbox import MailboxError
 from postern.net.link import Link
-from postern.protocols.imap import responses
+from postern.protocols.imap import acl, responses
 from postern.protocols.imap.commands import Command
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.machine import ServerMachine
 from postern.services.access.logon import ClientAccess, OpenedMailbox, renewed
+from postern.services.imap.failures import bad, no
+from postern.services.imap.homes import Home, Homes, Path, Place, nonexistent, placed
 from postern.services.imap.view import FolderView, Slice
 
-Path = tuple[str, ...]
 SMALL = 32_768
 """Bytes of an answer that are gathered before they are written."""
 PIECE = 131_072
 """Octets of a long answer that are written at once."""
 
 
-class CommandFailed(Exception):
-    """Ends a command with a tagged NO or BAD."""
-
-    def __init__(self, status: str, text: str, code: str = "") -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-        self.code = code
+REVOKED = b"[NOPERM] You may not read the selected mailbox any more"
 
 
-def no(text: str, code: str = "") -> CommandFailed:
-    return CommandFailed("NO", text, code)
-
-
-def bad(text: str) -> CommandFailed:
-    return CommandFailed("BAD", text)
+class Revoked(Exception):
+    """The user may not read the selected folder any more. Nothing can be told of it then, and no answer takes a client out of it
+    but BYE (RFC 4314 section 5.1.1)."""
 
 
 class ImapState:
@@ -52,6 +44,7 @@ class ImapState:
         self.machine = machine
         self.link: Link | None = None
         self._opened: OpenedMailbox | None = None
+        self._homes: Homes | None = None
         self.view: FolderView | None = None
         self.paths: dict[Path, int] = {}
         """Folder ids by path, as last seen."""
@@ -77,10 +70,21 @@ class ImapState:
     @opened.setter
     def opened(self, opened: OpenedMailbox) -> None:
         self._opened = opened
+        if self._homes is None:
+            self._homes = Homes(self.access, opened)
 
-    async def renew_quota(self) -> None:
-        """Renews the quota. Commands that fill the mailbox or tell its quota call it first."""
-        self.opened = await renewed(self.access, self.opened)
+    @property
+    def homes(self) -> Homes:
+        if self._homes is None:
+            raise bad("Authenticate first")
+        return self._homes
+
+    async def renew_quota(self, home: Home) -> None:
+        """Renews the quota of a mailbox, as its owner has it. Commands that fill the mailbox or tell its quota call it first."""
+        if home.owner is None:
+            self.opened = await renewed(self.access, self.opened)
+        else:
+            await home.mailboxes.logon(home.mailbox, home.owner.quota or self.access.limits.mailbox_quota)
 
     @property
     def selected(self) -> FolderView:
@@ -166,35 +170,72 @@ class ImapState:
 
     # Folders
 
-    async def folders(self) -> list[Folder]:
-        folders = await self.opened.mailboxes.folders(self.opened.mailbox)
-        self.paths = {folder.path: folder.id for folder in folders}
-        return folders
+    async def own_places(self) -> list[Place]:
+        places = await self.homes.places(self.homes.own)
+        self.paths = {place.path: place.folder.id for place in places}
+        return places
 
-    async def folder(self, name: str) -> Folder:
-        """Returns a folder by its name, from a fresh list if the remembered id no longer has that name."""
-        path = path_of(name)
-        folder_id = self.paths.get(path)
+    async def place(self, name: str) -> Place:
+        """Returns a folder by its name, with the user's rights in it. Raises NO [NONEXISTENT] for one that is not there, or that
+        the user may not know of."""
+        home, path = await self.homes.of(path_of(name))
+        folder = await self._folder(home, path)
+        place = placed(home, folder, await self.homes.rights(home)) if folder is not None else None
+        if place is None:
+            raise nonexistent()
+        return place
+
+    async def _folder(self, home: Home, path: Path) -> Folder | None:
+        """Returns a folder of a mailbox, from a fresh list if the remembered id no longer has that name."""
+        folder_id = self.paths.get(home.prefix + path)
         if folder_id is not None:
             try:
-                folder = await self.opened.mailboxes.folder(self.opened.mailbox, folder_id)
+                folder = await home.mailboxes.folder(home.mailbox, folder_id)
                 if folder.path == path:
                     return folder
             except MailboxError as error:
                 if error.code != "NONEXISTENT":
                     raise
-        for folder in await self.folders():
-            if folder.path == path:
-                return folder
-        raise no("Mailbox doesn't exist", "NONEXISTENT")
+        folders = await home.mailboxes.folders(home.mailbox)
+        if home.is_own:
+            self.paths = {}
+        self.paths |= {home.prefix + folder.path: folder.id for folder in folders}
+        return next((folder for folder in folders if folder.path == path), None)
+
+    async def owner_of(self, home: Home) -> Recipient:
+        """Returns the owner of a mailbox as the directory has it."""
+        owner = home.owner or await self.access.sharing.mailbox(self.opened.address)
+        if owner is None:
+            raise no("The directory does not have the owner of the mailbox", "UNAVAILABLE")
+        return owner
 
     # The selected folder
+
+    def has_selected(self, place: Place) -> bool:
+        view = self.view
+        return view is not None and view.home.mailbox == place.home.mailbox and view.folder.id == place.folder.id
+
+    async def rights_now(self, view: FolderView) -> Right:
+        return (await self.homes.rights(view.home)).in_folder(view.folder.id, view.folder.kind)
+
+    async def renew_rights(self) -> None:
+        """Asks again what the user may do in the selected folder, if somebody else owns it. Raises Revoked."""
+        view = self.view
+        if view is None or view.home.is_own:
+            return
+        rights = await self.rights_now(view)
+        if rights == view.rights:
+            return
+        if Right.READ_ANY not in rights:
+            raise Revoked
+        view.rights = rights
+        self.tell_known_flags()
 
     async def loaded(self) -> FolderView:
         """The selected folder's view with its UIDs."""
         view = self.selected
         if not view.loaded:
-            mailboxes, mailbox = self.opened.mailboxes, self.opened.mailbox
+            mailboxes, mailbox = view.home.mailboxes, view.home.mailbox
             now = await mailboxes.index(mailbox, view.folder.id)
             since = None
             if now.highest_modseq != view.modseq:
@@ -218,7 +259,7 @@ class ImapState:
         changed."""
         view = self.selected
         if not view.loaded and not changed:
-            folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
+            folder = await view.home.mailboxes.folder(view.home.mailbox, view.folder.id)
             if folder.highest_modseq == view.modseq:
                 return
         index = await self._look(view)
@@ -241,10 +282,10 @@ class ImapState:
     async def _look(self, view: FolderView) -> Index:
         """Returns what changed. New messages are recent to the first session that is told, and to no other but those that only
         examine (RFC 3501 section 2.3.2); so telling claims them."""
-        mailboxes, mailbox, since = self.opened.mailboxes, self.opened.mailbox, view.modseq
+        mailboxes, mailbox, since = view.home.mailboxes, view.home.mailbox, view.modseq
         if self.rev2:
             return await mailboxes.index(mailbox, view.folder.id, since)
-        return await mailboxes.look(mailbox, view.folder.id, since, view.next_uid, not view.read_only)
+        return await mailboxes.look(mailbox, view.folder.id, since, view.next_uid, view.claims_recent)
 
     def _tell_arrived(self, view: FolderView, arrived: Sequence[int], index: Index) -> None:
         if not arrived:
@@ -277,8 +318,8 @@ class ImapState:
 
     async def _tell_modseqs(self, texts: dict[int, bytes], slices: list[Slice]) -> None:
         view = self.selected
-        answer = await self.opened.mailboxes.fetch(
-            self.opened.mailbox, view.folder.id, view.uid_ranges(slices), Column.MODSEQ
+        answer = await view.home.mailboxes.fetch(
+            view.home.mailbox, view.folder.id, view.uid_ranges(slices), Column.MODSEQ
         )
         rows = zip(view.numbers(answer.uids, slices), answer.uids, answer.modseqs, strict=True)
         self.machine.send(
@@ -300,7 +341,7 @@ class ImapState:
         view = self.selected
         high = max(flag_words, default=0)
         if high.bit_length() > KEYWORD_BASE + len(view.folder.keywords):
-            view.folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
+            view.folder = await view.home.mailboxes.folder(view.home.mailbox, view.folder.id)
             view.flag_texts.clear()
             self.tell_known_flags()
 
@@ -320,15 +361,19 @@ class ImapState:
         return plain
 
     def tell_known_flags(self) -> None:
+        """Sends FLAGS, and PERMANENTFLAGS with those that the user may change (RFC 4314 section 5.1.1)."""
         view = self.selected
-        names = b" ".join(
-            [responses.ALL_SYSTEM_FLAGS, *(name.encode("ascii", "replace") for name in view.folder.keywords)]
-        )
-        self.send(b"FLAGS (" + names + b")")
-        if len(view.folder.keywords) < MAX_KEYWORDS:  # RFC 9051 section 7.1: "\*" says that new keywords can be made
-            names += b" \\*"
-        permanent = b"" if view.read_only else names
-        self.send(b"OK [PERMANENTFLAGS (" + permanent + b")] Flags permitted")
+        keywords = [name.encode("ascii", "replace") for name in view.folder.keywords]
+        self.send(b"FLAGS (" + b" ".join([responses.ALL_SYSTEM_FLAGS, *keywords]) + b")")
+        permanent: list[bytes] = []
+        if not view.read_only:
+            settable = acl.settable(view.rights)
+            permanent = [name for flag, name in responses.SYSTEM_FLAGS if settable & flag]
+            if settable >> KEYWORD_BASE:
+                permanent += keywords
+                if len(keywords) < MAX_KEYWORDS:  # RFC 9051 section 7.1: "\*" says that new keywords can be made
+                    permanent.append(b"\\*")
+        self.send(b"OK [PERMANENTFLAGS (" + b" ".join(permanent) + b")] Flags permitted")
 
 
 def path_of(name: str) -> Path:

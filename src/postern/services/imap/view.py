@@ -11,10 +11,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from postern.model.folders import Folder
+from postern.model.folders import Right
 from postern.model.items import Column, FetchedItems, Index
 from postern.protocols.imap.cursor import STAR, Ranges
 from postern.services.access.numbers import WORD, from_octets
+from postern.services.imap.homes import Place
 
 Slice = tuple[int, int]
 """Positions [first, last) in the view."""
@@ -48,10 +49,14 @@ class Ahead:
 
 
 class FolderView:
-    """One session's view. It has seen the folder's changes up to `modseq`. `recent` are the UID ranges that are recent here."""
+    """One session's view of a place. It has seen the folder's changes up to `modseq`. `recent` are the UID ranges that are recent
+    here. The rights in another's folder are asked for again before each command (`ImapState.renew_rights`)."""
 
-    def __init__(self, folder: Folder, read_only: bool, recent: list[tuple[int, int]], recent_count: int = 0) -> None:
+    def __init__(self, place: Place, read_only: bool, recent: list[tuple[int, int]], recent_count: int = 0) -> None:
+        folder = place.folder
+        self.home = place.home
         self.folder = folder
+        self.rights = place.rights
         self.read_only = read_only
         self.recent = recent
         self.recent_count = recent_count
@@ -66,6 +71,15 @@ class FolderView:
         """UIDs that are gone but that the client still counts."""
         self.flag_texts: dict[int, bytes] = {}
         self.ahead = Ahead(NO_COLUMNS)
+
+    @property
+    def claims_recent(self) -> bool:
+        """Whether new messages are recent to this session and to no other after it. They stay recent to their owner's sessions
+        whoever else looks at them."""
+        return not self.read_only and self.home.is_own
+
+    def may(self, right: Right) -> bool:
+        return right in self.rights
 
     @property
     def count(self) -> int:

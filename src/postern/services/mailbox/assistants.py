@@ -1,4 +1,5 @@
-"""The mailbox assistants of one process of the mailbox role look at delivered messages that wait for them.
+"""The mailbox assistants of one process of the mailbox role look at delivered messages that wait for them, and at reminders that
+are due.
 
 A delivery in this process wakes them, and so does a call over the row mailbox-assistants. One process of each host also looks by
 itself, so that nothing depends on being woken. Messages of a mailbox are attended in the order of their arrival.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,7 +18,12 @@ from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.directory import DirectoryUnavailable
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import Mailboxes
-from postern.services.mailbox.calendar_attendant import CalendarAttendant, Outcome
+from postern.services.mailbox.answering import Answering, OutgoingMailboxes
+from postern.services.mailbox.calendar_attendant import CalendarAttendant, Outcome, OwnersDirectory
+from postern.services.mailbox.owners_copy import AttendedStore
+from postern.services.mailbox.reminders import Reminders
+from postern.services.mailbox.resource_booking import PolicyOf, ResourceBooking, default_policy
+from postern.services.mailbox.speakers import ActsFor
 from postern.telemetry.rounds import rounds
 
 INTERVAL = 5.0
@@ -30,13 +36,20 @@ MAX_NOTED = 10_000
 
 
 class MailboxAssistants:
-    """Attends the messages that wait in `store`. With `looks` it also looks by itself, every `interval` seconds."""
+    """Attends the messages that wait in `store`. With `looks` it also looks by itself, every `interval` seconds, and attends the
+    reminders."""
 
     def __init__(
-        self, store: AssistantStore, attendant: CalendarAttendant, looks: bool, interval: float = INTERVAL
+        self,
+        store: AssistantStore,
+        attendant: CalendarAttendant,
+        reminders: Reminders,
+        looks: bool,
+        interval: float = INTERVAL,
     ) -> None:
         self._store = store
         self._attendant = attendant
+        self._reminders = reminders
         self._looks = looks
         self._interval = interval
         self._noted: dict[UUID, None] = {}
@@ -51,9 +64,9 @@ class MailboxAssistants:
             asyncio.create_task(rounds(0.0, self._attend_noted, "woken assistants", expected=expected, at_once=True))
         ]
         if self._looks:
-            self._tasks.append(
-                asyncio.create_task(rounds(self._interval, self.attend, "assistants", expected=expected, at_once=True))
-            )
+            for act, name in ((self.attend, "assistants"), (self._reminders.attend, "reminders")):
+                work = rounds(self._interval, act, name, expected=expected, at_once=True)
+                self._tasks.append(asyncio.create_task(work))
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -99,6 +112,23 @@ class MailboxAssistants:
                             held.add(waiting.mailbox)
                 if len(page) < PAGE:
                     return
+
+
+def assistants_of(
+    store: AttendedStore,
+    outgoing: OutgoingMailboxes,
+    directory: OwnersDirectory,
+    names: Callable[[], Collection[str]],
+    acts_for: ActsFor,
+    looks: bool,
+    policy_of: PolicyOf = default_policy,
+) -> MailboxAssistants:
+    """The assistants of a process: `outgoing` sends their mails, the rest is as `CalendarAttendant`, `ResourceBooking` and
+    `MailboxAssistants` take it."""
+    answering = Answering(store, outgoing)
+    booking = ResourceBooking(store, answering, directory, policy_of)
+    attendant = CalendarAttendant(store, directory, names, answering, acts_for, booking=booking)
+    return MailboxAssistants(store, attendant, Reminders(store, directory), looks)
 
 
 class _Delivering:

@@ -1,8 +1,8 @@
 """The calendar attendant applies the meetings that mails bring (iMIP, RFC 6047) to the calendar of the mailbox's owner.
 
-Requests land tentatively, newer versions and cancellations change what is there, and replies change the organizer's copy. A
-message counts only if it is proven to come from whom it speaks for (`authorship`): the organizer, or in a reply the attendee. All
-else stays mail, which the owner sees anyway.
+Requests land tentatively, newer versions and cancellations change what is there, and replies and proposals change the organizer's
+copy. Attendees who ask for a meeting get it. A message counts only if its author is proven (`authorship`) and may speak for whom
+it speaks (`speakers`): the organizer, or in an answer the attendee. All else stays mail, which the owner sees anyway.
 
 A message is taken off the list of waiting ones in the transaction that changes the calendar. So a crash between two steps, or two
 attendants at once, do nothing twice and forget nothing.
@@ -16,23 +16,34 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from postern.items.calendar_object import CalendarObject, organizer_of
-from postern.items.imip import invitation_in
+from postern.items import invitations, organizing
+from postern.items.calendar_object import CalendarObject, organizer_of, read
+from postern.items.imip import Letter, invitation_in, mail
+from postern.items.rendered import attendee_of
 from postern.model.directory import Directory, DirectoryUnavailable, MailboxOwners, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.model.mailbox import MailboxError
 from postern.protocols.ical.values import address_of
+from postern.services.mailbox.answering import Answering
 from postern.services.mailbox.authorship import proven_author
-from postern.services.mailbox.owners_copy import FOLDERS, AttendedStore, Left, changed, copy_of, land
+from postern.services.mailbox.owners_copy import FOLDERS, AttendedStore, changed, copy_of, land, read_copy
 from postern.services.mailbox.resource_booking import ResourceBooking
+from postern.services.mailbox.speakers import (
+    OF_ATTENDEES,
+    OF_ORGANIZERS,
+    ActsFor,
+    Left,
+    Speaker,
+    Speakers,
+    nobody_acts,
+)
 from postern.telemetry.attempts import attempting_in_thread_if, forget, given_up, strike
 from postern.telemetry.log import Event, log
 
 TRIES = 3
 """Times that a message is applied anew at once, because somebody else changed the calendar meanwhile."""
-_OF_ORGANIZERS = frozenset({"REQUEST", "ADD", "CANCEL"})
-_METHODS = _OF_ORGANIZERS | {"REPLY"}
-"""Methods that are applied. Counter proposals and published appointments are for the owner to decide about."""
+_METHODS = OF_ORGANIZERS | OF_ATTENDEES
+"""Methods that are attended. Published appointments are for the owner to decide about."""
 _OVERTAKEN = frozenset({"MODIFIED", "UIDEXISTS", "ALREADYEXISTS"})
 
 
@@ -54,27 +65,30 @@ class Outcome(Enum):
 
 
 class _Meeting(NamedTuple):
-    """An iTIP message of a proven author. `speaker` is the address for which it speaks."""
+    """An iTIP message of a proven author."""
 
     message: CalendarObject
     author: str
-    speaker: str
 
 
 class CalendarAttendant:
-    """Attends the calendars of one database. `names` gives the names of our servers and domains, in lower case. `booking` answers
-    requests to rooms; without it they land as those to people do."""
+    """Attends the calendars of one database. `names` gives the names of our servers and domains, in lower case. `acts_for`
+    tells who may send on behalf of whom. `booking` answers requests to rooms; without it they land as those to people do."""
 
     def __init__(
         self,
         store: AttendedStore,
         directory: OwnersDirectory,
         names: Callable[[], Collection[str]],
+        answering: Answering,
+        acts_for: ActsFor = nobody_acts,
         clock: Callable[[], float] = time.time,
         booking: ResourceBooking | None = None,
     ) -> None:
         self._booking = booking
         self._store = store
+        self._answering = answering
+        self._speakers = Speakers(directory, acts_for)
         self._directory = directory
         self._names = names
         self._clock = clock
@@ -115,11 +129,11 @@ class CalendarAttendant:
         meeting = await attempting_in_thread_if(True, key, _meeting, content, names)
         owner = await self._owner(mailbox)
         me = frozenset(map(fold, (owner.primary, *owner.addresses)))
-        await self._check_speaker(meeting, me)
+        speaker = await self._speakers.of(meeting.message, meeting.author, me)
         for _ in range(TRIES):
             try:
-                if not await self._is_booked(key, mailbox, message, meeting.message, owner, me):
-                    await self._apply(key, mailbox, message, meeting.message, me)
+                if not await self._is_booked(key, mailbox, message, meeting.message, owner, me, speaker):
+                    await self._apply(key, mailbox, message, meeting.message, owner, me, speaker)
                 log(Event.MEETING_APPLIED, mailbox=str(mailbox), item=message, method=meeting.message.method)
                 return None
             except MailboxError as error:
@@ -129,13 +143,22 @@ class CalendarAttendant:
         raise overtaken
 
     async def _is_booked(
-        self, key: str, mailbox: UUID, message: int, calendar: CalendarObject, owner: Recipient, me: frozenset[str]
+        self,
+        key: str,
+        mailbox: UUID,
+        message: int,
+        calendar: CalendarObject,
+        owner: Recipient,
+        me: frozenset[str],
+        speaker: Speaker,
     ) -> bool:
         """Has a room answer a request. False: it is none, or one that lands as those to people do."""
         if self._booking is None or owner.type is not RecipientType.ROOM:
             return False
         if calendar.method != "REQUEST" or calendar.kind != "VEVENT":
             return False
+        if speaker.is_delegator:
+            raise Left("nobody delegates to a room")
         return await self._booking.book(key, mailbox, message, calendar, owner, me)
 
     async def _owner(self, mailbox: UUID) -> Recipient:
@@ -145,22 +168,47 @@ class CalendarAttendant:
             raise Left("the mailbox has no owner")
         return owner
 
-    async def _check_speaker(self, meeting: _Meeting, me: Collection[str]) -> None:
-        """Raises Left unless the author is the one for whom the message speaks, be it under another address of the same."""
-        if meeting.message.method in _OF_ORGANIZERS and meeting.speaker in me:
-            raise Left("the owner's own meeting")
-        if meeting.author != meeting.speaker:
-            known = await self._directory.recipients([meeting.author, meeting.speaker])
-            author, speaker = known.get(meeting.author), known.get(meeting.speaker)
-            if author is None or speaker is None or author.guid != speaker.guid:
-                raise Left("the sender is not the one for whom it speaks")
-
-    async def _apply(self, key: str, mailbox: UUID, message: int, calendar: CalendarObject, me: frozenset[str]) -> None:
+    async def _apply(
+        self,
+        key: str,
+        mailbox: UUID,
+        message: int,
+        calendar: CalendarObject,
+        owner: Recipient,
+        me: frozenset[str],
+        speaker: Speaker,
+    ) -> None:
         """Applies the message to the copy as it is now. Raises Left, and MailboxError where somebody else was quicker."""
         copy, folder = await copy_of(self._store, mailbox, calendar)
         octets = copy.content if copy is not None else None
-        change = await attempting_in_thread_if(True, key, changed, octets, calendar, me, int(self._clock()))
+        if calendar.method == "REFRESH" or (calendar.method == "ADD" and octets is None):
+            await self._answer(key, mailbox, message, calendar, octets, owner, me, speaker)
+            return
+        arguments = (octets, calendar, me, int(self._clock()), "", None, speaker)
+        change = await attempting_in_thread_if(True, key, changed, *arguments)
         await land(self._store, mailbox, message, calendar, copy, folder, change)
+
+    async def _answer(
+        self,
+        key: str,
+        mailbox: UUID,
+        message: int,
+        calendar: CalendarObject,
+        copy: bytes | None,
+        owner: Recipient,
+        me: frozenset[str],
+        speaker: Speaker,
+    ) -> None:
+        """Sends an attendee the meeting for which he asks, or asks the organizer for one that is not there."""
+        promise = await self._answering.promised(mailbox, message)
+        if promise is None:
+            now = int(self._clock())
+            name = f"meeting.{mailbox.hex}.{message}@{owner.primary.rpartition('@')[2]}"
+            letter = Letter(owner.primary, (speaker.address,), "", name, now)
+            content = await attempting_in_thread_if(True, key, _answer_to, calendar, copy, me, speaker, letter)
+            promise = await self._answering.promise(mailbox, message, content)
+        await self._answering.send(mailbox, promise[0])
+        await self._store.finish_meeting(mailbox, message)
 
 
 def _reason(error: MailboxError) -> str:
@@ -180,16 +228,25 @@ def _meeting(content: bytes, names: Collection[str]) -> _Meeting:
     author = proven_author(content, names)
     if not author:
         raise Left("nothing proves who sent it")
-    speakers = {_speaker(message, number) for number in range(len(message.parts))}
-    if len(speakers) != 1 or "" in speakers:
-        raise Left("it does not speak for one person")
-    return _Meeting(message, author, fold(speakers.pop()))
+    return _Meeting(message, author)
 
 
-def _speaker(message: CalendarObject, number: int) -> str:
-    """The address for which a component speaks; "" if it is not clear."""
-    part = message.parts[number]
-    if message.method in _OF_ORGANIZERS:
-        return organizer_of(part)
-    attendees = {address_of(entry.value) for entry in part.lines("ATTENDEE")}
-    return attendees.pop() if len(attendees) == 1 else ""
+def _answer_to(
+    calendar: CalendarObject, copy: bytes | None, me: frozenset[str], speaker: Speaker, letter: Letter
+) -> bytes:
+    """The answer to REFRESH, which is the invitation as it is now, and to an occurrence of what is not there, which is REFRESH
+    (RFC 5546 sections 3.2.4 and 3.2.6). Raises Left."""
+    if calendar.method == "ADD":
+        mine = attendee_of(calendar.main, me)
+        if mine is None:
+            raise Left("not there")
+        octets = invitations.refresh(calendar, address_of(mine.value), letter.date)
+    else:
+        stored = read_copy(copy) if copy is not None else None
+        if stored is None or organizer_of(stored.main) not in me:
+            raise Left("not a meeting of the owner")
+        octets = organizing.invitation_of(stored, speaker.address, letter.date)
+    answer = read(octets) if octets else None
+    if not isinstance(answer, CalendarObject):
+        raise Left("the meeting does not invite who asks for it")
+    return mail(letter, answer)

@@ -7,27 +7,27 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from postern.items import calendar_object, scheduling
+from postern.items.answers import REPLIED
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
-from postern.items.scheduling import REPLIED, Action
+from postern.items.copy_changes import Action
+from postern.items.rendered import attendee_of
 from postern.items.stored import class_of, values_of
 from postern.model.assistants import AssistantStore
+from postern.model.delivery import DeliveryStore
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderTree
 from postern.model.item_store import ItemStore, RenderedItem
 from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT, Resource, ResourceStore
 from postern.protocols.content_lines import Line, line
 from postern.protocols.ical.values import address_of
+from postern.services.mailbox.speakers import OF_ATTENDEES, Left, Speaker
 
 FOLDERS = {"VEVENT": FolderKind.CALENDAR, "VTODO": FolderKind.TASKS}
 """The well-known folders in which meetings and tasks land."""
 
 
-class AttendedStore(AssistantStore, FolderTree, ItemStore, ResourceStore, Protocol):
+class AttendedStore(AssistantStore, DeliveryStore, FolderTree, ItemStore, ResourceStore, Protocol):
     """The mailboxes of one database as their assistants use them."""
-
-
-class Left(Exception):
-    """The message stays mail; the text says why."""
 
 
 class Change(NamedTuple):
@@ -78,18 +78,17 @@ def changed(
     now: int,
     answer: str = "",
     reply: CalendarObject | None = None,
+    speaker: Speaker | None = None,
 ) -> Change:
     """Returns the copy as the message changes it, with the `answer` of its owner, if there is one ("ACCEPTED"), and what the
-    owner's `reply` says of single occurrences. Raises Left where it stays as it is."""
-    copy = None
-    if stored is not None:
-        reading = calendar_object.read(stored)
-        if isinstance(reading, Refused):
-            raise Left("the copy in the calendar cannot be read")
-        copy = reading
-        if message.method == "REPLY" and organizer_of(copy.main) not in me:
-            raise Left("an answer to somebody else's meeting")
-    applied = scheduling.apply(copy, message, me)
+    owner's `reply` says of single occurrences. `speaker` is the one for whom the message speaks. Raises Left where it stays as it
+    is."""
+    copy = read_copy(stored) if stored is not None else None
+    if copy is not None and message.method in OF_ATTENDEES and organizer_of(copy.main) not in me:
+        raise Left("an answer to somebody else's meeting")
+    if copy is not None and speaker is not None and speaker.is_delegator:
+        _check_delegator(copy, speaker, me)
+    applied = scheduling.apply(copy, message, me, "" if speaker is None else speaker.address)
     if applied.action is not Action.STORE:
         raise Left(applied.why or "the owner decides")
     made = calendar_object.read(applied.octets)
@@ -100,6 +99,21 @@ def changed(
         raise Left(refused.why)
     octets = _with_answer(made, me, answer, reply) if answer else applied.octets
     return Change(octets, class_of(made), values_of(made, now, me))
+
+
+def read_copy(stored: bytes) -> CalendarObject:
+    """Reads the copy in the calendar. Raises Left."""
+    reading = calendar_object.read(stored)
+    if isinstance(reading, Refused):
+        raise Left("the copy in the calendar cannot be read")
+    return reading
+
+
+def _check_delegator(copy: CalendarObject, speaker: Speaker, me: frozenset[str]) -> None:
+    """Raises Left where the copy came from somebody else: whoever delegates says nothing new of others' meetings."""
+    mine = attendee_of(copy.main, me)
+    if mine is None or speaker.address not in map(address_of, mine.parameter_values("DELEGATED-FROM")):
+        raise Left("it is delegated by somebody else, or was not")
 
 
 def _with_answer(

@@ -2,46 +2,42 @@
 
 What its delegates are to decide is answered tentatively. They get the answer, too, and accept or decline in the room's calendar.
 
-The answer lies in the room's outbox before it is promised (`AssistantStore.promise`), is sent after that, and the calendar
-changes last, in the transaction that finishes the message. A crash between two steps leaves at most an answer in the outbox that
-is never sent. The first promise is kept, also by another process, and no answer is sent twice.
+`answering` sends the answer before the calendar changes, in the transaction that finishes the message.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from uuid import UUID
 
 from postern.items import invitations
 from postern.items.booking import Booking, Decision, Policy, decide
 from postern.items.calendar_object import CalendarObject, organizer_of, read
+from postern.items.copy_changes import STEPS
 from postern.items.free_busy import Period, free_busy, merged
-from postern.items.imip import Letter, invitation_in, mail
+from postern.items.imip import Letter, mail
 from postern.items.occurrence import key_of, occurrence_at
 from postern.items.recurrence import DAY
 from postern.items.rendered import attendee_of
-from postern.items.scheduling import STEPS
 from postern.items.series import Series
 from postern.items.text import readable, text_of
-from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import fold
-from postern.model.folders import FolderKind, FolderStore
 from postern.model.item_store import Busy
-from postern.model.items import Flag, NewItem
-from postern.model.mailbox import MailboxError
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import address_of
-from postern.services.mailbox.owners_copy import AttendedStore, Left, changed, copy_of, land
+from postern.services.mailbox.answering import Answering
+from postern.services.mailbox.owners_copy import AttendedStore, changed, copy_of, land
+from postern.services.mailbox.speakers import Left
 from postern.telemetry.attempts import attempting_in_thread_if
 
 MAX_LOOKED = 10_000
 """Appointments within the window that are looked at. A room with more is not booked."""
 _PAGE = 1_000
 _DECISIONS = (Decision.DECLINE, Decision.ACCEPT, Decision.ASK)
-"""The decisions by the numbers that promises have of them."""
+"""The decisions by the marks with which they are promised."""
 _STATUS = {Decision.DECLINE: "DECLINED", Decision.ACCEPT: "ACCEPTED", Decision.ASK: "TENTATIVE"}
 _WORDS = {Decision.DECLINE: "Declined", Decision.ACCEPT: "Accepted", Decision.ASK: "Tentative"}
 _ASKED = "A delegate of the room decides, and answers in the room's calendar."
@@ -57,10 +53,6 @@ async def default_policy(room: Recipient) -> Policy:
     return Policy()
 
 
-class OutgoingMailboxes(FolderStore, Outbox, Protocol):
-    """The mailboxes as a room's answers are sent from them."""
-
-
 class _Answer(NamedTuple):
     """The answer to a request, as a mail."""
 
@@ -74,13 +66,13 @@ class ResourceBooking:
     def __init__(
         self,
         store: AttendedStore,
-        outgoing: OutgoingMailboxes,
+        answering: Answering,
         directory: Directory,
         policy_of: PolicyOf = default_policy,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._outgoing = outgoing
+        self._answering = answering
         self._directory = directory
         self._policy_of = policy_of
         self._clock = clock
@@ -90,15 +82,16 @@ class ResourceBooking:
     ) -> bool:
         """Answers one request, and finishes the message. False: by its policy the room answers none. Raises Left where there is
         nothing to answer, and MailboxError."""
-        promise = await self._store.promise(mailbox, message)
+        promise = await self._answering.promised(mailbox, message)
         if promise is None:
             policy = await self._policy_of(room)
             if not policy.automatic:
                 return False
             answer = await self._decide(key, mailbox, message, request, room, me, policy)
-            promise = await self._promise(mailbox, message, answer)
-        decision = _DECISIONS[promise & 3]
-        reply = await self._send(mailbox, promise >> 2)
+            mark = _DECISIONS.index(answer.decision)
+            promise = await self._answering.promise(mailbox, message, answer.content, mark)
+        item, mark = promise
+        decision, reply = _DECISIONS[mark], await self._answering.send(mailbox, item)
         copy, folder = await copy_of(self._store, mailbox, request)
         if copy is None and decision is Decision.DECLINE:
             await self._store.finish_meeting(mailbox, message)
@@ -108,23 +101,6 @@ class ResourceBooking:
         change = await attempting_in_thread_if(True, key, changed, *arguments)
         await land(self._store, mailbox, message, request, copy, folder, change)
         return True
-
-    async def _send(self, mailbox: UUID, item: int) -> CalendarObject | None:
-        """Submits the answer, unless a hub has taken it already, and returns it. None: it is gone."""
-        items = await self._store.get(mailbox, [item], content=True)
-        if not items or items[0].content is None:
-            return None
-        if items[0].folder == await self._outbox(mailbox):
-            try:
-                await self._outgoing.submit(mailbox, items[0].uid)
-            except MailboxError as error:
-                if error.code != "NONEXISTENT":  # a hub took it just now
-                    raise
-        return invitation_in(items[0].content)
-
-    async def _outbox(self, mailbox: UUID) -> int:
-        folders = await self._outgoing.folders(mailbox)
-        return next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
 
     async def _decide(
         self,
@@ -177,19 +153,6 @@ class ResourceBooking:
                     raise Left("the room has too large appointments")
                 contents.append(each.content)
         return periods, contents
-
-    async def _promise(self, mailbox: UUID, message: int, answer: _Answer) -> int:
-        """Puts an answer into the room's outbox, from which nobody sends it yet, and promises it. Returns the promise that holds:
-        the id of the answer, shifted by two bits that say what is decided. Raises MailboxError NONEXISTENT where another process
-        has finished the message."""
-        ids = await self._store.create(mailbox, await self._outbox(mailbox), [NewItem(answer.content, Flag.SEEN)])
-        own = ids[0] << 2 | _DECISIONS.index(answer.decision)
-        promise = await self._store.promise(mailbox, message, own)
-        if promise != own:
-            await self._store.delete(mailbox, ids)
-        if promise is None:
-            raise MailboxError("NONEXISTENT", "The message is finished")
-        return promise
 
 
 def _answer(

@@ -15,7 +15,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from postern.model.mailbox import MailboxError
-from postern.model.mailbox_server import Mailboxes
+from postern.model.mailbox_server import Mailboxes, MailboxItems
+from postern.model.resources import Put
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION, MailSubmission
 from postern.protocols.dcerpc.pdu import Status
@@ -152,6 +153,31 @@ class _Submitting:
     async def submit(self, mailbox: UUID, uid: int) -> None:
         await self._mailboxes.submit(mailbox, uid)
         self._submitted(mailbox)
+
+
+class _Sending:
+    """Items that call `submitted` after each change that submits letters."""
+
+    def __init__(self, items: MailboxItems, submitted: Callable[[UUID], None]) -> None:
+        self._items = items
+        self._submitted = submitted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._items, name)
+
+    async def put_sending(self, mailbox: UUID, *change: Any) -> Put:
+        put = await self._items.put_sending(mailbox, *change)
+        self._submitted(mailbox)
+        return put
+
+    async def remove_sending(self, mailbox: UUID, *change: Any) -> None:
+        await self._items.remove_sending(mailbox, *change)
+        self._submitted(mailbox)
+
+
+def telling_of_items(items: MailboxItems, submitted: Callable[[UUID], None]) -> MailboxItems:
+    """Wraps items so that `submitted` is told which mailbox has just submitted letters about a meeting."""
+    return cast(MailboxItems, _Sending(items, submitted))
 
 
 def telling(mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> Mailboxes:

@@ -10,7 +10,8 @@ from uuid import UUID
 from postern.model.directory import DomainController
 from postern.protocols.dcerpc.codecs import Parameter, Wide, read_texts, read_words, write_texts, write_words
 from postern.protocols.dcerpc.interface import Interface, Operation, Syntax
-from postern.protocols.dcerpc.ndr import U32, Array, Blobs, Text
+from postern.protocols.dcerpc.ndr import U32, Array, Text
+from postern.protocols.dcerpc.ndr_blobs import Blobs
 
 UP, IN_SITE, CATALOGUE = 1, 2, 4
 TIMEOUT = 2.0

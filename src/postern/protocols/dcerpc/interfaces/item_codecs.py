@@ -28,7 +28,8 @@ from postern.protocols.dcerpc.codecs import (
     write_words,
 )
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND, KIND, NOW
-from postern.protocols.dcerpc.ndr import I64, U32, U64, Array, Blobs
+from postern.protocols.dcerpc.ndr import I64, U32, U64, Array
+from postern.protocols.dcerpc.ndr_blobs import Blobs
 
 IDS = SIGNED_WORDS
 """Ids of items or folders."""

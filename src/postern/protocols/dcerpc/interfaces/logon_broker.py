@@ -9,7 +9,8 @@ from uuid import UUID
 from postern.model.directory import DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.protocols.dcerpc.codecs import Parameter, Wide, record
 from postern.protocols.dcerpc.interface import Interface, Operation, Refusals, Syntax
-from postern.protocols.dcerpc.ndr import U8, U32, Array, Blobs, Text
+from postern.protocols.dcerpc.ndr import U8, U32, Array, Text
+from postern.protocols.dcerpc.ndr_blobs import Blobs
 
 _TIMEOUT = 11.0
 """Seconds that a caller waits: one more than the secure channel takes (`services.netlogon.client.PATIENCE`)."""

@@ -38,7 +38,8 @@ from postern.protocols.dcerpc.codecs import (
     write_words,
 )
 from postern.protocols.dcerpc.interface import Refusals
-from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs, Structure
+from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Structure
+from postern.protocols.dcerpc.ndr_blobs import Blobs
 
 MAX_WAIT = 1800.0
 """Seconds that one `wait` may last."""

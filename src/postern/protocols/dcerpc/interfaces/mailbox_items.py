@@ -22,6 +22,7 @@ _NAME = Parameter("name", Text())
 _ITEM = Parameter("item", I64)
 _IDS = Parameter("ids", codecs.IDS)
 _TARGET = Parameter("target", I64)
+_LETTERS = Parameter("letters", codecs.IDS)
 _MOST = Parameter("most", U32)
 _CONTENT = Parameter("content", BOOLEAN)
 _OCTETS = Parameter("content", Array(U8))
@@ -294,6 +295,17 @@ _OPERATIONS = {
         Parameter("mailboxes", UUIDS),
     ),
     41: operation(
+        MailboxItems.put_sending,
+        "put, and in the same transaction letters, which are items of the outbox, are ready to be sent.",
+        (_MAILBOX, _LETTERS, _FOLDER, _NAME, _EXPECTED, _UNIQUE, _CLASS, _RENDERED, _OCTETS),
+        resources.PUT,
+    ),
+    42: operation(
+        MailboxItems.remove_sending,
+        "remove, and in the same transaction letters, which are items of the outbox, are ready to be sent.",
+        (_MAILBOX, _LETTERS, _FOLDER, _NAME, _EXPECTED),
+    ),
+    43: operation(
         MailboxItems.private_resources,
         "The private ones among the named items of a folder.",
         (_MAILBOX, _FOLDER),
@@ -307,5 +319,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 42),
+    sizes=(17, 38, 44),
 )

@@ -35,7 +35,8 @@ from postern.protocols.dcerpc.codecs import (
 )
 from postern.protocols.dcerpc.interfaces.item_codecs import IDS, octets_or_none
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import NOW, PATHS
-from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs
+from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array
+from postern.protocols.dcerpc.ndr_blobs import Blobs
 
 _FLAGS = column(Codec(U32, None, bool))
 

@@ -17,7 +17,8 @@ from postern.protocols.dcerpc.codecs import (
     write_words,
 )
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import read_ranges, write_ranges
-from postern.protocols.dcerpc.ndr import I64, U32, Array, Blobs
+from postern.protocols.dcerpc.ndr import I64, U32, Array
+from postern.protocols.dcerpc.ndr_blobs import Blobs
 
 MAX_TERMS = 2000
 MAX_DEPTH = 50

@@ -1,0 +1,184 @@
+"""Managed attachments by DAV (RFC 8607): POST to an appointment or a task adds, replaces or removes one, GET reads it.
+
+`attached` keeps them. They are read by their owner, by those who may read an object that names them, and by those who are invited
+to it. An invitation brings the URI, as it stands, to all who are invited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from postern.items import calendar_object
+from postern.items.calendar_object import CalendarObject, Refused, organizer_of
+from postern.items.managed_attachments import MAX_MANAGED, Named, add, attach_line, managed, remove, update
+from postern.items.rendered import attendee_of
+from postern.model.folders import Right
+from postern.model.mailbox import MailboxError
+from postern.model.resources import Resource
+from postern.protocols.content_lines import Line
+from postern.protocols.dav.names import CALDAV, caldav, element
+from postern.protocols.mime.parameters import parameter, parse_value
+from postern.services.dav import attached, contents, nodes, resources
+from postern.services.dav.attached import CALENDARS
+from postern.services.dav.data import aside, content_of
+from postern.services.dav.guarded import need_privileges
+from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
+from postern.services.dav.nodes import Target
+from postern.services.dav.places import Place
+from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.writing import CONDITIONAL, guard
+from postern.services.http.answers import allow
+
+MAX_FIELDS = 16
+"""Parameters of a query that are read."""
+MAX_FILENAME = 200
+TRIES = 4
+"""Attempts at a change of an object while others change it, too."""
+_PRIVATE = ("PRIVATE", "CONFIDENTIAL")
+_READS = frozenset({"OPTIONS", "GET", "HEAD"})
+Change = Callable[[CalendarObject], Refused | None]
+
+
+async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    """Adds, replaces or removes an attachment (RFC 8607 section 3.3)."""
+    asked = _query(request)
+    target = await nodes.find(box, place)
+    if not isinstance(target, Target) or target.container.kind not in CALENDARS:
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+    if not box.rights(target.container.node) & Right.EDIT_ANY:
+        raise need_privileges()  # before anything is kept
+    action, id_ = asked.get("action", ""), asked.get("managed-id", "")
+    occurrences = [each.strip() for each in asked["rid"].split(",")] if "rid" in asked else []
+    if action not in ("attachment-add", "attachment-update", "attachment-remove"):
+        raise _refused("valid-action")
+    if (action == "attachment-add") == ("managed-id" in asked):
+        raise _refused("valid-managed-id")
+    if action == "attachment-update" and "rid" in asked:
+        raise _refused("valid-rid")
+    if action == "attachment-remove":
+        return await _changed(box, request, target, lambda calendar: remove(calendar, id_, occurrences))
+
+    def change(entry: Line) -> Change:
+        if action == "attachment-add":
+            return lambda calendar: add(calendar, entry, occurrences)
+        return lambda calendar: update(calendar, id_, entry)
+
+    octets = await request.body(MAX_RESOURCE, element(caldav("max-attachment-size")))
+    filename, media = _filename(request), request.content_type.media or "application/octet-stream"
+    new, name = await attached.keep(box, octets, filename, media)
+    named = Named(new, attached.uri_of(box, request.host, name))
+    try:
+        answer = await _changed(box, request, target, change(attach_line(named, media, filename, len(octets))))
+    except (Refusal, MailboxError):
+        await attached.collect(box, {new})
+        raise
+    if action == "attachment-add":
+        answer.status = HTTPStatus.CREATED
+    answer.fields.append((b"cal-managed-id", new.encode()))
+    return answer
+
+
+def _query(request: Request) -> Mapping[str, str]:
+    try:
+        fields = parse_qs(request.query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise Refusal(HTTPStatus.BAD_REQUEST, text="The query has too many parameters") from None
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _refused(precondition: str) -> Refusal:
+    return Refusal(HTTPStatus.FORBIDDEN, element(caldav(precondition)))
+
+
+def _filename(request: Request) -> str:
+    """The name that the client gives (RFC 6266), without folders in front."""
+    value = request.field("content-disposition") or ""
+    name = parameter(parse_value(value.encode("latin-1"))[1], b"filename")
+    name = "".join(each for each in name.replace("\\", "/").rpartition("/")[2] if each.isprintable()).strip()
+    return name[:MAX_FILENAME] or "attachment"
+
+
+async def _changed(box: OwnMailbox, request: Request, target: Target, change: Change) -> Answer:
+    """Changes the object at a place, and removes the attachments that it no longer names."""
+    container, name = target.container, target.resource.name
+    is_conditional = any(field in CONDITIONAL for field, _ in request.fields)
+    for tries_left in reversed(range(TRIES)):
+        old = await guard(box, request, container, name)
+        if old.resource is None:
+            raise nodes.missing()
+        octets = await content_of(box, old.resource)
+        changed = await aside(octets, partial(_with, octets, change))
+        content = contents.examine(container, changed)
+        lost = await attached.check(box, container, content, old.resource)
+        try:
+            stored = await resources.store(box, container, name, content, old.resource.tag, old.resource)
+        except MailboxError as error:
+            if error.code != "MODIFIED" or is_conditional or not tries_left:
+                raise
+            continue
+        await attached.collect(box, lost)
+        return await resources.stored_answer(request, container, name, content, stored)
+    raise AssertionError("unreachable")
+
+
+def _with(octets: bytes, change: Change) -> bytes:
+    """The octets of an object after a change. Raises Refusal."""
+    calendar = calendar_object.read(octets)
+    entries = set() if isinstance(calendar, Refused) else set(map(id, calendar.root.entries))
+    if isinstance(calendar, Refused) or not all(id(part) in entries for part in calendar.parts):
+        raise Refusal(
+            HTTPStatus.FORBIDDEN, element(caldav("valid-calendar-data")), text="The object is no single calendar"
+        )
+    refused = change(calendar)
+    if refused is not None:
+        raise contents.refusal(refused, CALDAV)
+    if len(managed(calendar)) > MAX_MANAGED:
+        raise _refused("max-attachments-per-resource")
+    return calendar.root.octets()
+
+
+async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    """Answers with an attachment (RFC 8607 section 3.9)."""
+    if request.method not in _READS:
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[allow(_READS)])
+    owner = box if box.is_mine(place.address) else await _other(box, place.address)
+    name = place.names[0]
+    resource = await attached.find(owner, name, request.method == "GET") if owner is not None else None
+    if owner is None or resource is None or (owner is not box and not await _may_read(box, owner, name[: attached.ID])):
+        raise nodes.missing()
+    if request.method == "OPTIONS":
+        return Answer(HTTPStatus.OK, [allow(_READS)])
+    return resources.served(request, resource, await attached.media_of(owner, resource), is_document=True)
+
+
+async def _other(box: OwnMailbox, address: str) -> OwnMailbox | None:
+    recipient = await box.access.directory.recipient(address.lower())
+    server = box.access.server(recipient.database) if recipient is not None and recipient.database else None
+    return OwnMailbox(server, recipient, box.access, 0) if server is not None and recipient is not None else None
+
+
+async def _may_read(box: OwnMailbox, owner: OwnMailbox, id_: str) -> bool:
+    """Whether somebody may read an attachment of another's: he is invited to an object that names it, or may read it."""
+    for resource in await attached.naming(owner, id_):
+        if await _may_read_object(box, owner, resource):
+            return True
+    return False
+
+
+async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resource) -> bool:
+    octets = await content_of(owner, resource)
+    calendar = await aside(octets, lambda: calendar_object.read(octets))
+    if isinstance(calendar, Refused):
+        return False
+    for part in calendar.parts:
+        if organizer_of(part) in owner.addresses and attendee_of(part, box.addresses) is not None:
+            return True
+    if any(part.value("CLASS").strip().upper() in _PRIVATE for part in calendar.parts):
+        return False
+    if box.access.sharing is None:
+        return False
+    rights = await box.access.sharing.rights(box.id, owner.recipient)
+    return bool(rights.in_folder(resource.folder) & Right.READ_ANY)

@@ -1,0 +1,141 @@
+"""Evolution's data server, which GNOME's calendar and contacts use, keeps them here. Another client changes them meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from tests.clients.evolution import Evolution, started
+from tests.clients.people import Mailbox
+from tests.organization import Organization
+
+pytestmark = pytest.mark.slow
+SERIES = """BEGIN:VEVENT
+UID:series
+DTSTART;TZID=Europe/Berlin:20270301T090000
+DURATION:PT30M
+RRULE:FREQ=WEEKLY;COUNT=10
+SUMMARY:{summary}
+{more}END:VEVENT
+"""
+ELSEWHERE = """BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//example.test//tests//EN\r
+BEGIN:VEVENT\r
+UID:elsewhere\r
+DTSTAMP:20270101T000000Z\r
+DTSTART:20270302T120000Z\r
+DURATION:PT1H\r
+SUMMARY:{}\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+CARD = (
+    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{name}\r\nN:{name};;;;\r\nEMAIL:{uid}@example.test\r\nEND:VCARD\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def owner(mailbox: Callable[[], Mailbox]) -> Mailbox:
+    return mailbox()
+
+
+@pytest.fixture(scope="module")
+def evolution(
+    organization: Organization, owner: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Evolution]:
+    with started(organization, owner.address, tmp_path_factory.mktemp("evolution")) as running:
+        yield running
+
+
+@pytest.fixture
+def other(owner: Mailbox) -> Iterator[httpx.Client]:
+    """Another client of the same user."""
+    with owner.dav() as client:
+        yield client
+
+
+def stored(other: httpx.Client, collection: str) -> dict[str, str]:
+    """What a collection has, by href."""
+    listing = other.request("PROPFIND", collection, headers={"depth": "1"}).text
+    hrefs = [part.partition("</")[0] for part in listing.split("href>")[1::2]]
+    return {href: other.get(href).text for href in hrefs if href.endswith((".ics", ".vcf"))}
+
+
+def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_contacts(
+    evolution: Evolution, owner: Mailbox
+) -> None:
+    sources, addresses = evolution.ask("discover")
+    assert [(url.partition("/dav/")[2].replace(owner.address, "me"), name) for url, name in sources] == [
+        ("addressbooks/me/contacts/", "Contacts"),
+        ("calendars/me/calendar/", "Calendar"),
+        ("calendars/me/tasks/", "Tasks"),
+    ]
+    assert addresses == [owner.address]
+
+
+def test_an_account_finds_its_collections_by_itself(evolution: Evolution) -> None:
+    assert evolution.ask("account") == ["Calendar", "Contacts", "Tasks"]
+
+
+def test_appointments_go_both_ways(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
+    calendar = f"/dav/calendars/{owner.address}/calendar/"
+    evolution.ask("add", "calendar", calendar)
+    evolution.ask("create", "calendar", SERIES.format(summary="Planning", more=""))
+    ((href, content),) = stored(other, calendar).items()
+    assert "SUMMARY:Planning" in content and "RRULE:FREQ=WEEKLY;COUNT=10" in content and "BEGIN:VTIMEZONE" in content
+
+    moved = "RECURRENCE-ID;TZID=Europe/Berlin:20270315T090000\n"
+    occurrence = SERIES.format(summary="Planning, in the afternoon", more=moved).replace(
+        "RRULE:FREQ=WEEKLY;COUNT=10\n", ""
+    )
+    evolution.ask("change", "calendar", occurrence.replace("20270301T090000", "20270315T150000"), False)
+    content = other.get(href).text
+    assert content.count("BEGIN:VEVENT") == 2 and "DTSTART;TZID=Europe/Berlin:20270315T150000" in content
+    assert content.count("UID:series") == 2 and "RECURRENCE-ID;TZID=Europe/Berlin:20270315T090000" in content
+
+    # The other client changes what Evolution made, and adds something.
+    renamed = content.replace("SUMMARY:Planning\r\n", "SUMMARY:Planning without end\r\n")
+    tag = other.get(href).headers["etag"]
+    assert renamed != content
+    assert other.put(href, content=renamed, headers={"if-match": tag}).status_code == 204
+    assert other.put(f"{calendar}elsewhere.ics", content=ELSEWHERE.format("Lunch")).status_code == 201
+    evolution.ask("shows", "calendar", "Lunch", "Planning without end", "Planning, in the afternoon")
+
+    evolution.ask(
+        "change", "calendar", ELSEWHERE.format("Dinner").partition("BEGIN:VEVENT")[2].join(("BEGIN:VEVENT", ""))
+    )
+    assert "SUMMARY:Dinner" in other.get(f"{calendar}elsewhere.ics").text
+    assert other.delete(href).status_code == 204
+    evolution.ask("shows", "calendar", "Dinner")
+    evolution.ask("remove", "calendar", "elsewhere")
+    assert stored(other, calendar) == {}
+
+
+def test_tasks_are_kept(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
+    tasks = f"/dav/calendars/{owner.address}/tasks/"
+    evolution.ask("add", "tasks", tasks)
+    task = "BEGIN:VTODO\nUID:task\nDUE;VALUE=DATE:20270301\nSUMMARY:Write\nEND:VTODO\n"
+    evolution.ask("create", "tasks", task)
+    evolution.ask("change", "tasks", task.replace("SUMMARY", "STATUS:COMPLETED\nPERCENT-COMPLETE:100\nSUMMARY"))
+    (content,) = stored(other, tasks).values()
+    assert "STATUS:COMPLETED" in content and "DUE;VALUE=DATE:20270301" in content
+
+
+def test_contacts_go_both_ways(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
+    contacts = f"/dav/addressbooks/{owner.address}/contacts/"
+    evolution.ask("add", "contacts", contacts)
+    uid = evolution.ask("create", "contacts", CARD.format(uid="bo", name="Bo Bobson"))
+    ((href, content),) = stored(other, contacts).items()
+    assert "FN:Bo Bobson" in content and f"UID:{uid}" in content
+    assert other.put(f"{contacts}ko.vcf", content=CARD.format(uid="ko", name="김영희")).status_code == 201
+    assert other.put(href, content=content.replace("FN:Bo Bobson", "FN:Bo the Second")).status_code == 204
+    evolution.ask("shows", "contacts", "Bo the Second", "김영희")
+    evolution.ask("change", "contacts", CARD.format(uid=uid, name="Bo the Third"))
+    assert "FN:Bo the Third" in other.get(href).text
+    assert other.delete(f"{contacts}ko.vcf").status_code == 204
+    evolution.ask("shows", "contacts", "Bo the Third")
+    evolution.ask("remove", "contacts", uid)
+    assert stored(other, contacts) == {}
