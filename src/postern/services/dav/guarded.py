@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
+from typing import NoReturn
 from uuid import UUID
 
 from postern.model.folders import FolderNode, Right
@@ -30,6 +31,9 @@ class GuardedItems:
         self._store = store
         self._rights = rights
         self._private: dict[int, frozenset[int]] = {}
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise need_privileges()
 
     def _demand(self, folder: int, right: Right) -> None:
         if not self._rights(folder) & right:
@@ -128,16 +132,47 @@ class GuardedItems:
         expected: bytes | None = None,
         unique_uid: bool = False,
     ) -> Put:
-        old = await self._there(mailbox, folder, name)
-        self._demand(folder, Right.CREATE if old is None else Right.EDIT_ANY)
-        if expected is None:
-            expected = ABSENT if old is None else old.tag  # so that it still is what was judged
+        expected = await self._may_put(mailbox, folder, name, expected)
         return await self._store.put(mailbox, folder, name, content, item_class, rendered, expected, unique_uid)
 
+    async def put_sending(
+        self,
+        mailbox: UUID,
+        letters: Sequence[int],
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        expected: bytes | None = None,
+        unique_uid: bool = False,
+    ) -> Put:
+        expected = await self._may_put(mailbox, folder, name, expected)
+        return await self._store.put_sending(
+            mailbox, letters, folder, name, content, item_class, rendered, expected, unique_uid
+        )
+
+    async def _may_put(self, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> bytes | None:
+        """Returns what has to be there still, so that it is what was judged."""
+        old = await self._there(mailbox, folder, name)
+        self._demand(folder, Right.CREATE if old is None else Right.EDIT_ANY)
+        if expected is not None:
+            return expected
+        return ABSENT if old is None else old.tag
+
     async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
+        await self._store.remove(mailbox, folder, name, await self._may_remove(mailbox, folder, name, expected))
+
+    async def remove_sending(
+        self, mailbox: UUID, letters: Sequence[int], folder: int, name: str, expected: bytes | None = None
+    ) -> None:
+        expected = await self._may_remove(mailbox, folder, name, expected)
+        await self._store.remove_sending(mailbox, letters, folder, name, expected)
+
+    async def _may_remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> bytes | None:
         old = await self._there(mailbox, folder, name)
         self._demand(folder, Right.DELETE_ANY)
-        await self._store.remove(mailbox, folder, name, expected or (old.tag if old is not None else None))
+        return expected or (old.tag if old is not None else None)
 
     async def place(
         self,
