@@ -22,7 +22,9 @@ from tests.services.name_server import Zone, serving
 from tests.support.ports import free_port
 
 NAMES = ("mail.example.test", "example.test", "server1.example.test")
-ZONE: Zone = {(name, "A"): ("127.0.0.1",) for name in NAMES}
+LOOKED_FOR = ("autodiscover.example.test", "autoconfig.example.test")
+"""Names that a client access server has beside its own."""
+ZONE: Zone = {(name, "A"): ("127.0.0.1",) for name in (*NAMES, *LOOKED_FOR)}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from postern.model.organization import Server
 from postern.model.security import Encryption, Mechanism
 from postern.net.tls import opportunistic_context, outdated_context, validating_context
 from postern.paths.row import Path, Tls
+from postern.verify.certificate_checks import CertificateChecks, ProbeIssuer
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, spoiled
 from postern.verify.subject import Subject
@@ -123,6 +124,8 @@ class _Door:
         for mechanism in self.row.supported_auth:
             if reason := self.waiting.get(mechanism):
                 self.report.mechanism(MechanismReport(mechanism, Verdict.NOT_DEPLOYED, reason))
+            elif mechanism is Mechanism.CERTIFICATE:
+                self._certificates()
             elif SCHEMES[mechanism] not in page.schemes:
                 self.report.mechanism(MechanismReport(mechanism, Verdict.FAIL, f"{SCHEMES[mechanism]} is not shown"))
             else:
@@ -130,6 +133,23 @@ class _Door:
                 verdict = Verdict.PASS if answer.yes else Verdict.FAIL
                 self.report.mechanism(MechanismReport(mechanism, verdict, f"answers {answer.status}", seal))
         self._refusals(listed)
+
+    def _certificates(self) -> None:
+        """By each name that asks for certificates; those of another host's authority prove nothing there."""
+        authority = self.subject.probe_authority
+        if self.server.name != self.subject.here.name or authority is None:
+            where = f"on {self.server.name}: its own `postern verify` tries them"
+            self.report.mechanism(MechanismReport(Mechanism.CERTIFICATE, Verdict.ELSEWHERE, where))
+            return
+        for name in self.subject.organization.asking_names():
+            CertificateChecks(
+                name,
+                self.server,
+                self.target,
+                self.subject,
+                ProbeIssuer(authority, self.subject.probe.name),
+                self.report,
+            ).check()
 
     def _refusals(self, listed: set[str]) -> None:
         wrong = dataclasses.replace(self.subject.probe, password=secrets.token_urlsafe(12))
@@ -179,6 +199,10 @@ class _Door:
 def _waiting(subject: Subject, row: Path) -> dict[Mechanism, str]:
     """Mechanisms that callers cannot have now, with the reason. Negotiate needs Kerberos, or NTLM that the row lists too."""
     waiting = waiting_mechanisms(subject.organization, subject.enabled)
+    if subject.organization.client_certificates is not None:
+        del waiting[Mechanism.CERTIFICATE]
+    else:
+        waiting[Mechanism.CERTIFICATE] = "no host name asks for them ([client-certificates] in postern.toml)"
     if subject.organization.active_directory is not None:
         waiting[Mechanism.DIGEST] = "Active Directory keeps no hash for Digest that we may read"
     elif Mechanism.DIGEST not in subject.enabled:

@@ -92,6 +92,9 @@ class Recipients:
         for start in range(0, len(entries), page):
             yield entries[start : start + page]
 
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        return {address: self.known[address] for address in addresses if address in self.known}
+
     async def account(self, name: str) -> None:
         return None
 
@@ -138,7 +141,7 @@ class DavSite:
         # Of the directory, DAV asks for recipients and accounts, and sharing for groups and names.
         directory = cast(Any, self.recipients)
         self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
-        self.access = DavAccess(directory, self.server, sharing=self.sharing)
+        self.access = DavAccess(directory, self.server, sharing=self.sharing, domains=lambda: {"example.test"})
         self.application = DavApplication(self.access)
 
     def server(self, database: str) -> DavServer:

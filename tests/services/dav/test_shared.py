@@ -6,6 +6,7 @@ covers: guarded, privileges
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -261,17 +262,16 @@ def test_those_who_share_are_found_by_their_names() -> None:
         site = DavSite()
         search = (
             "<D:principal-property-search><D:property-search><D:prop><D:displayname/></D:prop><D:match>ali</D:match>"
-            "</D:property-search><D:prop><C:calendar-home-set/></D:prop></D:principal-property-search>"
+            "</D:property-search><D:prop><C:calendar-home-set/><A:addressbook-home-set/></D:prop>"
+            "</D:principal-property-search>"
         )
         async with site.client(BOB) as bob:
             found = Responses(await report(bob, "/dav/principals/", search))
-            assert found.prop(PRINCIPAL, "C:calendar-home-set") is None
-            assert (await propfind(bob, PRINCIPAL, "C:calendar-home-set")).prop(
-                PRINCIPAL, "C:calendar-home-set"
-            ) is None
+            assert found.prop(PRINCIPAL, "A:addressbook-home-set") is None
             await grant(site, ROLES["reviewer"])
             found = Responses(await report(bob, "/dav/principals/", search))
             assert found.hrefs(PRINCIPAL, "C:calendar-home-set") == [HOME] and len(found) == 1
+            assert found.prop(PRINCIPAL, "A:addressbook-home-set") is not None
             listed = await propfind(bob, HOME, "D:resourcetype", depth="1")
             assert set(listed) == {HOME, CALENDAR}
 
@@ -298,6 +298,39 @@ def test_a_server_that_does_not_answer_hides_what_is_shared_and_nothing_else(mon
             assert (await bob.get(f"{MOUNTED}a.ics")).status_code == 503
 
     asyncio.run(work())
+
+
+def test_a_delegate_invites_only_where_he_may_send_on_behalf() -> None:
+    async def work() -> None:
+        site = DavSite()
+        await grant(site, ROLES["editor"])
+        meeting = event("m", "Plans", "20300301T120000Z", f"ORGANIZER:mailto:{ALICE}", "ATTENDEE:mailto:c@other.test")
+        async with site.client(BOB) as bob:
+            answer = await bob.put(f"{MOUNTED}m.ics", content=meeting)
+            assert answer.status_code == 403 and failed(answer) == "D:need-privileges"
+            assert await outbox(site) == []
+            alice = site.recipients.known[ALICE]
+            site.recipients.known[ALICE] = replace(alice, delegates=(BOB,))
+            assert (await bob.put(f"{MOUNTED}m.ics", content=meeting)).status_code == 201
+            (letter,) = await outbox(site)
+            assert b"To: <c@other.test>" in letter and b"From: <alice@" in letter
+            await grant(site, ROLES["reviewer"])
+            assert (await bob.delete(f"{MOUNTED}m.ics")).status_code == 403
+            assert len(await outbox(site)) == 1, "no letter stays behind"
+            for segment in ("inbox", "outbox"):
+                for path in (f"{HOME}{segment}/", f"{BOBS_HOME}~{ALICE}~{segment}/"):
+                    assert (await bob.request("PROPFIND", path, headers={"depth": "0"})).status_code == 404
+                    assert (await bob.post(path, content=b"")).status_code == 404
+
+    asyncio.run(work())
+
+
+async def outbox(site: DavSite) -> list[bytes]:
+    """The letters in alice's outbox."""
+    nodes = await site.mailboxes.tree(guid_of(ALICE))
+    folder = next(node.id for node in nodes if node.kind is FolderKind.OUTBOX)
+    created = (await site.mailboxes.changes(guid_of(ALICE), folder, 0)).created
+    return [item.content or b"" for item in await site.mailboxes.get(guid_of(ALICE), created, True)]
 
 
 # Exactly what is granted, whatever is asked

@@ -52,6 +52,8 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
         if not box.is_open:
             raise missing()
         return Node(Level.HOME, place.space, home_path(place.space, box.address), box)
+    if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
+        return Node(Level.OUTBOX, place.space, f"{home_path(place.space, box.address)}{folders.OUTBOX}/", box)
     if address_list.holds(place):
         if box.me is not box:
             raise missing()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from postern.model.address_book import AddressBookEntry
+from postern.model.directory import RecipientType
 from postern.protocols import xml
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav
 from postern.protocols.dav.reports import PrincipalSearch, PrincipalTokens, PropertySearch
@@ -63,13 +64,14 @@ def principal_of(box: OwnMailbox, entry: AddressBookEntry) -> Node:
         dav("displayname"): xml.text(entry.display_name or entry.primary),
         dav("principal-URL"): href(path),
         dav("acl"): live.READABLE,
-        caldav("calendar-user-address-set"): live.addresses(entry.addresses, path),
+        caldav("calendar-user-address-set"): live.addresses(entry.addresses),
         caldav("calendar-user-type"): live.USER_TYPES.get(entry.type, "INDIVIDUAL"),
         calendar_server("email-address-set"): live.email_addresses(entry.addresses),
         carddav("principal-address"): href(address_list.card_path(box.address, entry.guid)),
     }
-    if entry.primary in box.sharers:
+    if entry.type in (RecipientType.USER, RecipientType.ROOM):
         values[caldav("calendar-home-set")] = href(home_path(Space.CALENDARS, entry.primary))
+    if entry.primary in box.sharers:
         values[carddav("addressbook-home-set")] = href(home_path(Space.ADDRESSBOOKS, entry.primary))
     for name, text in (("first-name", entry.given_name), ("last-name", entry.surname)):
         if text:

@@ -22,7 +22,7 @@ from postern.model.mailbox_server import MailboxItems
 from postern.model.sharing import FREE_BUSY
 from postern.services.access.sharing import MailboxRights, Shares
 from postern.services.dav import folders
-from postern.services.dav.folders import Collection, Kind, kind_of
+from postern.services.dav.folders import OUTBOX, Collection, Kind, kind_of
 from postern.services.dav.guarded import GuardedItems, need_privileges
 from postern.services.dav.mailbox import OwnMailbox, unavailable
 from postern.services.dav.places import Place, Space, home_path
@@ -30,6 +30,7 @@ from postern.services.dav.request import Refusal
 
 SHARED = (Kind.CALENDAR, Kind.TASKS, Kind.ADDRESSBOOK)
 """The kinds that are shared by single folders. Documents are for those with full access: their locks lie in one place for all."""
+_SCHEDULING = ((Kind.INBOX.segment,), (OUTBOX,))
 MARK = "~"
 MAX_OWNERS = 100
 """Owners whose collections are listed in one home."""
@@ -66,6 +67,10 @@ class SharedMailbox(OwnMailbox):
         if self.granted.is_full or self._only_busy:
             return self.server.items
         return cast(MailboxItems, GuardedItems(self.server.items, self._rights_in))
+
+    async def may_send(self) -> bool:
+        sharing = self.access.sharing
+        return sharing is not None and await sharing.may_send_on_behalf(self.caller.id, self.recipient)
 
     def rights(self, node: FolderNode) -> Right:
         return self.granted.in_folder(node.id, node.kind)
@@ -147,10 +152,13 @@ async def resolve(own: OwnMailbox, place: Place) -> tuple[OwnMailbox, Place]:
         mount = _mount_of(place)
         if mount is None:
             return own, place
+        if (mount[1],) in _SCHEDULING:
+            raise Refusal(HTTPStatus.NOT_FOUND)
         box = await _open(own, mount[0], is_mounted=True)
         return box, Place(place.space, box.address, (mount[1], *place.names[1:]), place.is_slashed)
     box = await _open(own, place.address)
-    if place.space is Space.FILES and not box.is_whole:
+    is_owners = place.space is Space.FILES or (place.space is Space.CALENDARS and place.names[:1] in _SCHEDULING)
+    if is_owners and not box.is_whole:
         raise Refusal(HTTPStatus.NOT_FOUND)
     return box, place
 
