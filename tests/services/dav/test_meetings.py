@@ -305,6 +305,16 @@ def test_a_meeting_keeps_its_organizer() -> None:
     work(steps)
 
 
+def test_a_meeting_is_one_calendar() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        other = meeting("m1", "RECURRENCE-ID:20300302T120000Z", start="20300302T150000Z")
+        put = await alice.put(f"{CALENDAR}m.ics", content=meeting("m1", "RRULE:FREQ=DAILY;COUNT=3") + other)
+        assert put.status_code == 403 and b"valid-calendar-object-resource" in put.content
+        assert await post.collect() == []
+
+    work(steps)
+
+
 def test_the_tag_stays_while_answers_change() -> None:
     async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
         path = f"{CALENDAR}m.ics"
