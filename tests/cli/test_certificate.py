@@ -18,9 +18,10 @@ from postern.host import certificates, configuration, own_certificate, state
 from postern.model.organization import StateFolder
 from tests.certificates import Made, authority, make
 from tests.host.folders import short_folder
-from tests.pebble import LOOKED_FOR, pebble
+from tests.pebble import LOOKED_FOR, pebble, quick_looks
 from tests.support.ports import free_offset
 
+__all__ = ["quick_looks"]
 NAME = "server1.example.test"
 ROOT = authority("Another authority")
 OWN = make(NAME, ROOT, days=(-1, 90))
@@ -174,6 +175,7 @@ def opened(folder: StateFolder, port: int = 53) -> None:
     file.write_text(text.replace("# dns-servers = []", f'dns-servers = ["127.0.0.1:{port}"]'))
 
 
+@pytest.mark.usefixtures("quick_looks")
 def test_acme_issues_and_renew_asks_again(folder: StateFolder) -> None:
     with pebble(OFFSET + 80) as server:
         opened(folder, server.names)

@@ -90,6 +90,9 @@ class Recipients:
         for start in range(0, len(entries), page):
             yield entries[start : start + page]
 
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        return {address: self.known[address] for address in addresses if address in self.known}
+
     async def account(self, name: str) -> None:
         return None
 
@@ -128,7 +131,7 @@ class DavSite:
         self.mailboxes = FakeResourceStore()
         self.recipients = Recipients(ALICE, BOB)
         # Of the directory, DAV asks for recipients and accounts.
-        self.access = DavAccess(cast(DavDirectory, self.recipients), self.server)
+        self.access = DavAccess(cast(DavDirectory, self.recipients), self.server, domains=lambda: {"example.test"})
         self.application = DavApplication(self.access)
 
     def server(self, database: str) -> DavServer:

@@ -260,6 +260,7 @@ def test_those_who_may_read_it() -> None:
         async with site.client() as alice, site.client(BOB) as bob:
 
             async def seen(*lines: str) -> int:
+                await alice.delete(EVENT)
                 await alice.put(EVENT, content=event("a", "Lunch", "20260301T120000Z", *lines))
                 await post(alice, "add", b"x")
                 ((_, path),) = await attachments(alice)

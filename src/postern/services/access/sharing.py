@@ -24,6 +24,7 @@ from postern.model.directory import Directory, Groups, MailboxOwners, Recipient,
 from postern.model.folders import EVERYBODY, FolderKind, FolderNode, FolderTree, Right, granted
 from postern.model.mailbox import MailboxError
 from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT, FREE_BUSY, MailboxGrants
+from postern.services.senders import is_delegate
 
 GROUPS_SECONDS = 60.0
 """Seconds for which the groups of a user are remembered."""
@@ -204,11 +205,7 @@ class Sharing:
 
     async def may_send_on_behalf(self, user: UUID | None, owner: Recipient) -> bool:
         """Whether a user may send mail on behalf of a recipient: as one of `Recipient.delegates`, or by a group of them."""
-        if user is None or not owner.delegates:
-            return False
-        delegates = await self._directory.recipients(owner.delegates)
-        guids = {delegate.guid for delegate in delegates.values()}
-        return user in guids or not guids.isdisjoint(await self.grantees(user))
+        return user is not None and await is_delegate(self._directory, self.grantees, user, owner)
 
     # Changes of rights
 

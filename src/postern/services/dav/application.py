@@ -14,6 +14,7 @@ from postern.services.dav import (
     acl,
     address_list,
     creation,
+    folders,
     locking,
     managed_attachments,
     nodes,
@@ -22,6 +23,7 @@ from postern.services.dav import (
     proppatch,
     reports,
     resources,
+    schedule_outbox,
 )
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
@@ -31,7 +33,12 @@ from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol, calendar-managed-attachments"
+_CLASSES = b", ".join(
+    (
+        b"1, 3, access-control, calendar-access, calendar-auto-schedule, addressbook, extended-mkcol",
+        b"calendar-managed-attachments, calendar-no-timezone",
+    )
+)
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
 Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
@@ -59,6 +66,8 @@ async def _delete(box: OwnMailbox, place: Place, request: Request) -> Answer:
 
 
 async def _post(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
+        return await schedule_outbox.post(box, request)
     if "action=" in request.query:
         return await managed_attachments.post(box, place, request)
     return await resources.post(box, place, request)

@@ -26,10 +26,10 @@ from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.names import caldav, element
 from postern.services.dav import properties
 from postern.services.dav.contents import FILE_CLASS, Content
-from postern.services.dav.data import aside, content_of
 from postern.services.dav.folders import Collection as Calendar
 from postern.services.dav.folders import Kind
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import ROOT, Space, place_of
 from postern.services.dav.request import Refusal
 

@@ -16,16 +16,16 @@ from postern.model.resources import FolderState
 from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
-from postern.services.dav import address_list
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav import address_list, schedule_markup
+from postern.services.dav.folders import OUTBOX, Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.places import ROOT, Space, home_path, principal_path
 
 
 class Level(Enum):
-    """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, or a
-    collection of resources."""
+    """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, a
+    collection of resources, or the schedule outbox."""
 
     ROOT = auto()
     PRINCIPALS = auto()
@@ -33,6 +33,8 @@ class Level(Enum):
     HOMES = auto()
     HOME = auto()
     COLLECTION = auto()
+    OUTBOX = auto()
+    """The schedule outbox (RFC 6638 section 2.1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class Node:
         return self.kind in (Kind.CALENDAR, Kind.TASKS)
 
     @property
+    def is_scheduling(self) -> bool:
+        """Whether it is the schedule inbox or outbox."""
+        return self.kind is Kind.INBOX or self.level is Level.OUTBOX
+
+    @property
     def is_address_list(self) -> bool:
         return self.collection is not None and self.collection.is_address_list
 
@@ -79,6 +86,8 @@ def _resource_type(node: Node) -> str:
         return "<D:collection/><D:principal/>"
     if node.is_calendar:
         return "<D:collection/><C:calendar/>"
+    if node.is_scheduling:
+        return schedule_markup.resource_type(node.level is Level.OUTBOX)
     if node.is_address_list:
         return "<D:collection/><A:addressbook/><A:directory/>"
     return "<D:collection/><A:addressbook/>" if node.kind is Kind.ADDRESSBOOK else "<D:collection/>"
@@ -93,6 +102,8 @@ def _display_name(node: Node) -> str:
         return xml.text(node.box.recipient.display_name or node.box.address)
     if node.collection is not None:
         return xml.text(node.collection.node.name)
+    if node.level is Level.OUTBOX:
+        return "Schedule outbox"
     return xml.text(_LEVEL_NAMES[node.space])
 
 
@@ -107,7 +118,7 @@ def _own_principal(node: Node) -> str | None:
 def _owner(node: Node) -> str | None:
     if node.is_address_list:
         return None
-    return _principal(node) if node.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION) else None
+    return _principal(node) if node.level not in (Level.ROOT, Level.PRINCIPALS, Level.HOMES) else None
 
 
 def _of_principal(make: Property) -> Property:
@@ -133,7 +144,8 @@ READ_PRIVILEGES = _privileges(*_READ)
 
 def _current_privileges(node: Node) -> str:
     is_mine = node.level in (Level.HOME, Level.COLLECTION) and not node.is_address_list
-    return ALL_PRIVILEGES if is_mine else READ_PRIVILEGES
+    scheduling = schedule_markup.privileges(node.level is Level.OUTBOX) if node.is_scheduling else ""
+    return (ALL_PRIVILEGES if is_mine else READ_PRIVILEGES) + scheduling
 
 
 def _acl(node: Node) -> str:
@@ -189,6 +201,14 @@ SUPPORTED_PRIVILEGES = _supported_privilege(
 )
 
 
+def _supported_privileges(node: Node) -> str:
+    """Returns the tree of privileges; those of scheduling are below "all", too."""
+    if not node.is_scheduling:
+        return SUPPORTED_PRIVILEGES
+    end = "</D:supported-privilege>"
+    return SUPPORTED_PRIVILEGES.removesuffix(end) + schedule_markup.supported(node.level is Level.OUTBOX) + end
+
+
 def reports_of(node: Node) -> tuple[str, ...]:
     """Returns the names of the reports that a thing answers."""
     names = [dav("expand-property"), dav("acl-principal-prop-set"), dav("principal-match")]
@@ -200,8 +220,10 @@ def reports_of(node: Node) -> tuple[str, ...]:
         ]
     if node.collection is not None and not node.is_address_list:
         names.append(dav("sync-collection"))
+    if node.is_calendar or node.kind is Kind.INBOX:
+        names += [caldav("calendar-query"), caldav("calendar-multiget")]
     if node.is_calendar:
-        names += [caldav("calendar-query"), caldav("calendar-multiget"), caldav("free-busy-query")]
+        names.append(caldav("free-busy-query"))
     if node.kind is Kind.ADDRESSBOOK:
         names += [carddav("addressbook-query"), carddav("addressbook-multiget")]
     return tuple(names)
@@ -237,14 +259,23 @@ def _quota_used(node: Node) -> str | None:
 
 
 def _components(node: Node) -> str | None:
-    if node.collection is None or not node.is_calendar:
-        return None
-    return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in node.collection.components)
+    names: tuple[str, ...] = schedule_markup.OUTBOX_COMPONENTS if node.level is Level.OUTBOX else ()
+    if node.collection is not None and (node.is_calendar or node.is_scheduling):
+        names = node.collection.components
+    return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in names) if names else None
 
 
-def addresses(known: Iterable[str], principal: str) -> str:
+def addresses(known: Iterable[str]) -> str:
     """Returns the hrefs of calendar-user-address-set (RFC 6638 section 2.4.1)."""
-    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in known) + href(principal)
+    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in known)
+
+
+def _in_calendars(segment: str) -> Property:
+    return lambda node: href(f"{home_path(Space.CALENDARS, node.box.address)}{segment}/")
+
+
+def _of_calendars_and_scheduling(make: Property) -> Property:
+    return lambda node: make(node) if node.is_calendar or node.is_scheduling else None
 
 
 def email_addresses(known: Iterable[str]) -> str:
@@ -277,7 +308,7 @@ LIVE: Mapping[str, Property] = {
     dav("principal-collection-set"): lambda node: href(f"{ROOT}principals/users/"),
     dav("owner"): _owner,
     dav("current-user-privilege-set"): _current_privileges,
-    dav("supported-privilege-set"): lambda node: SUPPORTED_PRIVILEGES,
+    dav("supported-privilege-set"): _supported_privileges,
     dav("acl"): _acl,
     dav("acl-restrictions"): lambda node: "<D:grant-only/><D:no-invert/>",
     dav("inherited-acl-set"): lambda node: "",
@@ -290,12 +321,14 @@ LIVE: Mapping[str, Property] = {
     dav("sync-token"): _token,
     calendar_server("getctag"): _ctag,
     caldav("supported-calendar-component-set"): _components,
-    caldav("supported-calendar-data"): _of_collection(lambda node: _CALENDAR_DATA, *_CALENDARS),
+    caldav("supported-calendar-data"): _of_calendars_and_scheduling(lambda node: _CALENDAR_DATA),
     caldav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<C:supported-collation>{name}</C:supported-collation>" for name in _COLLATIONS),
         *_CALENDARS,
     ),
-    caldav("max-resource-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-resource-size"): _of_calendars_and_scheduling(lambda node: str(MAX_RESOURCE)),
+    caldav("schedule-calendar-transp"): _of_collection(lambda node: "<C:opaque/>", *_CALENDARS),
+    caldav("schedule-default-calendar-URL"): _of_collection(_in_calendars(Kind.CALENDAR.segment), Kind.INBOX),
     caldav("max-attachment-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
     caldav("max-attachments-per-resource"): _of_collection(lambda node: str(MAX_MANAGED), *_CALENDARS),
     # Empty: attachments are on the server that has the calendars (RFC 8607 section 6.1).
@@ -314,9 +347,9 @@ LIVE: Mapping[str, Property] = {
     dav("group-membership"): _of_principal(lambda node: ""),
     caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
     carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
-    caldav("calendar-user-address-set"): _of_principal(
-        lambda node: addresses(node.box.addresses, principal_path(node.box.address))
-    ),
+    caldav("calendar-user-address-set"): _of_principal(lambda node: addresses(node.box.addresses)),
+    caldav("schedule-inbox-URL"): _of_principal(_in_calendars(Kind.INBOX.segment)),
+    caldav("schedule-outbox-URL"): _of_principal(_in_calendars(OUTBOX)),
     caldav("calendar-user-type"): _of_principal(lambda node: USER_TYPES.get(node.box.recipient.type, "INDIVIDUAL")),
     calendar_server("email-address-set"): _of_principal(lambda node: email_addresses(node.box.addresses)),
     carddav("principal-address"): _own_card,
@@ -329,7 +362,7 @@ PRINCIPAL_ADDRESS = carddav("principal-address")
 """Properties for which the directory is asked."""
 IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))
 """Those of an `allprop`, besides what clients have set. The documents after RFC 4918 keep their own out of it."""
-SETTABLE = frozenset({dav("displayname")})
+SETTABLE = frozenset({dav("displayname"), caldav("schedule-calendar-transp")})
 """Live properties that clients set. Others, such as a calendar's description or colour, are kept as they come."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
@@ -13,12 +13,14 @@ from uuid import UUID
 
 from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Recipient
+from postern.model.domains import fold
 from postern.model.folders import FolderKind, FolderNode, FolderStore
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import Resources
 from postern.model.security import Identity
 from postern.services.access.logon import home_of, not_opened
+from postern.services.access.sharing import Sharing
 from postern.services.dav.request import Refusal
 from postern.trust.acceptor import Cause, Failure
 
@@ -32,6 +34,8 @@ MOST_OPEN = 10_000
 """Mailboxes that a process remembers as open."""
 MOST_KEPT = 1_000
 """States of mailboxes for which a process remembers the properties of collections."""
+MOST_TAGS = 100_000
+"""Tags of meetings that a process remembers: 20 MB."""
 LARGEST_KEPT = 32_768
 """Characters of the properties of one state that are remembered: 32 MB for all."""
 
@@ -55,13 +59,18 @@ class DavServer:
 @dataclass(frozen=True, slots=True)
 class DavAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
-    mailboxes whose owner has none of his own, in octets; 0 for none."""
+    mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
+    else than the organization has mailboxes."""
 
     directory: DavDirectory
     server: Callable[[str], DavServer | None]
     quota: int = 0
+    sharing: Sharing | None = None
+    """Judges the rights in others' mailboxes; None: nobody has any."""
+    domains: Callable[[], Collection[str]] = frozenset
     opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
     kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
+    tags: KnownTags = field(init=False, default_factory=lambda: KnownTags())
     swept: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened(SWEEP_SECONDS))
     list_state: ListState = field(init=False, default_factory=lambda: ListState())
 
@@ -115,6 +124,22 @@ class KeptProperties:
             self._kept.popitem(last=False)
 
 
+class KnownTags:
+    """The tags of meetings by mailbox and entity tag, as a process has computed them: an object with the same octets has the same
+    tag."""
+
+    def __init__(self) -> None:
+        self._tags: OrderedDict[tuple[UUID, bytes], str] = OrderedDict()
+
+    def get(self, mailbox: UUID, tag: bytes) -> str | None:
+        return self._tags.get((mailbox, tag))
+
+    def put(self, mailbox: UUID, tag: bytes, meeting: str) -> None:
+        self._tags[mailbox, tag] = meeting
+        if len(self._tags) > MOST_TAGS:
+            self._tags.popitem(last=False)
+
+
 @dataclass(slots=True)
 class OwnMailbox:
     """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
@@ -145,6 +170,11 @@ class OwnMailbox:
     def addresses(self) -> tuple[str, ...]:
         """All addresses of the caller, the primary one first."""
         return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
+
+    @property
+    def calendar_addresses(self) -> frozenset[str]:
+        """All addresses of the caller as they are compared."""
+        return frozenset(map(fold, self.addresses))
 
     def is_mine(self, address: str) -> bool:
         """Whether an address in a path belongs to the caller."""

@@ -21,11 +21,11 @@ from postern.model.resources import Resource
 from postern.protocols.content_lines import Line
 from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.mime.parameters import parameter, parse_value
-from postern.services.dav import attached, contents, nodes, resources
+from postern.services.dav import attached, contents, meetings, nodes, resources
 from postern.services.dav.attached import CALENDARS
-from postern.services.dav.data import aside, content_of
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.nodes import Target
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.writing import CONDITIONAL, guard
@@ -110,22 +110,22 @@ async def _changed(box: OwnMailbox, request: Request, target: Target, change: Ch
         changed = await aside(octets, partial(_with, octets, change))
         content = contents.examine(container, changed)
         lost = await attached.check(box, container, content, old.resource)
+        plan = await meetings.plan(box, request, container, content, old.resource)
         try:
-            stored = await resources.store(box, container, name, content, old.resource.tag, old.resource)
+            stored = await resources.store(box, container, name, plan, old.resource.tag, old.resource)
         except MailboxError as error:
             if error.code != "MODIFIED" or is_conditional or not tries_left:
                 raise
             continue
         await attached.collect(box, lost)
-        return await resources.stored_answer(request, container, name, content, stored)
+        return await resources.stored_answer(request, container, name, plan, stored)
     raise AssertionError("unreachable")
 
 
 def _with(octets: bytes, change: Change) -> bytes:
     """The octets of an object after a change. Raises Refusal."""
     calendar = calendar_object.read(octets)
-    entries = set() if isinstance(calendar, Refused) else set(map(id, calendar.root.entries))
-    if isinstance(calendar, Refused) or not all(id(part) in entries for part in calendar.parts):
+    if isinstance(calendar, Refused) or not calendar.is_single:
         raise Refusal(
             HTTPStatus.FORBIDDEN, element(caldav("valid-calendar-data")), text="The object is no single calendar"
         )

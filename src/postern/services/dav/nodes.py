@@ -51,6 +51,8 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
         return Node(Level.HOMES, place.space, f"{ROOT}{place.space}/", box)
     if place.is_home and place.space is not Space.FILES:
         return Node(Level.HOME, place.space, home_path(place.space, box.address), box)
+    if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
+        return Node(Level.OUTBOX, place.space, f"{home_path(place.space, box.address)}{folders.OUTBOX}/", box)
     if address_list.holds(place):
         return await _in_address_list(box, place)
     collection = await folders.collection_of(box, place)

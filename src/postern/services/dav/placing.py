@@ -9,7 +9,7 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav.conditions import IfHeader
 from postern.protocols.dav.fields import Depth, read_depth, read_overwrite, read_url
 from postern.protocols.dav.names import caldav, element
-from postern.services.dav import address_list, creation, folders, locks, nodes, properties
+from postern.services.dav import address_list, creation, folders, locks, meetings, nodes, properties
 from postern.services.dav.contents import CLASSES
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import Locks, plain
@@ -60,13 +60,16 @@ async def place(box: OwnMailbox, source: Place, request: Request) -> Answer:
         is_inside = len(goal.names) > (0 if goal.space is Space.FILES else 1)
         raise Refusal(HTTPStatus.CONFLICT if is_inside else HTTPStatus.FORBIDDEN)
     container, name = within
+    if Kind.INBOX in (container.kind, target.container.kind if isinstance(target, Target) else None):
+        raise Refusal(HTTPStatus.FORBIDDEN, text="Messages of the schedule inbox stay there until they are deleted")
     held, condition = await held_and_if(box, request, container)
+    await meetings.check_tag(box, request, target.resource if isinstance(target, Target) else None)
     await check_if(box, condition, held, target.path, target.resource if isinstance(target, Target) else None)
     move = _Move(is_move, read_overwrite(request.field("overwrite")), container, name, held, condition)
     if is_move:
         held.check(target.path, condition.tokens, members=True, deep=True)
     if isinstance(target, Target):
-        return await _resource(box, target, move)
+        return await _resource(box, request, target, move)
     assert target.collection is not None
     depth = read_depth(request.field("depth"), Depth.INFINITY)
     if depth is Depth.ONE or (is_move and depth is Depth.ZERO):
@@ -89,12 +92,14 @@ def _destination(box: OwnMailbox, request: Request) -> Place:
     return goal
 
 
-async def _resource(box: OwnMailbox, source: Target, move: _Move) -> Answer:
+async def _resource(box: OwnMailbox, request: Request, source: Target, move: _Move) -> Answer:
     """Copies or moves one resource."""
     container, name, kind = move.container, move.name, source.container.kind
     path = container.path + name
     _check_class(source, container)
-    is_replaced = False
+    if not move.is_move:
+        await meetings.check_copy(box, container, source.resource, source.path)
+    is_replaced = move.is_move and move.overwrite and await meetings.end(box, request, container, name)
     if kind is Kind.FILES:
         there = await _there(box, container, name)
         if isinstance(there, Collection):

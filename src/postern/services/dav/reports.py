@@ -11,7 +11,7 @@ from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.dav.reports import FreeBusyQuery, Multiget, Query, SyncCollection, read_report
-from postern.services.dav import calendar_query, card_query, live, nodes, principals
+from postern.services.dav import calendar_query, card_query, live, nodes, principals, time_zones
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.live import Node, sync_token
@@ -39,7 +39,7 @@ async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
     if isinstance(body, Multiget):
         assert collection is not None
-        data = Data.of(body.properties)
+        data = Data.of(body.properties, zones=time_zones.asked(request))
         return answer_of(_multiget(box, collection, body, data, request), applied(preferences_of(request)))
     if isinstance(body, SyncCollection):
         assert collection is not None
@@ -114,7 +114,7 @@ async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, r
         raise _invalid_token()
     if body.limit and len(changes.there) + len(changes.gone) > body.limit:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("number-of-matches-within-limits")))
-    data = Data.of(body.properties)
+    data = Data.of(body.properties, zones=time_zones.asked(request))
 
     async def pieces() -> AsyncIterator[str]:
         writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
