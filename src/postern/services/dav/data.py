@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,6 +65,14 @@ class Data:
             content = await aside(content, lambda: self._card(content))
         start, end = _TAGS[self.name]
         return f"<{start}>{xml.text(content.decode('utf-8', 'replace'))}</{end}>"
+
+    async def markups(self, box: OwnMailbox, resources: Sequence[Resource]) -> list[str]:
+        """Returns the element of each resource."""
+        if not self.wanted.is_whole or self.card is not None or any(each.content is None for each in resources):
+            return [await self.markup(box, resource) for resource in resources]
+        start, end = _TAGS[self.name]
+        texts = [xml.text((resource.content or b"").decode("utf-8", "replace")) for resource in resources]
+        return [f"<{start}>{text}</{end}>" for text in texts]
 
     def _calendar(self, content: bytes, read: CalendarObject | None) -> bytes:
         calendar = read or calendar_object.read(content)

@@ -40,8 +40,11 @@ def check_owner(box: OwnMailbox, place: Place) -> None:
         raise missing()
 
 
-async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: bool = False) -> Node | Target:
-    """Returns what is at this place. `content` brings a resource's octets. Raises Refusal 404."""
+async def find(
+    box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: bool = False, with_state: bool = True
+) -> Node | Target:
+    """Returns what is at this place. `content` brings a resource's octets; without `with_state` a collection comes without its
+    state and properties, which are two questions to the store. Raises Refusal 404."""
     check_owner(box, place)
     if place.space is Space.ROOT:
         return Node(Level.ROOT, place.space, ROOT, box)
@@ -54,6 +57,8 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
     if address_list.holds(place):
         return await _in_address_list(box, place)
     collection = await folders.collection_of(box, place)
+    if collection is not None and not with_state:
+        return Node(Level.COLLECTION, collection.kind.space, collection.path, box, collection)
     if collection is not None:
         (node,) = await of_collections(box, [collection], locks)
         return node
