@@ -28,8 +28,8 @@ USER = "alice@example.test"
 OURS = f"/dav/calendars/{USER}/bench/"
 RADICALE = "/alice/bench/"
 XANDIKOS = "/user/calendars/bench/"
-PUTS = 50
-"""Events that one run puts. Radicale takes a fifth of a second for each where there are thousands."""
+PUTS = 10
+"""Events that one run puts at least. Radicale and Xandikos take a second or two for each where there are ten thousand."""
 SETTINGS = """[server]
 hosts = 127.0.0.1:{port}
 [auth]

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from postern.items import appointment, calendar_object, contact, recurrence, series, task, text
+from postern.items import zones as item_zones
 from postern.protocols import content_lines
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical import expansion, rule, values, zones
@@ -108,6 +109,7 @@ CASES: Cases = {
     V + "whens_of": lambda size: lambda: list(values.whens_of(_line("RDATE", "", "20260101T000000Z," * (size // 17)))),
     V + "read_span": lambda size: partial(values.read_span, " " * size + "P1D"),
     V + "read_interval": lambda size: partial(values.read_interval, "/" * size),
+    V + "address_of": lambda size: partial(values.address_of, " " * size + "MAILTO:İ"),
     V + "read_offset": lambda size: partial(values.read_offset, " " * size + "+01"),
     "protocols.ical.rule.read_rule": lambda size: partial(rule.read_rule, "FREQ=DAILY;BYMONTH=" + "1," * 4000),
     "protocols.ical.rule.read_rule: long": lambda size: partial(rule.read_rule, "FREQ=DAILY;" * (size // 11)),
@@ -153,6 +155,7 @@ CASES: Cases = {
     "items.appointment.render: published": _on(
         partial(_calendar, pattern=b"FREEBUSY:20260101T120000Z/PT1H\r\n", kind=b"VFREEBUSY"), appointment.render
     ),
+    "items.zones.canonical_name": lambda size: partial(item_zones.canonical_name, "Ä" * size),
     "items.task.render": _on(partial(_calendar, pattern=b"DUE:20260101T120000Z\r\n", kind=b"VTODO"), task.render),
     "items.contact.read": lambda size: partial(contact.read, b"BEGIN:VCARD\n" + b"N:\n" * (size // 3)),
     "items.contact.check": _on(partial(_card, pattern=b"N:\n"), contact.check),

@@ -22,7 +22,10 @@ def _names() -> dict[str, str]:
 
 
 def canonical_name(name: str) -> str:
-    """The name as the database has it; "" if there is no such zone."""
+    """The name as the database has it; "" if there is no such zone.
+
+    Bound: constant; a name of more than MAX_NAME characters is not looked at.
+    """
     return _names().get(name.lower(), "") if len(name) <= MAX_NAME else ""
 
 

@@ -151,7 +151,10 @@ def read_offset(text: str) -> int | None:
 
 
 def address_of(value: str) -> str:
-    """A CAL-ADDRESS as it is compared: in lower case, and without "mailto:"."""
+    """A CAL-ADDRESS as it is compared: in lower case, and without "mailto:".
+
+    Bound: linear in the value.
+    """
     value = value.strip().lower()
     return value.removeprefix("mailto:")
 
