@@ -18,7 +18,7 @@ import gi
 
 for library, version in (("EDataServer", "1.2"), ("ECal", "2.0"), ("EBook", "1.2"), ("EBookContacts", "1.2")):
     gi.require_version(library, version)
-from gi.repository import EBook, EBookContacts, ECal, EDataServer, Gio, GLib, ICalGLib  # noqa: E402
+from gi.repository import EBook, EBookContacts, ECal, EDataServer, Gio, GLib, ICalGLib  # noqa: E402 (the versions first)
 
 SECONDS = 60.0
 KINDS = {

@@ -247,6 +247,19 @@ def test_a_change_that_others_overtake_is_made_of_what_is_there_then() -> None:
     work(steps)
 
 
+def test_a_meeting_that_is_over_invites_nobody_when_it_comes() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        octets = meeting(start="20200301T120000Z")
+        assert (await alice.put(f"{CALENDAR}m.ics", content=octets)).status_code == 201
+        assert (await alice.get(f"{CALENDAR}m.ics")).content == octets
+        await alice.put(f"{CALENDAR}n.ics", content=meeting("n", "RRULE:FREQ=DAILY", start="20200301T120000Z"))
+        assert await post.collect() == [f"REQUEST {BOB}"] and post.sent[-1][2].uid == "n", "it goes on"
+        await alice.put(f"{CALENDAR}m.ics", content=octets.replace(b"Talk", b"Walk"))
+        assert await post.collect() == [f"REQUEST {BOB}"], "a change is told"
+
+    work(steps)
+
+
 # --- preconditions
 
 

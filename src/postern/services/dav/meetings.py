@@ -99,6 +99,8 @@ async def plan(
         return Plan(content)
     if old is None and becomes is not None:
         await _check_unique(box, container, becomes)
+        if content is not None and content.rendered.ends is not None and content.rendered.ends < now:
+            outcome = outcome._replace(sendings=[])  # a calendar is moved here, and nobody is invited to what is over
     statuses = await _statuses(box, outcome.sendings)
     letters = await aside(before + after, lambda: _letters(box, outcome.sendings, statuses, now))
     expected = ABSENT if old is None else old.tag
@@ -166,9 +168,11 @@ async def carry_out(box: OwnMailbox, container: Collection, name: str, change: P
         raise need_privileges()
     sender = box.whole  # whose outbox the caller need not see
     outbox = next((node.id for node in await sender.tree() if node.kind is FolderKind.OUTBOX), 0)
-    ids = await sender.store.create(box.id, outbox, [NewItem(octets, Flag.SEEN) for octets in change.letters])
+    ids: list[int] = []
     content = change.content
     try:
+        for octets in change.letters:
+            ids += await sender.store.create(box.id, outbox, [NewItem(octets, Flag.SEEN)])
         if content is None:
             await box.store.remove_sending(box.id, ids, container.id, name, change.expected)
             return None
