@@ -470,7 +470,8 @@ def test_both_copies_agree() -> None:
             assert "PARTSTAT=NEEDS-ACTION" in attendee(octets, BOB)
             await bob.put(path, content=_accepted(octets))
             await carry()
-            assert "PARTSTAT=ACCEPTED" in attendee((await alice.get(f"{CALENDAR}m.ics")).content, BOB)
+            answered = attendee((await alice.get(f"{CALENDAR}m.ics")).content, BOB)
+            assert "PARTSTAT=ACCEPTED" in answered and "SCHEDULE-STATUS=2.0" in answered
             await alice.delete(f"{CALENDAR}m.ics")
             await carry()
             assert b"STATUS:CANCELLED" in (await bob.get(path)).content
