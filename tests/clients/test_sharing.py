@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from imapclient import IMAPClient
 
 from tests.clients.people import HOST, SECONDS, Mailbox, body_of, message, private, succeeded, tool, trusting
 from tests.organization import PASSWORD
@@ -66,6 +67,15 @@ def test_imaplib_shows_and_changes_rights(owner: Mailbox, reader: Mailbox) -> No
     with reader.imap() as imap:
         answer, (text,) = imap.select(f'"{theirs(owner)}"')
         assert answer == "NO" and text.startswith(b"[NONEXISTENT]")
+
+
+def test_imapclient_shows_and_changes_rights(owner: Mailbox, reader: Mailbox) -> None:
+    with IMAPClient(HOST, owner.organization.port(993), ssl_context=trusting(owner.organization)) as client:
+        client.login(owner.address, PASSWORD)
+        client.setacl("INBOX", reader.address, "lrsw")
+        rights = dict(client.getacl("INBOX"))
+        assert rights == {owner.address.encode(): b"lriswtekxacd", reader.address.encode(): b"lrsw"}
+        assert client.namespace().other == (("Other Users/", "/"),)
 
 
 def test_mbsync_both_ways_in_a_shared_folder(owner: Mailbox, reader: Mailbox, tmp_path: Path) -> None:
