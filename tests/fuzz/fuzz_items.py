@@ -22,6 +22,7 @@ with instrumented:
         appointment,
         attachments,
         booking,
+        busy_request,
         calendar_data,
         calendar_object,
         calendar_properties,
@@ -128,6 +129,10 @@ def _calendar(octets: bytes) -> None:
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
+    asked = busy_request.read_request(octets, {"a@b.test", "a@x.test"})
+    if isinstance(asked, busy_request.BusyRequest):
+        for attendee in asked.attendees.values():
+            assert b"METHOD:REPLY" in busy_request.answer(asked, attendee, [], 0, "x")
     periods = free_busy.free_busy([calendar], SPAN.start or 0, SPAN.end or 0, budget=budget)
     assert all(first.end <= second.start for first, second in pairwise(periods))
 
