@@ -21,7 +21,7 @@ import pytest
 import recurring_ical_events
 
 from tests import organization
-from tests.journeys.imip_peer import SECONDS, calendar_of, dav, inbox, send
+from tests.journeys.imip_peer import SECONDS, calendar_of, dav, inbox, send, subjects
 from tests.journeys.traveller import until
 from tests.organization import Organization
 
@@ -255,3 +255,23 @@ def agree_on(here: Organization, organizer: Peer, attendee: Peer, key: datetime 
         ]
 
     until(is_answered, f"{attendee.address}: {status}", SECONDS)
+
+
+def test_a_reminder_by_mail_comes_once(here: Organization) -> None:
+    event = _event([], start=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+    del event["organizer"]
+    event["uid"] = icalendar.vText("reminding")
+    alarm = icalendar.Alarm()
+    alarm.add("action", "EMAIL")
+    alarm.add("trigger", timedelta(hours=-1, seconds=8))
+    alarm.add("summary", "Soon, in Seoul")
+    event.add_component(alarm)
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//test//test//EN")
+    calendar.add("version", "2.0")
+    calendar.add_component(event)
+    dav(here, CAROL, "PUT", "reminding.ics", calendar.to_ical())
+    with killing(here, 2):
+        until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "the reminder", SECONDS)
+    until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "an answer", SECONDS)
+    assert subjects(here, CAROL).count("Soon, in Seoul") == 1
