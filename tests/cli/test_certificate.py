@@ -67,6 +67,13 @@ def test_show_tells_whose_it_is_and_who_shows_it(folder: StateFolder) -> None:
     server, ca = shown["certificates"]
     assert server["use"] == "server" and server["source"] == "local" and server["days_left"] == 396
     assert NAME in server["names"] and f"{OFFSET + 143} imap4" in server["doors"]
+    assert server["missing"] == []
+    written = configuration.path(folder).read_text()
+    configuration.write(folder, written.replace('"example.test"', '"another.test"'))
+    missing = json.loads(done(folder, "show", "--json"))["certificates"][0]["missing"]
+    assert missing == ["another.test", "autodiscover.another.test", "autoconfig.another.test"]
+    assert "without" in done(folder, "show")
+    configuration.write(folder, written)
     assert ca["use"] == "authority" and ca["subject"] == server["issuer"] and shown["requested"] == []
 
 

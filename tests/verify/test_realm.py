@@ -97,32 +97,12 @@ def _curl_shows_certificates(organization: Organization, people: UserAuthority) 
 
 def _curl(organization: Organization, file: Path | None) -> subprocess.CompletedProcess[str]:
     port, shown = organization.port(443), ["--cert", str(file)] if file is not None else []
-    return subprocess.run(
-        [
-            "curl",
-            "-sS",
-            "-m",
-            "20",
-            "--cacert",
-            str(organization.authority),
-            "-o",
-            "/dev/null",
-            "-w",
-            "%{http_code}",
-            *shown,
-        ]
-        + [
-            "-X",
-            "PROPFIND",
-            "-H",
-            "Depth: 0",
-            "--resolve",
-            f"{ASKING}:{port}:127.0.0.1",
-            f"https://{ASKING}:{port}/dav/",
-        ],
-        capture_output=True,
-        text=True,
+    words = (
+        *("curl", "-sS", "-m", "20", "--cacert", str(organization.authority), "-o", "/dev/null", "-w", "%{http_code}"),
+        *("-X", "PROPFIND", "-H", "Depth: 0", *shown),
+        *("--resolve", f"{ASKING}:{port}:127.0.0.1", f"https://{ASKING}:{port}/dav/"),
     )
+    return subprocess.run(words, capture_output=True, text=True)
 
 
 def _names(report: dict) -> set[str]:

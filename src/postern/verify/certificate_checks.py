@@ -28,7 +28,7 @@ _UTF8 = 0x0C
 _HOUR = datetime.timedelta(hours=1)
 _ENDED = (-_HOUR, -_HOUR / 2)
 _NOW = (-_HOUR / 2, _HOUR)
-"""Begin and end of a certificate, from now on."""
+"""The begin and the end of a certificate, counted from now on."""
 _REFUSED = (401, 403)
 
 
@@ -46,7 +46,7 @@ class ProbeIssuer:
     def issue(
         self, name: str = "", life: tuple[datetime.timedelta, datetime.timedelta] = _NOW, by_another: bool = False
     ) -> bytes:
-        """A certificate and its key in PEM. `by_another`: signed in the authority's name by another key."""
+        """A certificate and its key in PEM. `by_another`: another key signs it, in the name of the authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         signer = ec.generate_private_key(ec.SECP256R1()) if by_another else self._key
         now = datetime.datetime.now(datetime.UTC)

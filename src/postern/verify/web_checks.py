@@ -7,6 +7,7 @@ import http.client
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from postern.model.domains import a_labels
 from postern.model.organization import Server
@@ -109,8 +110,24 @@ class _Door:
             moved = page.status in (301, 302, 307, 308) and page.location.startswith("https://")
             self.report.check(f"{name} is sent to TLS", moved, f"answers {page.status} {page.location}")
             self.report.check(f"{name} is not asked who it is", not page.challenges, f"shows {page.schemes}")
+        if self.server.name == self.subject.here.name:
+            for name in self.subject.organization.looked_for():
+                self._moved_to_a_name_of_ours(name)
         status = self._ask(lambda c: c.log_on("POST", self.target, "Basic", basic), 80).status
         self.report.check("a POST in clear text is refused", status == 403, f"answers {status}")
+
+    def _moved_to_a_name_of_ours(self, name: str) -> None:
+        """Clients look for their settings under this name. A redirect to one that the certificate does not have ends in a
+        warning."""
+        host = urlsplit(self._ask(lambda c: c.ask("GET", self.target, host=name), 80).location).hostname or ""
+        real = self.subject.organization.port(443)
+        try:
+            context = validating_context(self.subject.authority)
+            WebConnection(self.server.addresses[0], real, context, host).close()
+        except (OSError, ValueError) as error:
+            self.report.check(f"{name} is sent to a name in the certificate", False, f"{host}: {error}")
+        else:
+            self.report.check(f"{name} is sent to a name in the certificate", True)
 
     def _callers(self) -> None:
         connection = self._connect()

@@ -247,6 +247,19 @@ def test_a_change_that_others_overtake_is_made_of_what_is_there_then() -> None:
     work(steps)
 
 
+def test_a_meeting_that_is_over_invites_nobody_when_it_comes() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        octets = meeting(start="20200301T120000Z")
+        assert (await alice.put(f"{CALENDAR}m.ics", content=octets)).status_code == 201
+        assert (await alice.get(f"{CALENDAR}m.ics")).content == octets
+        await alice.put(f"{CALENDAR}n.ics", content=meeting("n", "RRULE:FREQ=DAILY", start="20200301T120000Z"))
+        assert await post.collect() == [f"REQUEST {BOB}"] and post.sent[-1][2].uid == "n", "it goes on"
+        await alice.put(f"{CALENDAR}m.ics", content=octets.replace(b"Talk", b"Walk"))
+        assert await post.collect() == [f"REQUEST {BOB}"], "a change is told"
+
+    work(steps)
+
+
 # --- preconditions
 
 
@@ -287,6 +300,16 @@ def test_a_meeting_keeps_its_organizer() -> None:
         )
         put = await alice.put(f"{CALENDAR}n.ics", content=two)
         assert put.status_code == 403 and b"same-organizer-in-all-components" in put.content
+        assert await post.collect() == []
+
+    work(steps)
+
+
+def test_a_meeting_is_one_calendar() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        other = meeting("m1", "RECURRENCE-ID:20300302T120000Z", start="20300302T150000Z")
+        put = await alice.put(f"{CALENDAR}m.ics", content=meeting("m1", "RRULE:FREQ=DAILY;COUNT=3") + other)
+        assert put.status_code == 403 and b"valid-calendar-object-resource" in put.content
         assert await post.collect() == []
 
     work(steps)
@@ -447,7 +470,8 @@ def test_both_copies_agree() -> None:
             assert "PARTSTAT=NEEDS-ACTION" in attendee(octets, BOB)
             await bob.put(path, content=_accepted(octets))
             await carry()
-            assert "PARTSTAT=ACCEPTED" in attendee((await alice.get(f"{CALENDAR}m.ics")).content, BOB)
+            answered = attendee((await alice.get(f"{CALENDAR}m.ics")).content, BOB)
+            assert "PARTSTAT=ACCEPTED" in answered and "SCHEDULE-STATUS=2.0" in answered
             await alice.delete(f"{CALENDAR}m.ics")
             await carry()
             assert b"STATUS:CANCELLED" in (await bob.get(path)).content

@@ -104,7 +104,7 @@ async def collections(box: OwnMailbox, space: Space) -> list[Collection]:
     for node in sorted(nodes, key=lambda node: _default(box, node) is None):
         default = _default(box, node)
         segment = kept.get(node.id, {}).get(SEGMENT) or str(node.id)
-        collection = default or _plain(node, f"{home_path(space, box.address)}{segment}/")
+        collection = default or _plain(node, box.collection_path(space, segment))
         made.setdefault(collection.path, _with(collection, kept.get(node.id, {})))
     return list(made.values())
 
@@ -114,7 +114,7 @@ def _default(box: OwnMailbox, node: FolderNode) -> Collection | None:
     kind = kind_of(node)
     if kind is None or ((kind.well_known is None or node.kind is not kind.well_known) and not _is_inbox(node)):
         return None
-    path = f"{home_path(kind.space, box.address)}{kind.segment}/"
+    path = box.collection_path(kind.space, kind.segment)
     return Collection(kind, node, path, kind.components, is_default=True)
 
 
@@ -126,7 +126,7 @@ def _plain(node: FolderNode, path: str) -> Collection:
 
 async def collection_at(box: OwnMailbox, space: Space, segment: str) -> Collection | None:
     """Finds a collection of a home by its segment. A well-known folder is found in the tree alone."""
-    path = f"{home_path(space, box.address)}{segment}/"
+    path = box.collection_path(space, segment)
     for node in await box.tree():
         default = _default(box, node)
         if default is not None and default.path == path:

@@ -12,11 +12,13 @@ from enum import Enum, auto
 
 from postern.items.managed_attachments import MAX_MANAGED
 from postern.model.directory import RecipientType
+from postern.model.folders import EVERYBODY, Right
 from postern.model.resources import FolderState
+from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT
 from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
-from postern.services.dav import address_list, schedule_markup
+from postern.services.dav import address_list, privileges, schedule_markup
 from postern.services.dav.folders import OUTBOX, Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
@@ -101,7 +103,10 @@ def _display_name(node: Node) -> str:
     if node.level is Level.PRINCIPAL:
         return xml.text(node.box.recipient.display_name or node.box.address)
     if node.collection is not None:
-        return xml.text(node.collection.node.name)
+        name = xml.text(node.collection.node.name)
+        if node.box.me is node.box:
+            return name
+        return f"{name} ({xml.text(node.box.recipient.display_name or node.box.address)})"
     if node.level is Level.OUTBOX:
         return "Schedule outbox"
     return xml.text(_LEVEL_NAMES[node.space])
@@ -109,6 +114,10 @@ def _display_name(node: Node) -> str:
 
 def _principal(node: Node) -> str:
     return href(principal_path(node.box.address))
+
+
+def _caller(node: Node) -> str:
+    return href(principal_path(node.box.me.address))
 
 
 def _own_principal(node: Node) -> str | None:
@@ -129,84 +138,81 @@ def _of_collection(make: Property, *kinds: Kind) -> Property:
     return lambda node: make(node) if node.kind is not None and (not kinds or node.kind in kinds) else None
 
 
-_READ = ("read", "read-acl", "read-current-user-privilege-set")
-_ALL = ("all", *_READ, "write", "write-properties", "write-content", "bind", "unbind", "unlock", "write-acl")
-
-
-def _privileges(*names: str) -> str:
-    return "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
-
-
-ALL_PRIVILEGES = _privileges(*_ALL) + "<D:privilege><C:read-free-busy/></D:privilege>"
-"""The privileges of an owner in what is his."""
-READ_PRIVILEGES = _privileges(*_READ)
+def _rights(node: Node) -> Right:
+    """The caller's rights in a thing that somebody owns."""
+    if node.collection is not None:
+        return node.box.rights(node.collection.node)
+    return EVERY_RIGHT if node.box.is_whole else Right(0)
 
 
 def _current_privileges(node: Node) -> str:
-    is_mine = node.level in (Level.HOME, Level.COLLECTION) and not node.is_address_list
     scheduling = schedule_markup.privileges(node.level is Level.OUTBOX) if node.is_scheduling else ""
-    return (ALL_PRIVILEGES if is_mine else READ_PRIVILEGES) + scheduling
+    return _privileges(node) + scheduling
 
 
-def _acl(node: Node) -> str:
-    return acl_of(node.box) if _owner(node) is not None else READABLE
+def _privileges(node: Node) -> str:
+    if node.is_address_list:
+        return privileges.READ
+    if node.collection is not None:
+        return privileges.of_rights(_rights(node))
+    if node.level is Level.HOME and node.box.is_whole:
+        return privileges.ALL
+    return privileges.READ if node.box.is_whole else privileges.READ_OWN
 
 
-def privileges_in(collection: Collection, box: OwnMailbox) -> tuple[str, str]:
-    """Returns the caller's privileges in the resources of a collection, and their access control list."""
-    return (READ_PRIVILEGES, READABLE) if collection.is_address_list else (ALL_PRIVILEGES, acl_of(box))
+def _acl(node: Node) -> str | None:
+    if _owner(node) is None:
+        return READABLE
+    if not _rights(node) & Right.OWNER:
+        return None
+    return acl_of(node.box, node.collection)
 
 
-def acl_of(box: OwnMailbox) -> str:
-    """Returns the access control list of everything that the caller owns: he may do all, and nobody else anything."""
-    return _ace(href(principal_path(box.address)), _privileges("all"))
+def privileges_in(collection: Collection, box: OwnMailbox) -> tuple[str, str | None]:
+    """Returns the caller's privileges in the resources of a collection, and their access control list, if he may read it."""
+    if collection.is_address_list:
+        return privileges.READ, READABLE
+    rights = box.rights(collection.node)
+    return privileges.of_rights(rights), acl_of(box, collection) if rights & Right.OWNER else None
 
 
-def _ace(who: str, privileges: str) -> str:
-    return f"<D:ace><D:principal>{who}</D:principal><D:grant>{privileges}</D:grant><D:protected/></D:ace>"
+def acl_of(box: OwnMailbox, collection: Collection | None = None) -> str:
+    """Returns an access control list: the owner may do all, and others what was granted to them in the collection."""
+    entries = [ace(href(principal_path(box.address)), privileges.markup("all"))]
+    if collection is not None and box.grants is not None:
+        node = collection.node
+        granted = {EVERYBODY: DEFAULT_RIGHTS.get(node.kind, Right(0)), **box.grants.folders.get(node.id, {})}
+        for grantee, rights in granted.items():
+            who = "<D:authenticated/>" if grantee == EVERYBODY else ""
+            if grantee in box.names:
+                who = href(principal_path(box.names[grantee]))
+            if who and rights:
+                entries.append(ace(who, privileges.of_rights(rights), is_protected=False))
+    return "".join(entries)
 
 
-READABLE = _ace("<D:authenticated/>", READ_PRIVILEGES)
+def ace(who: str, granted: str, is_protected: bool = True) -> str:
+    protected = "<D:protected/>" if is_protected else ""
+    return f"<D:ace><D:principal>{who}</D:principal><D:grant>{granted}</D:grant>{protected}</D:ace>"
+
+
+READABLE = ace("<D:authenticated/>", privileges.READ)
 """The access control list of what all users may read, and nobody may change."""
 
 
-def _supported_privilege(name: str, text: str, *below: str) -> str:
-    prefix = "C" if name == "read-free-busy" else "D"
-    return (
-        f"<D:supported-privilege><D:privilege><{prefix}:{name}/></D:privilege>"
-        f'<D:description xml:lang="en">{text}</D:description>{"".join(below)}</D:supported-privilege>'
-    )
-
-
-SUPPORTED_PRIVILEGES = _supported_privilege(
-    "all",
-    "Everything",
-    _supported_privilege(
-        "read",
-        "Read",
-        _supported_privilege("read-current-user-privilege-set", "Read one's own privileges"),
-        _supported_privilege("read-free-busy", "See when somebody is busy"),
-    ),
-    _supported_privilege("read-acl", "Read the access control list"),
-    _supported_privilege("write-acl", "Write the access control list"),
-    _supported_privilege("unlock", "Remove a lock"),
-    _supported_privilege(
-        "write",
-        "Write",
-        _supported_privilege("write-properties", "Write properties"),
-        _supported_privilege("write-content", "Write content"),
-        _supported_privilege("bind", "Add members"),
-        _supported_privilege("unbind", "Remove members"),
-    ),
-)
+def _proxies_for(node: Node) -> str:
+    """The owners of the mailboxes to which the caller has full access."""
+    if node.box.me is not node.box:
+        return ""
+    return "".join(href(principal_path(owner)) for owner, _ in node.box.shares.mailboxes)
 
 
 def _supported_privileges(node: Node) -> str:
     """Returns the tree of privileges; those of scheduling are below "all", too."""
     if not node.is_scheduling:
-        return SUPPORTED_PRIVILEGES
+        return privileges.SUPPORTED
     end = "</D:supported-privilege>"
-    return SUPPORTED_PRIVILEGES.removesuffix(end) + schedule_markup.supported(node.level is Level.OUTBOX) + end
+    return privileges.SUPPORTED.removesuffix(end) + schedule_markup.supported(node.level is Level.OUTBOX) + end
 
 
 def reports_of(node: Node) -> tuple[str, ...]:
@@ -304,7 +310,7 @@ _COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 LIVE: Mapping[str, Property] = {
     dav("resourcetype"): _resource_type,
     dav("displayname"): _display_name,
-    dav("current-user-principal"): _principal,
+    dav("current-user-principal"): _caller,
     dav("principal-collection-set"): lambda node: href(f"{ROOT}principals/users/"),
     dav("owner"): _owner,
     dav("current-user-privilege-set"): _current_privileges,
@@ -345,6 +351,8 @@ LIVE: Mapping[str, Property] = {
     dav("alternate-URI-set"): _of_principal(lambda node: ""),
     dav("group-member-set"): _of_principal(lambda node: ""),
     dav("group-membership"): _of_principal(lambda node: ""),
+    calendar_server("calendar-proxy-read-for"): _of_principal(lambda node: ""),
+    calendar_server("calendar-proxy-write-for"): _of_principal(_proxies_for),
     caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
     carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
     caldav("calendar-user-address-set"): _of_principal(lambda node: addresses(node.box.addresses)),
@@ -355,6 +363,10 @@ LIVE: Mapping[str, Property] = {
     carddav("principal-address"): _own_card,
     carddav("directory-gateway"): _of_principal(lambda node: href(address_list.path_of(node.box.address))),
 }
+GRANTS = frozenset({dav("acl")})
+"""Properties for which the rights of others are asked for."""
+SHARES = frozenset({calendar_server("calendar-proxy-write-for")})
+"""Properties for which it is asked what others share with the caller."""
 QUOTAS = frozenset({dav("quota-available-bytes"), dav("quota-used-bytes")})
 """Properties for which the mailbox is measured."""
 CTAG = calendar_server("getctag")

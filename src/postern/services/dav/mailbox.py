@@ -1,26 +1,30 @@
-"""The caller's mailbox, as one request works with it."""
+"""A mailbox as one request works with it: that of the caller, or another that `shared` opens."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import fold
-from postern.model.folders import FolderKind, FolderNode, FolderStore
+from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import Resources
 from postern.model.security import Identity
+from postern.model.sharing import EVERY_RIGHT
 from postern.services.access.logon import home_of, not_opened
-from postern.services.access.sharing import Sharing
+from postern.services.access.sharing import Grants, Shares, Sharing
+from postern.services.dav.ahead import one_ahead
+from postern.services.dav.places import Place, Space, home_path, path_in
 from postern.services.dav.request import Refusal
 from postern.trust.acceptor import Cause, Failure
 
@@ -143,13 +147,17 @@ class KnownTags:
 @dataclass(slots=True)
 class OwnMailbox:
     """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
-    there after `measure`, `list_state` and `is_listed` after their functions in `address_list`."""
+    there after `measure`, `shares` and `grants` after `look`, which names the grantees, `list_state` and `is_listed` after their
+    functions in `address_list`."""
 
     server: DavServer
     recipient: Recipient
     access: DavAccess
     quota: int
     info: MailboxInfo | None = None
+    shares: Shares = field(default_factory=Shares)
+    grants: Grants | None = None
+    names: dict[UUID, str] = field(default_factory=dict)
     list_state: str = ""
     is_listed: bool = False
     _tree: list[FolderNode] | None = field(default=None, repr=False)
@@ -172,13 +180,73 @@ class OwnMailbox:
         return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
 
     @property
+    def me(self) -> OwnMailbox:
+        """The mailbox of the caller."""
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the caller may know that the mailbox is there."""
+        return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the caller may do everything in the mailbox."""
+        return True
+
+    @property
+    def sharers(self) -> frozenset[str]:
+        """The addresses of those who share something with the caller, as `look` found it."""
+        shares = self.me.shares
+        return frozenset([*(each.owner for each in shares.folders), *(owner for owner, _ in shares.mailboxes)])
+
+    @property
+    def whole(self) -> OwnMailbox:
+        """The mailbox with what the server itself keeps in it, whatever the caller may see."""
+        return self
+
+    async def may_send(self) -> bool:
+        """Whether the caller may send mail as, or on behalf of, the owner of this mailbox."""
+        return True
+
+    def rights(self, node: FolderNode) -> Right:
+        """The rights of the caller in a folder."""
+        return EVERY_RIGHT
+
+    @property
     def calendar_addresses(self) -> frozenset[str]:
         """All addresses of the caller as they are compared."""
         return frozenset(map(fold, self.addresses))
 
     def is_mine(self, address: str) -> bool:
-        """Whether an address in a path belongs to the caller."""
+        """Whether an address in a path belongs to the owner of this mailbox."""
         return address.lower() in self.addresses
+
+    def inner(self, place: Place) -> Place | None:
+        """Returns a place in this mailbox by the address of its owner; None for a place elsewhere."""
+        return place if self.is_mine(place.address) else None
+
+    def path_of(self, place: Place) -> str:
+        """Returns the path of a place in this mailbox, without a slash at the end."""
+        return path_in(place, self.address)
+
+    def collection_path(self, space: Space, segment: str) -> str:
+        return f"{home_path(space, self.address)}{segment}/"
+
+    def ask_when_busy(self) -> None:
+        """The request asks for nothing but when the owner is busy."""
+
+    async def look(self, grants: bool = False, shares: bool = False) -> None:
+        """Asks what was granted in this mailbox, and what others share with the caller."""
+        sharing = self.access.sharing
+        if sharing is None:
+            return
+        if shares:
+            self.me.shares = await sharing.shared(self.me.id)
+        if grants:
+            self.grants = await sharing.grants(self.recipient)
+            guids = {guid for entries in self.grants.folders.values() for guid in entries}
+            self.names = await sharing.addresses(guids)
 
     async def measure(self) -> None:
         """Asks how large the mailbox is now."""
@@ -187,30 +255,31 @@ class OwnMailbox:
     async def tree(self) -> list[FolderNode]:
         """The folders, without those that lie in the trash."""
         if self._tree is None:
-            nodes = await self.store.tree(self.id)
-            gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
-            above = {node.id: node.parent for node in nodes}
-            self._tree = [node for node in nodes if not _is_below(node.id, gone, above)]
+            self._tree = await self.all_folders()
         return self._tree
+
+    async def all_folders(self) -> list[FolderNode]:
+        nodes = await self.server.items.tree(self.id)
+        gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
+        above = {node.id: node.parent for node in nodes}
+        return [node for node in nodes if not _is_below(node.id, gone, above)]
 
     def forget(self) -> None:
         """The folders have changed."""
         self._tree = None
 
     async def pages(self, folder: int, size: int) -> AsyncGenerator[Resources, None]:
-        """Gives the resources of a folder in the order of their names, `size` of them at a time. The store looks for the next
-        page while the caller works on one."""
-        page = await self.store.resources(self.id, folder, "", size)
-        while page:
-            following = asyncio.ensure_future(self.store.resources(self.id, folder, page.names[-1], size))
-            try:
-                yield page
-                page = await following
-            finally:
-                if not following.done():
-                    following.cancel()
-                elif not following.cancelled():
-                    following.exception()  # seen, also where the caller wants no more pages
+        """Gives the resources of a folder in the order of their names, `size` of them at a time."""
+
+        def ask(page: Resources | None) -> Coroutine[Any, Any, Resources] | None:
+            if page is not None and not page:
+                return None
+            return self.store.resources(self.id, folder, "" if page is None else page.names[-1], size)
+
+        async with aclosing(one_ahead(ask)) as pages:
+            async for page in pages:
+                if page:
+                    yield page
 
     async def delete_folder(self, folder: int) -> None:
         """Removes a folder; those below it must be gone already."""

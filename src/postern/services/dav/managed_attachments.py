@@ -15,7 +15,7 @@ from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.managed_attachments import MAX_MANAGED, Named, add, attach_line, managed, remove, update
 from postern.items.rendered import attendee_of
-from postern.model.folders import Right, granted
+from postern.model.folders import Right
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
 from postern.protocols.content_lines import Line
@@ -23,6 +23,7 @@ from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.mime.parameters import parameter, parse_value
 from postern.services.dav import attached, contents, meetings, nodes, resources
 from postern.services.dav.attached import CALENDARS
+from postern.services.dav.guarded import need_privileges
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.nodes import Target
 from postern.services.dav.octets import aside, content_of
@@ -47,6 +48,8 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     target = await nodes.find(box, place)
     if not isinstance(target, Target) or target.container.kind not in CALENDARS:
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+    if not box.rights(target.container.node) & Right.EDIT_ANY:
+        raise need_privileges()  # before anything is kept
     action, id_ = asked.get("action", ""), asked.get("managed-id", "")
     occurrences = [each.strip() for each in asked["rid"].split(",")] if "rid" in asked else []
     if action not in ("attachment-add", "attachment-update", "attachment-remove"):
@@ -175,5 +178,7 @@ async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resourc
             return True
     if any(part.value("CLASS").strip().upper() in _PRIVATE for part in calendar.parts):
         return False
-    rights = granted(await owner.store.rights(owner.id, resource.folder), [box.id])
-    return bool(rights & Right.READ_ANY)
+    if box.access.sharing is None:
+        return False
+    rights = await box.access.sharing.rights(box.id, owner.recipient)
+    return bool(rights.in_folder(resource.folder) & Right.READ_ANY)

@@ -38,6 +38,7 @@ from postern.protocols.smtp.address import parse_mailbox
 from postern.services.dav import contents, folders
 from postern.services.dav.contents import Content
 from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import OwnMailbox, unavailable
 from postern.services.dav.octets import aside, content_of
@@ -96,8 +97,15 @@ async def plan(
         raise contents.refusal(outcome, CALDAV)
     if outcome.role is Role.NONE:
         return Plan(content)
+    if becomes is not None and not {id(part) for part in becomes.parts} <= {
+        id(entry) for entry in becomes.root.entries
+    }:
+        # It would be written without those of its components that are in another VCALENDAR.
+        raise contents.refusal(Refused("valid-calendar-object-resource", "a meeting is one VCALENDAR"), CALDAV)
     if old is None and becomes is not None:
         await _check_unique(box, container, becomes)
+        if content is not None and content.rendered.ends is not None and content.rendered.ends < now:
+            outcome = outcome._replace(sendings=[])  # a calendar is moved here, and nobody is invited to what is over
     statuses = await _statuses(box, outcome.sendings)
     letters = await aside(before + after, lambda: _letters(box, outcome.sendings, statuses, now))
     expected = ABSENT if old is None else old.tag
@@ -159,11 +167,17 @@ def _letters(box: OwnMailbox, sendings: Sequence[Sending], statuses: dict[str, s
 
 
 async def carry_out(box: OwnMailbox, container: Collection, name: str, change: Plan, unique: bool) -> Put | None:
-    """Carries out a plan that has letters. Raises MailboxError as `put` and `remove` do."""
-    outbox = next((node.id for node in await box.tree() if node.kind is FolderKind.OUTBOX), 0)
-    ids = await box.store.create(box.id, outbox, [NewItem(octets, Flag.SEEN) for octets in change.letters])
+    """Carries out a plan that has letters. Raises MailboxError as `put` and `remove` do, and Refusal 403 where the caller may not
+    send on behalf of the calendar's owner."""
+    if not await box.may_send():
+        raise need_privileges()
+    sender = box.whole  # whose outbox the caller need not see
+    outbox = next((node.id for node in await sender.tree() if node.kind is FolderKind.OUTBOX), 0)
+    ids: list[int] = []
     content = change.content
     try:
+        for octets in change.letters:
+            ids += await sender.store.create(box.id, outbox, [NewItem(octets, Flag.SEEN)])
         if content is None:
             await box.store.remove_sending(box.id, ids, container.id, name, change.expected)
             return None
@@ -178,8 +192,8 @@ async def carry_out(box: OwnMailbox, container: Collection, name: str, change: P
             change.expected,
             unique,
         )
-    except MailboxError:
-        await box.store.delete(box.id, ids)
+    except (MailboxError, Refusal):
+        await sender.store.delete(box.id, ids)
         raise
 
 

@@ -15,7 +15,7 @@ from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import Locks, plain
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.nodes import Target
-from postern.services.dav.places import Place, Space, path_in, place_of
+from postern.services.dav.places import Place, Space, place_of
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.resources import SPACES, uid_conflict
 from postern.services.dav.writing import check_if, held_and_if, tag_field
@@ -49,12 +49,12 @@ async def place(box: OwnMailbox, source: Place, request: Request) -> Answer:
     ):
         raise Refusal(HTTPStatus.FORBIDDEN, text="This collection stays where it is")
     goal = _destination(box, request)
-    if goal.address and plain(target.path) == path_in(goal, box.address):
+    if goal.address and plain(target.path) == box.path_of(goal):
         raise Refusal(HTTPStatus.FORBIDDEN, text="The destination is the resource itself")
     if goal.space is not source.space:
         raise Refusal(HTTPStatus.FORBIDDEN, text="The destination takes other things")
     if address_list.holds(goal):
-        raise address_list.not_granted(path_in(goal, box.address), "bind")
+        raise address_list.not_granted(box.path_of(goal), "bind")
     within = await folders.container_of(box, goal)
     if within is None:
         is_inside = len(goal.names) > (0 if goal.space is Space.FILES else 1)
@@ -87,7 +87,9 @@ def _destination(box: OwnMailbox, request: Request) -> Place:
     if read_url(value, request.host) is None:
         raise Refusal(HTTPStatus.BAD_GATEWAY, text="The destination is on another server")
     goal = place_of(path)
-    if goal is None or (goal.address and not box.is_mine(goal.address)):
+    if goal is not None and goal.address:
+        goal = box.inner(goal)  # nothing goes from one mailbox to another
+    if goal is None:
         raise Refusal(HTTPStatus.FORBIDDEN)
     return goal
 

@@ -71,6 +71,8 @@ def principal_of(box: OwnMailbox, entry: AddressBookEntry) -> Node:
     }
     if entry.type in (RecipientType.USER, RecipientType.ROOM):
         values[caldav("calendar-home-set")] = href(home_path(Space.CALENDARS, entry.primary))
+    if entry.primary in box.sharers:
+        values[carddav("addressbook-home-set")] = href(home_path(Space.ADDRESSBOOKS, entry.primary))
     for name, text in (("first-name", entry.given_name), ("last-name", entry.surname)):
         if text:
             values[calendar_server(name)] = xml.text(text)

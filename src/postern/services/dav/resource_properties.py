@@ -5,20 +5,21 @@ resource: a calendar has ten thousand.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import PropFind, Wanted
 from postern.protocols.dav.fields import Preferences
-from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.multistatus import href_of, hrefs_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.http.dates import http_date
-from postern.services.dav import meetings, properties
+from postern.services.dav import meetings, privileges, properties
 from postern.services.dav.folders import Collection, Kind
-from postern.services.dav.live import SUPPORTED_PRIVILEGES, href, privileges_in
+from postern.services.dav.live import href, privileges_in
 from postern.services.dav.locks import NO_LOCKS, SUPPORTED_LOCK, Locks, discovery
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import ROOT, principal_path
@@ -63,8 +64,8 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         return lambda resource: f"{start}{inner(resource)}{end}"
 
     fixed = _KIND_TYPES.get(container.kind)
-    principal = href(principal_path(box.address))
-    privileges, acl = privileges_in(container, box)
+    owner, caller = href(principal_path(box.address)), href(principal_path(box.me.address))
+    granted, acl = privileges_in(container, box)
     values: dict[str, str | Value] = {
         dav("resourcetype"): "<D:resourcetype/>",
         dav("getetag"): lambda resource: f'<D:getetag>"{resource.tag.hex()}"</D:getetag>',
@@ -76,13 +77,14 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         dav("creationdate"): each(
             "creationdate", lambda resource: f"{datetime.fromtimestamp(resource.created, UTC):%Y-%m-%dT%H:%M:%SZ}"
         ),
-        dav("owner"): f"<D:owner>{principal}</D:owner>",
-        dav("current-user-principal"): f"<D:current-user-principal>{principal}</D:current-user-principal>",
+        dav("owner"): f"<D:owner>{owner}</D:owner>",
+        dav("current-user-principal"): f"<D:current-user-principal>{caller}</D:current-user-principal>",
         dav("principal-collection-set"): element(dav("principal-collection-set"), href(f"{ROOT}principals/users/")),
-        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), privileges),
-        dav("supported-privilege-set"): element(dav("supported-privilege-set"), SUPPORTED_PRIVILEGES),
-        dav("acl"): element(dav("acl"), acl),
+        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), granted),
+        dav("supported-privilege-set"): element(dav("supported-privilege-set"), privileges.SUPPORTED),
     }
+    if acl is not None:
+        values[dav("acl")] = element(dav("acl"), acl)
     if container.is_address_list:
         del values[dav("owner")]
     if container.kind is Kind.FILES:
@@ -168,6 +170,14 @@ class ResourceResponses:
                 present += "".join(dead.values())
             missing = "".join([element(name) for name in self._unknown if name not in dead])
         return multistatus.properties(self._base + href_of(resource.name), present + data, missing, self._is_minimal)
+
+    def responses(self, resources: Sequence[Resource], data: Iterable[str] = repeat("")) -> list[str]:
+        """Returns the response about each resource, whose contents `data` has, at half the cost of one after the other."""
+        if self._dead or not self._template:
+            return [self.response(resource, markup) for resource, markup in zip(resources, data, strict=False)]
+        hrefs = hrefs_of([resource.name for resource in resources])
+        values = [map(value, resources) for value in self._each]
+        return list(map(self._template.__mod__, zip(hrefs, *values, data, strict=False)))
 
 
 def _constant(markup: str) -> str:
