@@ -25,6 +25,7 @@ KINDS = {
     "calendar": (EDataServer.SOURCE_EXTENSION_CALENDAR, "caldav", ECal.ClientSourceType.EVENTS),
     "tasks": (EDataServer.SOURCE_EXTENSION_TASK_LIST, "caldav", ECal.ClientSourceType.TASKS),
     "contacts": (EDataServer.SOURCE_EXTENSION_ADDRESS_BOOK, "carddav", None),
+    "people": (EDataServer.SOURCE_EXTENSION_ADDRESS_BOOK, "carddav", None),
 }
 """By kind of source: its extension, its backend, and what a calendar's client opens."""
 
@@ -75,20 +76,20 @@ class Program:
                 each.get_display_name() for each in sources if any(each.has_extension(e) for e, _, _ in KINDS.values())
             )
 
-        self._wait(lambda: len(found()) >= 3)
+        self._wait(lambda: len(found()) >= 4)
         return found()
 
-    def add(self, kind: str, path: str) -> str:
-        """Opens a collection by its path. Returns the display name that the server has for it."""
+    def add(self, kind: str, path: str) -> bool:
+        """Opens a collection by its path. Says whether it can be written."""
         extension, backend, opens = KINDS[kind]
         source = self._source(kind)
-        source.set_parent("carddav-stub" if kind == "contacts" else "caldav-stub")
+        source.set_parent(f"{backend}-stub")
         source.get_extension(extension).set_backend_name(backend)
         source.get_extension(EDataServer.SOURCE_EXTENSION_WEBDAV_BACKEND).set_resource_path(path)
         source.get_extension(EDataServer.SOURCE_EXTENSION_OFFLINE).set_stay_synchronized(True)
         known = self._commit(source)
         opened: list[Any] = []
-        if kind == "contacts":
+        if opens is None:
             EBook.BookClient.connect(
                 known, 30, None, lambda _, done: opened.append(EBook.BookClient.connect_finish(done))
             )
@@ -96,27 +97,26 @@ class Program:
             ECal.Client.connect(known, opens, 30, None, lambda _, done: opened.append(ECal.Client.connect_finish(done)))
         self._wait(lambda: opened and known.get_connection_status() == EDataServer.SourceConnectionStatus.CONNECTED)
         self._clients[kind] = opened[0]
-        assert not opened[0].is_readonly()
-        return str(known.get_display_name())
+        return not opened[0].is_readonly()
 
     def create(self, kind: str, text: str) -> str:
         """Returns the UID of a component ("BEGIN:VEVENT") or of a card."""
         client = self._clients[kind]
-        if kind == "contacts":
+        if KINDS[kind][2] is None:
             return str(client.add_contact_sync(EBookContacts.Contact.new_from_vcard(text), 0, None)[1])
         return str(client.create_object_sync(ICalGLib.Component.new_from_string(text), 0, None)[1])
 
     def change(self, kind: str, text: str, all_of_it: bool = True) -> None:
         """Writes another version; of a series the whole, or one occurrence by its RECURRENCE-ID."""
         client = self._clients[kind]
-        if kind == "contacts":
+        if KINDS[kind][2] is None:
             client.modify_contact_sync(EBookContacts.Contact.new_from_vcard(text), 0, None)
         else:
             how = ECal.ObjModType.ALL if all_of_it else ECal.ObjModType.THIS
             client.modify_object_sync(ICalGLib.Component.new_from_string(text), how, 0, None)
 
     def remove(self, kind: str, uid: str) -> None:
-        if kind == "contacts":
+        if KINDS[kind][2] is None:
             self._clients[kind].remove_contact_by_uid_sync(uid, 0, None)
         else:
             self._clients[kind].remove_object_sync(uid, None, ECal.ObjModType.ALL, 0, None)
@@ -132,9 +132,16 @@ class Program:
         self._wait(holds, lambda: f"{self._values(kind)} instead of {wanted}", pause=0.2)
         return wanted
 
+    def has(self, kind: str, text: str) -> list[str]:
+        """Waits until one of the values has the text, and returns all of them."""
+        self._wait(
+            lambda: any(text in value for value in self._values(kind)), lambda: str(self._values(kind)), pause=0.2
+        )
+        return self._values(kind)
+
     def _values(self, kind: str) -> list[str]:
         client = self._clients[kind]
-        if kind == "contacts":
+        if KINDS[kind][2] is None:
             query = EBookContacts.BookQuery.any_field_contains("").to_string()
             return sorted(each.get_property("full-name") for each in client.get_contacts_sync(query, None)[1])
         return sorted(each.get_summary() for each in client.get_object_list_sync("#t", None)[1])

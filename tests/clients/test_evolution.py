@@ -64,12 +64,13 @@ def stored(other: httpx.Client, collection: str) -> dict[str, str]:
     return {href: other.get(href).text for href in hrefs if href.endswith((".ics", ".vcf"))}
 
 
-def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_contacts(
+def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_address_books(
     evolution: Evolution, owner: Mailbox
 ) -> None:
     sources, addresses = evolution.ask("discover")
     assert [(url.partition("/dav/")[2].replace(owner.address, "me"), name) for url, name in sources] == [
         ("addressbooks/me/contacts/", "Contacts"),
+        ("addressbooks/me/global-address-list/", "Global Address List"),
         ("calendars/me/calendar/", "Calendar"),
         ("calendars/me/tasks/", "Tasks"),
     ]
@@ -77,12 +78,12 @@ def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_contacts
 
 
 def test_an_account_finds_its_collections_by_itself(evolution: Evolution) -> None:
-    assert evolution.ask("account") == ["Calendar", "Contacts", "Tasks"]
+    assert evolution.ask("account") == ["Calendar", "Contacts", "Global Address List", "Tasks"]
 
 
 def test_appointments_go_both_ways(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
     calendar = f"/dav/calendars/{owner.address}/calendar/"
-    evolution.ask("add", "calendar", calendar)
+    assert evolution.ask("add", "calendar", calendar)
     evolution.ask("create", "calendar", SERIES.format(summary="Planning", more=""))
     ((href, content),) = stored(other, calendar).items()
     assert "SUMMARY:Planning" in content and "RRULE:FREQ=WEEKLY;COUNT=10" in content and "BEGIN:VTIMEZONE" in content
@@ -116,7 +117,7 @@ def test_appointments_go_both_ways(evolution: Evolution, other: httpx.Client, ow
 
 def test_tasks_are_kept(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
     tasks = f"/dav/calendars/{owner.address}/tasks/"
-    evolution.ask("add", "tasks", tasks)
+    assert evolution.ask("add", "tasks", tasks)
     task = "BEGIN:VTODO\nUID:task\nDUE;VALUE=DATE:20270301\nSUMMARY:Write\nEND:VTODO\n"
     evolution.ask("create", "tasks", task)
     evolution.ask("change", "tasks", task.replace("SUMMARY", "STATUS:COMPLETED\nPERCENT-COMPLETE:100\nSUMMARY"))
@@ -126,7 +127,7 @@ def test_tasks_are_kept(evolution: Evolution, other: httpx.Client, owner: Mailbo
 
 def test_contacts_go_both_ways(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
     contacts = f"/dav/addressbooks/{owner.address}/contacts/"
-    evolution.ask("add", "contacts", contacts)
+    assert evolution.ask("add", "contacts", contacts)
     uid = evolution.ask("create", "contacts", CARD.format(uid="bo", name="Bo Bobson"))
     ((href, content),) = stored(other, contacts).items()
     assert "FN:Bo Bobson" in content and f"UID:{uid}" in content
@@ -139,3 +140,8 @@ def test_contacts_go_both_ways(evolution: Evolution, other: httpx.Client, owner:
     evolution.ask("shows", "contacts", "Bo the Third")
     evolution.ask("remove", "contacts", uid)
     assert stored(other, contacts) == {}
+
+
+def test_everybody_is_in_an_address_book_that_nobody_writes(evolution: Evolution, owner: Mailbox) -> None:
+    assert not evolution.ask("add", "people", f"/dav/addressbooks/{owner.address}/global-address-list/")
+    assert evolution.ask("has", "people", "Alice")

@@ -187,7 +187,7 @@ def test_an_account_is_set_up_from_its_address_alone(
 ) -> None:
     shown, offered, added = account
     assert "server1.example.test" in shown and str(organization.port(465)) in shown, shown
-    assert sorted(offered) == ["Calendar", "Contacts", "Tasks"]
+    assert sorted(offered) == ["Calendar", "Contacts", "Global Address List", "Tasks"]
     name = ["server1.example.test", "alice@example.test"]
     assert added["incoming"] == [name[0], organization.port(993), IN_TLS, name[1]]
     assert added["outgoing"] == [name[0], organization.port(465), IN_TLS, name[1]]
