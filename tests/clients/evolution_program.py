@@ -80,7 +80,9 @@ class Program:
         return found()
 
     def add(self, kind: str, path: str) -> bool:
-        """Opens a collection by its path. Says whether it can be written."""
+        """Opens a collection by its path, if it is not open yet. Says whether it can be written."""
+        if kind in self._clients:
+            return not self._clients[kind].is_readonly()
         extension, backend, opens = KINDS[kind]
         source = self._source(kind)
         source.set_parent(f"{backend}-stub")

@@ -135,6 +135,7 @@ def test_whom_evolution_invites_has_the_meeting_and_its_answer_comes_back(
         f"ORGANIZER:mailto:{owner.address}\nATTENDEE;PARTSTAT=ACCEPTED:mailto:{owner.address}\n"
         f"ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{guest.address}\nEND:VEVENT\n"
     )
+    assert evolution.ask("add", "calendar", calendar)
     evolution.ask("create", "calendar", meeting)
     with guest.dav() as client, owner.dav() as other:
         ((href, invitation),) = seen(lambda: stored(client, theirs), bool).items()
