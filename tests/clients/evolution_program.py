@@ -25,7 +25,7 @@ KINDS = {
     "calendar": (EDataServer.SOURCE_EXTENSION_CALENDAR, "caldav", ECal.ClientSourceType.EVENTS),
     "tasks": (EDataServer.SOURCE_EXTENSION_TASK_LIST, "caldav", ECal.ClientSourceType.TASKS),
     "contacts": (EDataServer.SOURCE_EXTENSION_ADDRESS_BOOK, "carddav", None),
-    "people": (EDataServer.SOURCE_EXTENSION_ADDRESS_BOOK, "carddav", None),
+    "directory": (EDataServer.SOURCE_EXTENSION_ADDRESS_BOOK, "carddav", None),
 }
 """By kind of source: its extension, its backend, and what a calendar's client opens."""
 
@@ -79,10 +79,10 @@ class Program:
         self._wait(lambda: len(found()) >= 4)
         return found()
 
-    def add(self, kind: str, path: str) -> bool:
-        """Opens a collection by its path, if it is not open yet. Says whether it can be written."""
+    def add(self, kind: str, path: str, is_readonly: bool = False) -> str:
+        """Opens a collection by its path, if it is not open yet. Returns the display name that the server has for it."""
         if kind in self._clients:
-            return not self._clients[kind].is_readonly()
+            return str(self._clients[kind].get_source().get_display_name())
         extension, backend, opens = KINDS[kind]
         source = self._source(kind)
         source.set_parent(f"{backend}-stub")
@@ -91,7 +91,7 @@ class Program:
         source.get_extension(EDataServer.SOURCE_EXTENSION_OFFLINE).set_stay_synchronized(True)
         known = self._commit(source)
         opened: list[Any] = []
-        if opens is None:
+        if backend == "carddav":
             EBook.BookClient.connect(
                 known, 30, None, lambda _, done: opened.append(EBook.BookClient.connect_finish(done))
             )
@@ -99,26 +99,27 @@ class Program:
             ECal.Client.connect(known, opens, 30, None, lambda _, done: opened.append(ECal.Client.connect_finish(done)))
         self._wait(lambda: opened and known.get_connection_status() == EDataServer.SourceConnectionStatus.CONNECTED)
         self._clients[kind] = opened[0]
-        return not opened[0].is_readonly()
+        self._wait(lambda: opened[0].is_readonly() is is_readonly)
+        return str(known.get_display_name())
 
     def create(self, kind: str, text: str) -> str:
         """Returns the UID of a component ("BEGIN:VEVENT") or of a card."""
         client = self._clients[kind]
-        if KINDS[kind][2] is None:
+        if kind == "contacts":
             return str(client.add_contact_sync(EBookContacts.Contact.new_from_vcard(text), 0, None)[1])
         return str(client.create_object_sync(ICalGLib.Component.new_from_string(text), 0, None)[1])
 
     def change(self, kind: str, text: str, all_of_it: bool = True) -> None:
         """Writes another version; of a series the whole, or one occurrence by its RECURRENCE-ID."""
         client = self._clients[kind]
-        if KINDS[kind][2] is None:
+        if kind == "contacts":
             client.modify_contact_sync(EBookContacts.Contact.new_from_vcard(text), 0, None)
         else:
             how = ECal.ObjModType.ALL if all_of_it else ECal.ObjModType.THIS
             client.modify_object_sync(ICalGLib.Component.new_from_string(text), how, 0, None)
 
     def remove(self, kind: str, uid: str) -> None:
-        if KINDS[kind][2] is None:
+        if kind == "contacts":
             self._clients[kind].remove_contact_by_uid_sync(uid, 0, None)
         else:
             self._clients[kind].remove_object_sync(uid, None, ECal.ObjModType.ALL, 0, None)
@@ -134,19 +135,18 @@ class Program:
         self._wait(holds, lambda: f"{self._values(kind)} instead of {wanted}", pause=0.2)
         return wanted
 
-    def has(self, kind: str, text: str) -> list[str]:
-        """Waits until one of the values has the text, and returns all of them."""
-        self._wait(
-            lambda: any(text in value for value in self._values(kind)), lambda: str(self._values(kind)), pause=0.2
-        )
-        return self._values(kind)
-
     def _values(self, kind: str) -> list[str]:
         client = self._clients[kind]
-        if KINDS[kind][2] is None:
+        if isinstance(client, EBook.BookClient):
             query = EBookContacts.BookQuery.any_field_contains("").to_string()
             return sorted(each.get_property("full-name") for each in client.get_contacts_sync(query, None)[1])
         return sorted(each.get_summary() for each in client.get_object_list_sync("#t", None)[1])
+
+    def completes(self, text: str) -> list[str]:
+        """The names and first addresses that it offers to somebody who types a text into a field of recipients."""
+        query = EBookContacts.BookQuery.any_field_contains(text).to_string()
+        contacts = self._clients["directory"].get_contacts_sync(query, None)[1]
+        return sorted(f"{each.get_property('full-name')} <{each.get_property('email-1')}>" for each in contacts)
 
     def _source(self, name: str) -> Any:
         source = EDataServer.Source.new_with_uid(name, None)

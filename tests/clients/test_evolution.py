@@ -175,6 +175,11 @@ def test_contacts_go_both_ways(evolution: Evolution, other: httpx.Client, owner:
     assert stored(other, contacts) == {}
 
 
-def test_everybody_is_in_an_address_book_that_nobody_writes(evolution: Evolution, owner: Mailbox) -> None:
-    assert not evolution.ask("add", "people", f"/dav/addressbooks/{owner.address}/global-address-list/")
-    assert evolution.ask("has", "people", "Alice")
+def test_colleagues_are_in_the_directory(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
+    directory = f"/dav/addressbooks/{owner.address}/global-address-list/"
+    evolution.ask("add", "directory", directory, True)
+    names = sorted(content.partition("FN:")[2].partition("\r\n")[0] for content in stored(other, directory).values())
+    assert len(names) > 1
+    evolution.ask("shows", "directory", *names)
+    name = owner.address.partition("@")[0]
+    assert f"{name} <{owner.address}>" in evolution.ask("completes", name[:4])

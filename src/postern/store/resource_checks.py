@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import uuid4
 
 from postern.model.item_store import RenderedItem
@@ -77,6 +77,15 @@ def is_name(name: str) -> bool:
     except MailboxError:
         return False
     return True
+
+
+def names_among(names: Collection[str]) -> list[str]:
+    """Returns those of `names` that something can be called. Thousands that are plain are looked at all at once."""
+    text = "".join(names)
+    is_plain = text.isascii() and "/" not in text and _CONTROL.search(text) is None
+    if is_plain and not {"", ".", ".."}.intersection(names) and max(map(len, names), default=0) <= MAX_NAME:
+        return list(names)
+    return [name for name in names if is_name(name)]
 
 
 def _is_text(text: str, most: int) -> bool:

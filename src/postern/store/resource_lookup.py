@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from uuid import UUID
 
 from postern.model.item_store import Busy, RenderedItem
@@ -12,7 +13,7 @@ from postern.store.columns import ENDLESS, ITEM_COLUMNS, within
 from postern.store.connection import Pool, Row
 from postern.store.fetching import OWNED, no_folder
 from postern.store.item_store import CONTENT_OCTETS
-from postern.store.resource_checks import is_name
+from postern.store.resource_checks import names_among
 
 _MOST = 10_000
 """Resources of one answer: at most 13 MB, if all have the longest names and UIDs; 2 MB for those that programs make."""
@@ -138,8 +139,8 @@ class ResourceLookup(ResourceStore):
         return _of_folder(await self._pool.read(_LIST, parameters))
 
     async def named(self, mailbox: UUID, folder: int, names: Sequence[str], content: bool = False) -> Resources:
-        wanted = [name for name in dict.fromkeys(names) if is_name(name)]
-        parameters = [mailbox.bytes, wire.int8(folder), wire.texts(wanted)]
+        wanted = names_among(dict.fromkeys(names))
+        parameters = [mailbox.bytes, wire.int8(folder), wire.plain_texts(wanted)]
         return _of_folder(await self._pool.read(_NAMED_STATEMENTS[content], parameters))
 
     async def with_ids(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> Resources:
@@ -246,9 +247,6 @@ def _lines(data: bytes | None) -> list[str]:
 
 
 def _contents(data: bytes | None, lengths: bytes | None) -> list[bytes | None]:
-    contents: list[bytes | None] = []
-    every, at = data or b"", 0
-    for length in wire.words64(lengths):
-        contents.append(None if length < 0 else every[at : at + length])
-        at += max(0, length)
-    return contents
+    every, sizes = data or b"", wire.words64(lengths)
+    places = accumulate([max(0, size) for size in sizes], initial=0)
+    return [None if size < 0 else every[start:end] for size, (start, end) in zip(sizes, pairwise(places), strict=True)]

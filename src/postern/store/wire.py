@@ -46,7 +46,13 @@ def byteas(values: Sequence[bytes | None]) -> bytes:
 
 
 def texts(values: Iterable[str | None]) -> bytes:
+    """Encodes an array of texts, as `text` does each."""
     return _array(_OID_TEXT, [None if value is None else text(value) for value in values])
+
+
+def plain_texts(values: Sequence[str]) -> bytes:
+    """Encodes an array of texts without NULs and lone surrogates."""
+    return _array(_OID_TEXT, [value.encode() for value in values])
 
 
 def uuids(values: Iterable[UUID]) -> bytes:
@@ -60,14 +66,8 @@ def _empty(oid: int) -> bytes:
 def _array(oid: int, values: Sequence[bytes | None]) -> bytes:
     if not values:
         return _empty(oid)
-    parts = [_ARRAY_HEAD.pack(1, 1 if None in values else 0, oid, len(values), 1)]
-    for value in values:
-        if value is None:
-            parts.append(_NULL)
-        else:
-            parts.append(_LENGTH.pack(len(value)))
-            parts.append(value)
-    return b"".join(parts)
+    head = _ARRAY_HEAD.pack(1, 1 if None in values else 0, oid, len(values), 1)
+    return head + b"".join([_NULL if value is None else _LENGTH.pack(len(value)) + value for value in values])
 
 
 def to_int8(data: bytes | None) -> int:

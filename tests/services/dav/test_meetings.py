@@ -305,6 +305,16 @@ def test_a_meeting_keeps_its_organizer() -> None:
     work(steps)
 
 
+def test_a_meeting_is_one_calendar() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        other = meeting("m1", "RECURRENCE-ID:20300302T120000Z", start="20300302T150000Z")
+        put = await alice.put(f"{CALENDAR}m.ics", content=meeting("m1", "RRULE:FREQ=DAILY;COUNT=3") + other)
+        assert put.status_code == 403 and b"valid-calendar-object-resource" in put.content
+        assert await post.collect() == []
+
+    work(steps)
+
+
 def test_the_tag_stays_while_answers_change() -> None:
     async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
         path = f"{CALENDAR}m.ics"
@@ -460,7 +470,8 @@ def test_both_copies_agree() -> None:
             assert "PARTSTAT=NEEDS-ACTION" in attendee(octets, BOB)
             await bob.put(path, content=_accepted(octets))
             await carry()
-            assert "PARTSTAT=ACCEPTED" in attendee((await alice.get(f"{CALENDAR}m.ics")).content, BOB)
+            answered = attendee((await alice.get(f"{CALENDAR}m.ics")).content, BOB)
+            assert "PARTSTAT=ACCEPTED" in answered and "SCHEDULE-STATUS=2.0" in answered
             await alice.delete(f"{CALENDAR}m.ics")
             await carry()
             assert b"STATUS:CANCELLED" in (await bob.get(path)).content

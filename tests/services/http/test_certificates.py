@@ -58,15 +58,17 @@ def test_a_certificate_that_is_registered_needs_no_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "alert"),
+    ("what", "alert", "reason"),
     [
-        ("another authority's", "unknown ca"),
-        ("expired", "expired"),
-        ("for servers", "certificate"),
-        ("revoked", "revoked"),
+        ("another authority's", "unknown ca", "an authority issued the certificate that is not known here"),
+        ("expired", "expired", "the certificate has expired"),
+        ("for servers", "certificate", "the certificate is not for client authentication"),
+        ("revoked", "revoked", "the certificate is revoked"),
     ],
 )
-def test_a_certificate_that_does_not_validate_ends_the_handshake(tmp_path: Path, what: str, alert: str) -> None:
+def test_a_certificate_that_does_not_validate_ends_the_handshake(
+    tmp_path: Path, what: str, alert: str, reason: str
+) -> None:
     async def run() -> None:
         door = AskingDoor(tmp_path, revoked=True)
         authority = door.people_authority
@@ -79,7 +81,10 @@ def test_a_certificate_that_does_not_validate_ends_the_handshake(tmp_path: Path,
             authority.revoke(certificate)
             door.tls = door.tls.renewed()
         async with door.serving():
-            reply = await door.curl("/dav/", file)
+            with capture_logs() as lines:
+                reply = await door.curl("/dav/", file)
+            [line] = [line for line in lines if line["event"] == "authentication-failed"]
+            assert (line["mechanism"], line["reason"]) == ("Certificate", reason)
             assert reply.status == 0 and "alert" in reply.words and alert in reply.words.lower(), reply
             good, _ = door.people_authority.issue(ALICE)
             assert (await door.curl("/dav/", good)).status == 200

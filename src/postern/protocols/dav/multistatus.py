@@ -23,8 +23,17 @@ _PLAIN = f"{ascii_letters}{digits}{_SAFE}".encode()
 
 def href_of(path: str) -> str:
     """Returns a path as an href: percent-encoded, and so without anything that XML escapes."""
-    # Most paths are plain, and this tells it in a tenth of the time that `quote` takes.
-    return path if path.isascii() and not path.encode().translate(None, _PLAIN) else quote(path, _SAFE)
+    return path if _is_plain(path) else quote(path, _SAFE)
+
+
+def hrefs_of(paths: Sequence[str]) -> Sequence[str]:
+    """Returns paths as hrefs. Most of them are plain, and it is looked at them all at once."""
+    return paths if _is_plain("".join(paths)) else list(map(href_of, paths))
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path is an href as it is; told in a tenth of the time that `quote` takes."""
+    return path.isascii() and not path.encode().translate(None, _PLAIN)
 
 
 def status_line(status: HTTPStatus) -> str:

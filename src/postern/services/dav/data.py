@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postern.items import calendar_data, calendar_object, card_data, contact
@@ -59,6 +60,15 @@ class Data:
             content = await aside(content, lambda: time_zones.as_asked(content, self.zones))
         start, end = _TAGS[self.name]
         return f"<{start}>{xml.text(content.decode('utf-8', 'replace'))}</{end}>"
+
+    async def markups(self, box: OwnMailbox, resources: Sequence[Resource]) -> list[str]:
+        """Returns the element of each resource."""
+        is_as_put = self.wanted.is_whole and self.card is None and not self.zones
+        if not is_as_put or any(each.content is None for each in resources):
+            return [await self.markup(box, resource) for resource in resources]
+        start, end = _TAGS[self.name]
+        texts = [xml.text((resource.content or b"").decode("utf-8", "replace")) for resource in resources]
+        return [f"<{start}>{text}</{end}>" for text in texts]
 
     def _calendar(self, content: bytes, read: CalendarObject | None) -> bytes:
         calendar = read or calendar_object.read(content)

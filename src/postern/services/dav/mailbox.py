@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from postern.model.address_book import AddressBook
@@ -22,6 +23,7 @@ from postern.model.security import Identity
 from postern.model.sharing import EVERY_RIGHT
 from postern.services.access.logon import home_of, not_opened
 from postern.services.access.sharing import Grants, Shares, Sharing
+from postern.services.dav.ahead import one_ahead
 from postern.services.dav.places import Place, Space, home_path, path_in
 from postern.services.dav.request import Refusal
 from postern.trust.acceptor import Cause, Failure
@@ -267,19 +269,17 @@ class OwnMailbox:
         self._tree = None
 
     async def pages(self, folder: int, size: int) -> AsyncGenerator[Resources, None]:
-        """Gives the resources of a folder in the order of their names, `size` of them at a time. The store looks for the next
-        page while the caller works on one."""
-        page = await self.store.resources(self.id, folder, "", size)
-        while page:
-            following = asyncio.ensure_future(self.store.resources(self.id, folder, page.names[-1], size))
-            try:
-                yield page
-                page = await following
-            finally:
-                if not following.done():
-                    following.cancel()
-                elif not following.cancelled():
-                    following.exception()  # seen, also where the caller wants no more pages
+        """Gives the resources of a folder in the order of their names, `size` of them at a time."""
+
+        def ask(page: Resources | None) -> Coroutine[Any, Any, Resources] | None:
+            if page is not None and not page:
+                return None
+            return self.store.resources(self.id, folder, "" if page is None else page.names[-1], size)
+
+        async with aclosing(one_ahead(ask)) as pages:
+            async for page in pages:
+                if page:
+                    yield page
 
     async def delete_folder(self, folder: int) -> None:
         """Removes a folder; those below it must be gone already."""

@@ -97,6 +97,11 @@ async def plan(
         raise contents.refusal(outcome, CALDAV)
     if outcome.role is Role.NONE:
         return Plan(content)
+    if becomes is not None and not {id(part) for part in becomes.parts} <= {
+        id(entry) for entry in becomes.root.entries
+    }:
+        # It would be written without those of its components that are in another VCALENDAR.
+        raise contents.refusal(Refused("valid-calendar-object-resource", "a meeting is one VCALENDAR"), CALDAV)
     if old is None and becomes is not None:
         await _check_unique(box, container, becomes)
         if content is not None and content.rendered.ends is not None and content.rendered.ends < now:

@@ -34,9 +34,12 @@ def missing() -> Refusal:
     return Refusal(HTTPStatus.NOT_FOUND)
 
 
-async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: bool = False) -> Node | Target:
-    """Returns what is at this place of this mailbox. `content` brings a resource's octets. Raises Refusal 404: whether what is
-    elsewhere, or closed to the caller, exists is nobody else's business."""
+async def find(
+    box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: bool = False, with_state: bool = True
+) -> Node | Target:
+    """Returns what is at this place of this mailbox. `content` brings a resource's octets; without `with_state` a collection
+    comes without its state and properties, which are two questions to the store. Raises Refusal 404: whether what is elsewhere,
+    or closed to the caller, exists is nobody else's business."""
     if place.address and place.space is not Space.PRINCIPALS:
         inner = box.inner(place)
         if inner is None:
@@ -59,6 +62,8 @@ async def find(box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: 
             raise missing()
         return await _in_address_list(box, place)
     collection = await folders.collection_of(box, place)
+    if collection is not None and not with_state:
+        return Node(Level.COLLECTION, collection.kind.space, collection.path, box, collection)
     if collection is not None:
         (node,) = await of_collections(box, [collection], locks)
         return node

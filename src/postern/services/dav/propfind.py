@@ -138,4 +138,4 @@ async def _of_resources(
         await writer.prepare(resources)
         for start in range(0, len(resources), AT_ONCE):
             part = resources[start : start + AT_ONCE]
-            yield "".join([writer.response(resource) for resource in part]), len(part)
+            yield "".join(writer.responses(part)), len(part)

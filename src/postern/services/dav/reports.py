@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing
 from http import HTTPStatus
+from itertools import repeat
+from typing import Any
 
+from postern.model.resources import Resources
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import BodyError
 from postern.protocols.dav.fields import read_url
@@ -13,6 +17,7 @@ from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.dav.reports import FreeBusyQuery, Multiget, Query, Report, SyncCollection, read_report
 from postern.services.dav import calendar_query, card_query, live, nodes, principals, time_zones
+from postern.services.dav.ahead import is_small, one_ahead
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.live import Node, sync_token
@@ -23,7 +28,7 @@ from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 
-BATCH = 250
+BATCH = 500
 """Resources whose contents are read at a time."""
 _PLAIN = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.~-]*+")
 """Names that stand for themselves in an href, as most programs make them."""
@@ -35,7 +40,7 @@ async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
     name, body = await _read(box, request)
     if isinstance(body, FreeBusyQuery):
         box.ask_when_busy()
-    target = await nodes.find(box, place)
+    target = await nodes.find(box, place, with_state=not isinstance(body, Multiget | SyncCollection))
     collection = target.container if isinstance(target, nodes.Target) else target.collection
     node = target if isinstance(target, Node) else None
     if (node is not None and name not in live.reports_of(node)) or (node is None and name not in _OF_RESOURCES):
@@ -88,25 +93,38 @@ async def _multiget(
     yield multistatus.BEGIN
     host = request.host
     names = [(href, _name_of(box, collection, href, host)) for href in body.hrefs]
-    for start in range(0, len(names), BATCH):
-        batch = names[start : start + BATCH]
-        wanted = [name for _, name in batch if name]
-        resources = list(await box.store.named(box.id, collection.id, wanted, data is not None))
-        await writer.prepare(resources)
-        by_name = {resource.name: resource for resource in resources}
-        for href, name in batch:
-            resource = by_name.get(name)
-            if resource is None:
-                yield multistatus.state(_as_sent(href), HTTPStatus.NOT_FOUND)
-            else:
-                yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+    batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
+    asked = iter([[name for _, name in batch if name] for batch in batches])
+
+    def ask(_: Resources | None) -> Coroutine[Any, Any, Resources] | None:
+        wanted = next(asked, None)
+        return None if wanted is None else box.store.named(box.id, collection.id, wanted, data is not None)
+
+    written = iter(batches)
+    async with aclosing(one_ahead(ask)) as pages:
+        async for page in pages:
+            resources = list(page)
+            await writer.prepare(resources)
+            batch = next(written)
+            if is_small(page.sizes):
+                markups = await data.markups(box, resources) if data is not None else repeat("")
+                responses = dict(zip(page.names, writer.responses(resources, markups), strict=True))
+                yield "".join([responses.get(name) or _missing(href) for href, name in batch])
+                continue
+            by_name = {resource.name: resource for resource in resources}
+            for href, name in batch:
+                resource = by_name.get(name)
+                if resource is None:
+                    yield _missing(href)
+                else:
+                    yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
     yield multistatus.END
 
 
-def _as_sent(href: str) -> str:
-    """Returns an href that leads to nothing as the client knows it, so that it can tell which one it is."""
+def _missing(href: str) -> str:
+    """Returns the response about an href that leads to nothing. It is told as the client knows it."""
     path = read_url(href)
-    return href_of(path if path is not None else href)
+    return multistatus.state(href_of(path if path is not None else href), HTTPStatus.NOT_FOUND)
 
 
 def _name_of(box: OwnMailbox, collection: Collection, href: str, host: str) -> str:

@@ -5,15 +5,16 @@ resource: a calendar has ten thousand.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import PropFind, Wanted
 from postern.protocols.dav.fields import Preferences
-from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.multistatus import href_of, hrefs_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.http.dates import http_date
 from postern.services.dav import meetings, privileges, properties
@@ -169,6 +170,14 @@ class ResourceResponses:
                 present += "".join(dead.values())
             missing = "".join([element(name) for name in self._unknown if name not in dead])
         return multistatus.properties(self._base + href_of(resource.name), present + data, missing, self._is_minimal)
+
+    def responses(self, resources: Sequence[Resource], data: Iterable[str] = repeat("")) -> list[str]:
+        """Returns the response about each resource, whose contents `data` has, at half the cost of one after the other."""
+        if self._dead or not self._template:
+            return [self.response(resource, markup) for resource, markup in zip(resources, data, strict=False)]
+        hrefs = hrefs_of([resource.name for resource in resources])
+        values = [map(value, resources) for value in self._each]
+        return list(map(self._template.__mod__, zip(hrefs, *values, data, strict=False)))
 
 
 def _constant(markup: str) -> str:
