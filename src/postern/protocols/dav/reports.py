@@ -172,7 +172,7 @@ def _addressbook_query(root: Element) -> Query:
 
 
 def _multiget(root: Element) -> Multiget:
-    hrefs = tuple(dict.fromkeys(href.text.strip() for href in root.find_all(dav("href"))))
+    hrefs = tuple(dict.fromkeys([href.text.strip() for href in root.find_all(dav("href"))]))
     if not hrefs:
         raise BodyError("no href is named")
     if len(hrefs) > MAX_HREFS:
