@@ -209,12 +209,13 @@ class _Reader:
             raise XmlError("the encoding is neither UTF-8 nor UTF-16")
 
     def start(self, name: str, attributes: list[str]) -> None:
-        bounds = self._bounds
+        bounds, above = self._bounds, self._open
         if self.pieces:
             self._join()
         self._elements += 1
-        self._attributes += len(attributes) // 2
-        if self._elements > bounds.elements or len(self._open) >= bounds.depth or self._attributes > bounds.attributes:
+        if attributes:
+            self._attributes += len(attributes) // 2
+        if self._elements > bounds.elements or len(above) >= bounds.depth or self._attributes > bounds.attributes:
             raise XmlError("the document has too many elements, levels or attributes")
         if len(name) > bounds.name:
             raise XmlError("a name is too long")
@@ -226,11 +227,11 @@ class _Reader:
         else:
             own = {}
         element = Element(scope.names.get(name) or scope.element(name), own, [])
-        if self._open:
-            self._open[-1][0].children.append(element)
+        if above:
+            above[-1][0].children.append(element)
         else:
             self.root = element
-        self._open.append((element, self._scope))
+        above.append((element, self._scope))
         self._scope = scope
 
     def _own(self, pairs: list[tuple[str, str]], scope: _Scope) -> dict[str, str]:
@@ -247,9 +248,11 @@ class _Reader:
         return own
 
     def end(self, name: str) -> None:
-        if self.pieces:
-            self._join()
-        _, self._scope = self._open.pop()
+        element, self._scope = self._open.pop()
+        pieces = self.pieces
+        if pieces:
+            element.children.append(pieces[0] if len(pieces) == 1 else "".join(pieces))
+            pieces.clear()
 
     def _join(self) -> None:
         """Puts the text since the last tag into its element. Text that is longer than expat's buffer comes in pieces."""
