@@ -26,7 +26,9 @@ SOURCE = ROOT / "src" / "postern"
 STATUSES = ("implemented", "partly", "planned", "not")
 _CITING = {".py", ".sql", ".schema", ".toml"}
 # "RFC 5321", "RFC 2045-2047, 2231", "RFC 3461 to 3464", "MS-RPCE 2.2.2.9", "C706 chapter 14".
-_CITATION = re.compile(r"\bRFC (\d{3,4}(?:(?:, | and |-| to )\d{4}(?![\d.]))*)|\b(MS-[A-Z][A-Z0-9]+)\b|\b(C706)\b")
+_CITATION = re.compile(
+    r"\bRFC (\d{3,4}(?:(?:, | and |-| to )\d{4}(?![\d.]))*)|(?<!X-)\b(MS-[A-Z][A-Z0-9]+)\b|\b(C706)\b"
+)
 # A paragraph of its own, or the rest of one: up to an empty line or the docstring's end.
 _BOUND = re.compile(r"^Bound: (.+?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 

@@ -18,11 +18,21 @@ from pathlib import Path
 import pytest
 import trustme
 
+from postern.services.acme import client
 from tests.services.name_server import Zone, serving
 from tests.support.ports import free_port
 
 NAMES = ("mail.example.test", "example.test", "server1.example.test")
-ZONE: Zone = {(name, "A"): ("127.0.0.1",) for name in NAMES}
+LOOKED_FOR = ("autodiscover.example.test", "autoconfig.example.test")
+"""Names that a client access server has beside its own."""
+ZONE: Zone = {(name, "A"): ("127.0.0.1",) for name in (*NAMES, *LOOKED_FOR)}
+
+
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at orders every few milliseconds: Pebble is at work for no longer, and nobody pays for its looks."""
+    monkeypatch.setattr(client, "SHORTEST", 0.01)
+    monkeypatch.setattr(client, "LONGEST", 0.05)
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,20 @@ from postern.items import (
     calendar_data,
     calendar_object,
     calendar_query,
+    calendar_zones,
     card_data,
     card_query,
     collation,
     free_busy,
     imip,
+    implicit_scheduling,
     invitations,
+    letters,
     managed_attachments,
     occurrence,
     organizing,
     reminder,
+    schedule_tag,
     scheduling,
     series,
     stored,
@@ -45,6 +49,8 @@ MARKS = "\u0300\u0316"
 WANTED = TextMatch("x" * 100, Collation.UNICODE)
 _ALARM = b"BEGIN:VALARM\r\nTRIGGER:-PT15M\r\nREPEAT:100\r\nDURATION:PT1M\r\nEND:VALARM\r\n"
 _alarming = partial(_calendar, pattern=_ALARM)
+_KNOWN = b"BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nEND:VTIMEZONE\r\n"
+_NAMED = b"BEGIN:VEVENT\r\nUID:u\r\nDTSTART;TZID=Asia/Seoul:20260101T120000\r\nDTEND;TZID=x:20260101T130000\r\nEND:VEVENT\r\n"
 _ATTACH = managed_attachments.attach_line(managed_attachments.Named("a" * 32, "https://a/b"), "a/b", "a.txt", 1)
 _attended = partial(_calendar, pattern=b"ATTENDEE;CN=a:mailto:a\r\n")
 
@@ -59,6 +65,9 @@ def _merged(size: int) -> Work:
 
 
 _invited = partial(_calendar, pattern=b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\n")
+
+
+_organizers = partial(_calendar, pattern=b"ORGANIZER:mailto:a@b.test\r\nX-A;B=c:d\r\n")
 
 
 def _message(method: str, size: int, part: bytes) -> calendar_object.CalendarObject:
@@ -105,6 +114,25 @@ def _organized(size: int) -> Work:
     return lambda: organizing.organized(old, new, (), 0)
 
 
+def _intended(size: int) -> Work:
+    """An organizer's series, each of whose exceptions has moved."""
+    line = b"ORGANIZER:mailto:a@b.test\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:c@b.test\r\n"
+    begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260101T120000Z\r\n" + line
+    part = b"END:VEVENT\r\nBEGIN:VEVENT\r\nUID:u\r\nRECURRENCE-ID:%d0101T120000Z\r\nDTSTART:%d0102T1%d0000Z\r\n" + line
+    numbers = range(1_000, 1_000 + min(size // 256, 8_000))
+    made = [
+        begin + b"".join([part % (number, number, hour) for number in numbers]) + b"END:VEVENT\r\nEND:VCALENDAR\r\n"
+        for hour in (0, 1)
+    ]
+
+    def work() -> object:
+        old, new = map(calendar_object.read, made)  # the new one is written into
+        assert isinstance(old, calendar_object.CalendarObject) and isinstance(new, calendar_object.CalendarObject)
+        return implicit_scheduling.intended(old, new, {"a@b.test"}, 0, keeps_answers=True)
+
+    return work
+
+
 def _taken_out(size: int) -> Work:
     line = b"RRULE:FREQ=DAILY\r\nATTENDEE:mailto:a@b.test\r\nORGANIZER:mailto:b@b.test\r\n"
     old = _calendar(2_000, line)
@@ -125,6 +153,14 @@ def _booked(size: int) -> Work:
 CASES: Cases = {
     "items.attachments.of_calendar": _on(
         partial(_calendar, pattern=b"ATTACH;FMTTYPE=a/b;ENCODING=BASE64:AAAA\r\n"), attachments.of_calendar
+    ),
+    "items.calendar_zones.without_known": _on(
+        lambda size: b"BEGIN:VCALENDAR\r\n" + _KNOWN * (size // len(_KNOWN)) + _NAMED + b"END:VCALENDAR\r\n",
+        calendar_zones.without_known,
+    ),
+    "items.calendar_zones.with_all": _on(
+        lambda size: b"BEGIN:VCALENDAR\r\n" + _NAMED * min(size // len(_NAMED), 20_000) + b"END:VCALENDAR\r\n",
+        lambda octets: calendar_zones.with_all(octets, 2036),
     ),
     "items.managed_attachments.managed": _on(
         partial(_calendar, pattern=b"ATTACH:https://a/%b-a\r\n" % (b"a" * 32)), managed_attachments.managed
@@ -164,6 +200,16 @@ CASES: Cases = {
         _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)
     ),
     "items.organizing.organized": _organized,
+    "items.implicit_scheduling.intended": _intended,
+    "items.letters.letter": lambda size: partial(
+        letters.letter,
+        organizing.Sending(("b@b.test",), "REQUEST", _invited(size).root.octets()),
+        "a@b.test",
+        ("b@b.test",),
+        "1@b.test",
+        0,
+    ),
+    "items.schedule_tag.schedule_tag": _on(_organizers, lambda found: schedule_tag.schedule_tag(found, {"a@b.test"})),
     "items.organizing.invitation_of": _on(_exceptions, lambda found: organizing.invitation_of(found, "a@b.test", 0)),
     "items.reminder.next_reminder": _on(_alarming, lambda found: reminder.next_reminder(found, 0)),
     "items.reminder.due": _on(_alarming, lambda found: reminder.due(found, 1_767_268_000, 1_767_268_000, (), _LETTER)),

@@ -21,6 +21,7 @@ from postern.cli.database import database
 from postern.cli.domain import domain
 from postern.cli.group import group
 from postern.cli.mailbox import mailbox
+from postern.cli.room import room
 from postern.cli.user import user
 from postern.directory.settings import AdministrationError
 from postern.directory.slapd_adapter import SlapdDirectory
@@ -42,6 +43,7 @@ COMMANDS: dict[str, click.Command] = {
     "database": database,
     "domain": domain,
     "mailbox": mailbox,
+    "room": room,
 }
 PASSWORD = "through the glass"
 

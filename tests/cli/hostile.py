@@ -19,6 +19,7 @@ from postern.directory.listing import Listing
 from postern.host import state
 from postern.host.active_directory import Prepared
 from postern.host.topology import Seen
+from postern.items.booking import Policy
 from postern.lab.matrix import Cell
 from postern.lab.matrix import State as CellState
 from postern.lab.proof import Drops, Proof
@@ -76,6 +77,7 @@ LISTING = Listing(
     GUID, RecipientType.USER, HOSTILE, HOSTILE, HOSTILE, (HOSTILE, "b@x.test"), database=HOSTILE, target=HOSTILE
 )
 NOWHERE = Organization(HOSTILE, (), ())
+ROOM = replace(LISTING, type=RecipientType.ROOM, equipment=True)
 TEAM = replace(LISTING, type=RecipientType.GROUP, members=(HOSTILE,))
 POLICY = AddressPolicy(HOSTILE, 1, HOSTILE, (HOSTILE,))
 FOLDER = Folder(1, (HOSTILE,), FolderKind.USER, 1, 1, 1, 1, 1, 0, 1, 1, True, ())
@@ -252,6 +254,8 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "mailbox list": (("--disconnected",), disconnected),
     "mailbox stats": ((), stats),
     "mailbox rights": (("x",), granted),
+    "room list": ((), in_directory([(ROOM, Policy(response=HOSTILE)), (ROOM, None)])),
+    "room show": (("x",), in_directory((ROOM, Policy(response=HOSTILE)))),
     "policy address list": ((), on_policies([(POLICY, 1)])),
     "policy address show": (("x",), on_policies(POLICY)),
     "policy address preview": ((), on_policies([Preview(HOSTILE, (HOSTILE,), ("x",))])),

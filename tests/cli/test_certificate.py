@@ -18,9 +18,10 @@ from postern.host import certificates, configuration, own_certificate, state
 from postern.model.organization import StateFolder
 from tests.certificates import Made, authority, make
 from tests.host.folders import short_folder
-from tests.pebble import pebble
+from tests.pebble import LOOKED_FOR, pebble, quick_looks
 from tests.support.ports import free_offset
 
+__all__ = ["quick_looks"]
 NAME = "server1.example.test"
 ROOT = authority("Another authority")
 OWN = make(NAME, ROOT, days=(-1, 90))
@@ -66,6 +67,13 @@ def test_show_tells_whose_it_is_and_who_shows_it(folder: StateFolder) -> None:
     server, ca = shown["certificates"]
     assert server["use"] == "server" and server["source"] == "local" and server["days_left"] == 396
     assert NAME in server["names"] and f"{OFFSET + 143} imap4" in server["doors"]
+    assert server["missing"] == []
+    written = configuration.path(folder).read_text()
+    configuration.write(folder, written.replace('"example.test"', '"another.test"'))
+    missing = json.loads(done(folder, "show", "--json"))["certificates"][0]["missing"]
+    assert missing == ["another.test", "autodiscover.another.test", "autoconfig.another.test"]
+    assert "without" in done(folder, "show")
+    configuration.write(folder, written)
     assert ca["use"] == "authority" and ca["subject"] == server["issuer"] and shown["requested"] == []
 
 
@@ -167,6 +175,7 @@ def opened(folder: StateFolder, port: int = 53) -> None:
     file.write_text(text.replace("# dns-servers = []", f'dns-servers = ["127.0.0.1:{port}"]'))
 
 
+@pytest.mark.usefixtures("quick_looks")
 def test_acme_issues_and_renew_asks_again(folder: StateFolder) -> None:
     with pebble(OFFSET + 80) as server:
         opened(folder, server.names)
@@ -174,10 +183,11 @@ def test_acme_issues_and_renew_asks_again(folder: StateFolder) -> None:
         refused = postern(folder, "acme", *there)
         assert refused.exit_code == os.EX_UNAVAILABLE and "then say --agree" in refused.output
         said = done(folder, "acme", *there, "--agree", "--contact", "postmaster@example.test")
-        assert f"issued the certificate of {NAME}, example.test, good until" in said and "it renews itself" in said
+        assert f"issued the certificate of {NAME}, " in said and "and others, good until" in said
+        assert "it renews itself" in said
         assert "warning: this machine does not know the authority" in said
         first = json.loads(done(folder, "show", "--json"))["certificates"][0]
-        assert first["source"] == "acme" and set(first["names"]) == {NAME, "example.test"}
+        assert first["source"] == "acme" and set(first["names"]) == {NAME, "example.test", *LOOKED_FOR}
         assert "an authority by ACME; this host renews it" in done(folder, "show")
         assert "issued the certificate" in done(folder, "renew")
         second = json.loads(done(folder, "show", "--json"))["certificates"][0]

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from postern.cli.database import database, place
+from postern.cli.directory import database_named
 from postern.cli.failures import Failure
-from postern.cli.user import _database
 from postern.model.organization import Database, Organization
 
 TOML = """
@@ -82,10 +82,15 @@ def test_a_place_has_no_password(url: str, shown: str) -> None:
 def test_a_database_is_meant_by_its_name_or_its_server() -> None:
     sales, works = Database("sales", "mbx2"), Database("works", "mbx1")
     organization = Organization("Corp", (), (), written_databases=(sales, works))
-    assert _database(organization, "") == _database(organization, "sales") == _database(organization, "mbx2") == sales
-    assert _database(organization, "mbx1") == works
+    assert (
+        database_named(organization, "")
+        == database_named(organization, "sales")
+        == database_named(organization, "mbx2")
+        == sales
+    )
+    assert database_named(organization, "mbx1") == works
     with pytest.raises(
         Failure, match="mbx9 is no mailbox database of this organization: it has sales, works"
     ) as raised:
-        _database(organization, "mbx9")
+        database_named(organization, "mbx9")
     assert raised.value.exit_code == os.EX_NOUSER

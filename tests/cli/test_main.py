@@ -18,16 +18,17 @@ from postern.cli import failures, main
 from postern.directory.adam.client import BindRefused
 from postern.host.state import StateError
 from postern.model.directory import IncompleteAnswer
+from tests.cli.forked import Commands
 from tests.host.folders import short_folder
 
+COMMANDS = Commands()
+postern = COMMANDS.run
 
-def postern(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from postern.cli.main import main; main()", *arguments],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-    )
+
+@pytest.fixture(scope="module", autouse=True)
+def commands() -> Iterator[None]:
+    yield
+    COMMANDS.end()
 
 
 def test_help_lists_the_commands_that_are_there() -> None:
@@ -184,12 +185,7 @@ def test_without_a_command_the_help_is_shown_and_nothing_was_done(words: tuple[s
 
 def test_where_nobody_can_be_asked_the_option_that_answers_is_named() -> None:
     for words in (("user", "remove", "alice"), ("group", "remove", "all"), ("policy", "address", "remove", "x")):
-        done = subprocess.run(
-            [sys.executable, "-c", "from postern.cli.main import main; main()", *words, "--state", "/nowhere"],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
+        done = postern(*words, "--state", "/nowhere")
         if os.geteuid() != 0:
             assert done.returncode == os.EX_USAGE and "use --yes" in done.stderr, done.stderr
 

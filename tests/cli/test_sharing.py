@@ -1,4 +1,4 @@
-"""`postern mailbox grant`, `revoke` and `rights`, on a running directory and database."""
+"""`postern mailbox grant`, `revoke`, `rights` and `postern room`, on a running directory and database. covers: room"""
 
 from __future__ import annotations
 
@@ -63,3 +63,46 @@ def test_what_cannot_be_granted(org: Organized, database: str) -> None:
     }
     for reason, words in refused.items():
         assert reason in org.refused("mailbox", "grant", *words)
+
+
+def test_rooms_and_how_they_are_booked(org: Organized, database: str) -> None:
+    for name in ("ruth", "sam"):
+        org.add(name)
+    assert (
+        org.done("room", "create", "blue", "--name", "Blue room", "--window-days", "30")
+        == "created blue@example.test\n"
+    )
+    org.done("room", "create", "beamer", "--equipment")
+    blue = org.json("room", "show", "blue")
+    assert (blue["kind"], blue["display_name"]) == ("room", "Blue room")
+    assert blue["booking"] == {**blue["booking"], "window_days": 30, "bookers": ["*"], "series": True}
+    settings = (
+        "--bookers",
+        "ruth, sam@example.test",
+        "--requesters",
+        "everybody",
+        "--delegates",
+        "ruth",
+        "--no-series",
+    )
+    assert org.done("room", "set", "blue", *settings) == "set how blue@example.test is booked\n"
+    booking = org.json("room", "show", "blue")["booking"]
+    assert booking["bookers"] == ["ruth@example.test", "sam@example.test"] and booking["requesters"] == ["*"]
+    assert (booking["delegates"], booking["series"], booking["window_days"]) == (["ruth@example.test"], False, 30)
+    org.done("room", "set", "blue", "--bookers", "nobody", "--response", "Ask for the key")
+    listed = {each["name"]: each for each in org.json("room", "list")}
+    assert listed["blue@example.test"]["booking"]["bookers"] == []
+    assert listed["beamer@example.test"]["kind"] == "equipment"
+    assert listed["beamer@example.test"]["booking"]["window_days"] == 180
+    shown = org.done("room", "list")
+    assert "nobody" in shown and "equipment" in shown and "everybody" in shown
+    assert "Ask for the key" in org.done("room", "show", "blue")
+    refused = {
+        "name what is set": ("set", "blue"),
+        "from 0 to 1080": ("set", "blue", "--window-days", "5000"),
+        "is a room: name users": ("set", "blue", "--bookers", "beamer"),
+        "is a user, not a room": ("set", "ruth", "--no-series"),
+        "is taken": ("create", "ruth"),
+    }
+    for reason, words in refused.items():
+        assert reason in org.refused("room", *words)

@@ -13,6 +13,12 @@ from postern.cli.trace import trace
 from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 
 
+@pytest.fixture(autouse=True)
+def nothing_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process has records that it has not written yet."""
+    monkeypatch.setattr("postern.cli.trace._BUFFERED", 0)
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     folder = tmp_path / "tracking"
@@ -99,6 +105,16 @@ def test_what_is_not_there_is_said(state: Path) -> None:
     assert result.exit_code == os.EX_NOUSER
     assert "nobody@x" in result.output
     assert json.loads(call("nobody@x", "--json", "--state", state).output.splitlines()[0]) == []
+
+
+def test_what_a_process_writes_a_moment_later_is_found(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(_: float) -> None:
+        tracker = Tracker(state / "tracking", "hub-1", "hub1")
+        tracker.record(TrackingRecord(TrackingStep.FAIL, "<late@x>", "q-9", sender="s@x", recipients=("b@x",)))
+        tracker.flush()
+
+    monkeypatch.setattr("postern.cli.trace.time.sleep", wait)
+    assert steps(state, "<late@x>") == [("<late@x>", "fail")]
 
 
 def test_foreign_text_is_shown_escaped(tmp_path: Path) -> None:

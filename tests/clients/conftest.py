@@ -1,4 +1,4 @@
-"""One whole organization for all foreign clients: the demo, with NTLM and SCRAM enabled.
+"""One whole organization for all foreign clients: the demo, with NTLM, SCRAM and Digest enabled.
 
 Alice and bob are the demo's; tests that need an empty mailbox take a user of their own from `mailbox`. The tests of Kerberos
 give it a realm and start it again, in `with_realm`.
@@ -22,7 +22,7 @@ from tests.organization import PASSWORD, Organization
 from tests.support.needs import needs
 from tests.trust import kdc
 
-SERVICES = ("smtp", "imap", "pop", "host")
+SERVICES = ("smtp", "imap", "pop", "host", "HTTP")
 HOSTS = ("localhost", "server1.example.test")
 
 
@@ -33,7 +33,7 @@ def organization() -> Iterator[Organization]:
     running = None
     try:
         running = whole.start(folder / "state", arguments=("--demo", "--demo-password", PASSWORD))
-        for mechanism in ("ntlm", "scram"):
+        for mechanism in ("ntlm", "scram", "digest"):
             running.command("domain", "auth", "enable", mechanism)
         # What these mechanisms need is kept of passwords that are set from now on.
         for name in ("alice", "bob"):

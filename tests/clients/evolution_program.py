@@ -18,13 +18,14 @@ import gi
 
 for library, version in (("EDataServer", "1.2"), ("ECal", "2.0"), ("EBook", "1.2"), ("EBookContacts", "1.2")):
     gi.require_version(library, version)
-from gi.repository import EBook, EBookContacts, ECal, EDataServer, Gio, GLib, ICalGLib  # noqa: E402
+from gi.repository import EBook, EBookContacts, ECal, EDataServer, Gio, GLib, ICalGLib  # noqa: E402 (the versions first)
 
 SECONDS = 60.0
 KINDS = {
     "calendar": (EDataServer.SOURCE_EXTENSION_CALENDAR, "caldav", ECal.ClientSourceType.EVENTS),
     "tasks": (EDataServer.SOURCE_EXTENSION_TASK_LIST, "caldav", ECal.ClientSourceType.TASKS),
     "contacts": (EDataServer.SOURCE_EXTENSION_ADDRESS_BOOK, "carddav", None),
+    "directory": (EDataServer.SOURCE_EXTENSION_ADDRESS_BOOK, "carddav", None),
 }
 """By kind of source: its extension, its backend, and what a calendar's client opens."""
 
@@ -78,17 +79,17 @@ class Program:
         self._wait(lambda: len(found()) >= 3)
         return found()
 
-    def add(self, kind: str, path: str) -> str:
+    def add(self, kind: str, path: str, is_readonly: bool = False) -> str:
         """Opens a collection by its path. Returns the display name that the server has for it."""
         extension, backend, opens = KINDS[kind]
         source = self._source(kind)
-        source.set_parent("carddav-stub" if kind == "contacts" else "caldav-stub")
+        source.set_parent("carddav-stub" if backend == "carddav" else "caldav-stub")
         source.get_extension(extension).set_backend_name(backend)
         source.get_extension(EDataServer.SOURCE_EXTENSION_WEBDAV_BACKEND).set_resource_path(path)
         source.get_extension(EDataServer.SOURCE_EXTENSION_OFFLINE).set_stay_synchronized(True)
         known = self._commit(source)
         opened: list[Any] = []
-        if kind == "contacts":
+        if backend == "carddav":
             EBook.BookClient.connect(
                 known, 30, None, lambda _, done: opened.append(EBook.BookClient.connect_finish(done))
             )
@@ -96,7 +97,7 @@ class Program:
             ECal.Client.connect(known, opens, 30, None, lambda _, done: opened.append(ECal.Client.connect_finish(done)))
         self._wait(lambda: opened and known.get_connection_status() == EDataServer.SourceConnectionStatus.CONNECTED)
         self._clients[kind] = opened[0]
-        assert not opened[0].is_readonly()
+        self._wait(lambda: opened[0].is_readonly() is is_readonly)
         return str(known.get_display_name())
 
     def create(self, kind: str, text: str) -> str:
@@ -134,10 +135,16 @@ class Program:
 
     def _values(self, kind: str) -> list[str]:
         client = self._clients[kind]
-        if kind == "contacts":
+        if isinstance(client, EBook.BookClient):
             query = EBookContacts.BookQuery.any_field_contains("").to_string()
             return sorted(each.get_property("full-name") for each in client.get_contacts_sync(query, None)[1])
         return sorted(each.get_summary() for each in client.get_object_list_sync("#t", None)[1])
+
+    def completes(self, text: str) -> list[str]:
+        """The names and first addresses that it offers to somebody who types a text into a field of recipients."""
+        query = EBookContacts.BookQuery.any_field_contains(text).to_string()
+        contacts = self._clients["directory"].get_contacts_sync(query, None)[1]
+        return sorted(f"{each.get_property('full-name')} <{each.get_property('email-1')}>" for each in contacts)
 
     def _source(self, name: str) -> Any:
         source = EDataServer.Source.new_with_uid(name, None)

@@ -70,6 +70,7 @@ def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_contacts
     sources, addresses = evolution.ask("discover")
     assert [(url.partition("/dav/")[2].replace(owner.address, "me"), name) for url, name in sources] == [
         ("addressbooks/me/contacts/", "Contacts"),
+        ("addressbooks/me/global-address-list/", "Global Address List"),
         ("calendars/me/calendar/", "Calendar"),
         ("calendars/me/tasks/", "Tasks"),
     ]
@@ -77,7 +78,7 @@ def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_contacts
 
 
 def test_an_account_finds_its_collections_by_itself(evolution: Evolution) -> None:
-    assert evolution.ask("account") == ["Calendar", "Contacts", "Tasks"]
+    assert evolution.ask("account") == ["Calendar", "Contacts", "Global Address List", "Tasks"]
 
 
 def test_appointments_go_both_ways(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
@@ -139,3 +140,13 @@ def test_contacts_go_both_ways(evolution: Evolution, other: httpx.Client, owner:
     evolution.ask("shows", "contacts", "Bo the Third")
     evolution.ask("remove", "contacts", uid)
     assert stored(other, contacts) == {}
+
+
+def test_colleagues_are_in_the_directory(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
+    directory = f"/dav/addressbooks/{owner.address}/global-address-list/"
+    evolution.ask("add", "directory", directory, True)
+    names = sorted(content.partition("FN:")[2].partition("\r\n")[0] for content in stored(other, directory).values())
+    assert len(names) > 1
+    evolution.ask("shows", "directory", *names)
+    name = owner.address.partition("@")[0]
+    assert f"{name} <{owner.address}>" in evolution.ask("completes", name[:4])

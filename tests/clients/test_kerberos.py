@@ -54,6 +54,18 @@ def test_curl_reads(organization: Organization, tickets: dict[str, dict[str, str
     assert done.returncode == 0 and "\nTo: " in done.stdout, done.stdout
 
 
+@pytest.mark.parametrize(("principal", "status"), [("alice", 207), ("stranger", 401), ("disabled", 401)])
+def test_curl_asks_for_calendars(
+    organization: Organization, tickets: dict[str, dict[str, str]], principal: str, status: int
+) -> None:
+    done = run(
+        "curl", "-sS", "--cacert", organization.authority, "--negotiate", "--user", ":", "-X", "PROPFIND",
+        "-H", "Depth: 1", "-w", " %{http_code}", f"https://{HOST}:{organization.port(443)}/dav/calendars/{ALICE}/",
+        environment=tickets[principal],
+    )  # fmt: skip
+    assert done.stdout.endswith(f" {status}") and ("/tasks/" in done.stdout) == (status == 207), done.stdout
+
+
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_curl_sends(organization: Organization, tickets: dict[str, dict[str, str]], scheme: str, subject: str) -> None:
     content = f"From: {ALICE}\r\nTo: {BOB}\r\nSubject: {subject}\r\n\r\nhi\r\n".encode()

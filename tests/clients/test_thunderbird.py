@@ -4,6 +4,7 @@ offers, and keeps appointments and contacts here. $POSTERN_PICTURES may name a f
 from __future__ import annotations
 
 import datetime
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,6 +138,7 @@ END:VCALENDAR\r
 CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{uid}\r\nFN:{name}\r\nN:{name};;;;\r\nEND:VCARD\r\n"
 HOME = "/dav/calendars/alice@example.test/calendar/"
 BOOK = "/dav/addressbooks/alice@example.test/contacts/"
+DIRECTORY = "/dav/addressbooks/alice@example.test/global-address-list/"
 IN_TLS = 3
 """nsMsgSocketType.SSL."""
 
@@ -187,7 +189,7 @@ def test_an_account_is_set_up_from_its_address_alone(
 ) -> None:
     shown, offered, added = account
     assert "server1.example.test" in shown and str(organization.port(465)) in shown, shown
-    assert sorted(offered) == ["Calendar", "Contacts", "Tasks"]
+    assert sorted(offered) == ["Calendar", "Contacts", "Global Address List", "Tasks"]
     name = ["server1.example.test", "alice@example.test"]
     assert added["incoming"] == [name[0], organization.port(993), IN_TLS, name[1]]
     assert added["outgoing"] == [name[0], organization.port(465), IN_TLS, name[1]]
@@ -252,6 +254,25 @@ def test_contacts_go_both_ways(thunderbird: Thunderbird, other: httpx.Client) ->
     thunderbird.run(CONTACTS + "await done([a0]); book.deleteCards(book.childCards); await done([]);", "Bo the Second")
     for file in names(other, BOOK):
         raise AssertionError(f"{file} is still there")
+
+
+@pytest.mark.usefixtures("account")
+def test_colleagues_are_in_the_directory_and_complete_recipients(thunderbird: Thunderbird, other: httpx.Client) -> None:
+    people = sorted(text.partition("FN:")[2].partition("\r\n")[0] for text in names(other, DIRECTORY).values())
+    assert len(people) > 2
+    is_read_only, completed = thunderbird.run(
+        CONTACTS.replace('"Contacts"', '"Global Address List"')
+        + """
+        await done(JSON.parse(a0));
+        const search = Cc["@mozilla.org/autocomplete/search;1?name=addrbook"].createInstance(Ci.nsIAutoCompleteSearch);
+        const result = await new Promise(resolve => search.startSearch(
+          "bo", JSON.stringify({type: "addr_to"}), null,
+          {onSearchResult: (_, result) => result.searchResult >= 3 && result.searchResult < 5 && resolve(result)}));
+        return [book.readOnly, Array.from({length: result.matchCount}, (_, at) => result.getValueAt(at))];
+        """,
+        json.dumps(people),
+    )
+    assert is_read_only and "Bob Lee <bob@example.test>" in completed, completed
 
 
 @pytest.mark.usefixtures("account")

@@ -1,4 +1,7 @@
-"""The private slapd answers as every directory must; and what only it keeps. covers: entries, memberships, user_certificates"""
+"""The private slapd answers as every directory must; and what only it keeps.
+
+covers: entries, memberships, user_certificates
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_what_is_implemented_is_cited_somewhere() -> None:
         ("RFC 3461 to 3464, UTF-8 as RFC 6533", {"RFC 3461", "RFC 3462", "RFC 3463", "RFC 3464", "RFC 6533"}),
         ("RFC 7162 3.1.3, RFC 4315.", {"RFC 7162", "RFC 4315"}),
         ("MS-RPCE 2.2.2.11.1 over MS-NLMP; C706 12.6", {"MS-RPCE", "MS-NLMP", "C706"}),
-        ("RFC822.SIZE, BODY[1]", set()),
+        ("RFC822.SIZE, BODY[1], X-MS-CHILD", set()),
     ],
 )
 def test_how_citations_are_read(text: str, expected: set[str]) -> None:

@@ -24,23 +24,31 @@ with instrumented:
         booking,
         calendar_data,
         calendar_object,
+        calendar_properties,
         calendar_query,
+        calendar_zones,
         card_data,
         card_query,
         contact,
+        contact_properties,
         copy_changes,
         free_busy,
         imip,
+        implicit_scheduling,
         invitations,
+        letters,
         managed_attachments,
         organizing,
         reminder,
+        schedule_tag,
         scheduling,
         stored,
         task,
+        task_properties,
         text,
         zones,
     )
+    from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
     from postern.items.calendar_object import CalendarObject
     from postern.items.contact import Contact
     from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
@@ -108,6 +116,15 @@ def _calendar(octets: bytes) -> None:
     wanted = calendar_data.Wanted(expand=SPAN, limit_busy=SPAN)
     calendar_data.retrieve(calendar, wanted, budget=Budget(20_000), most=50)
     calendar_data.retrieve(calendar, calendar_data.Wanted(limit_series=SPAN))
+    properties = task_properties.TASK_PROPERTIES if calendar.kind == "VTODO" else APPOINTMENT_PROPERTIES
+    content = calendar_properties.CalendarContent(calendar, frozenset({"a@b.test"}))
+    before = content.octets()
+    assert properties.write(content, properties.read(content)) == {} and content.octets() == before
+    described = calendar_zones.with_all(octets, 2030)
+    assert calendar_zones.with_all(described, 2030) == described
+    for other in (described, calendar_zones.without_known(octets)):
+        again = calendar_object.read(other)
+        assert isinstance(again, CalendarObject) and len(again.parts) == len(calendar.parts)
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
@@ -134,6 +151,14 @@ def _meeting(octets: bytes) -> None:
     for after in (message, None):
         organizing.answered(stored, after, "a@b.test", 0)
     organizing.forbidden_change(stored, message, me)
+    tag = schedule_tag.schedule_tag(stored, me)
+    assert bool(tag) is (organizing.role_of(stored, me) is not organizing.Role.NONE)
+    for before, after in ((stored, message), (None, stored), (stored, None)):
+        judged = implicit_scheduling.intended(before, after, me, 0, keeps_answers=True)
+        for sending in judged.sendings if isinstance(judged, implicit_scheduling.Intended) else ():
+            assert b"SCHEDULE-STATUS" not in sending.octets or b"SCHEDULE-STATUS" in octets
+            letters.letter(sending, "a@b.test", sending.addresses, "1@b.test", 0)
+    implicit_scheduling.write_statuses(stored, organizing.Role.ORGANIZER, {"b@b.test": implicit_scheduling.SENT})
     carried = imip.invitation_in(imip.mail(imip.Letter("a@b.test", ["b@b.test"], "", "1", 0), message))
     assert carried is None or carried.method == message.method
     for made in (
@@ -159,6 +184,11 @@ def _card(octets: bytes) -> None:
     if not isinstance(found_card, Contact):
         return
     contact.check(found_card)
+    properties = contact_properties.CONTACT_PROPERTIES
+    before = found_card.card.root.octets()
+    assert properties.write(found_card, properties.read(found_card)) == {}
+    assert found_card.card.root.octets() == before
+    properties.write(found_card, dict.fromkeys(each.property for each in properties))
     rendered = contact.render(found_card)
     for value in (rendered.uid, rendered.name, rendered.organization, *rendered.emails, *rendered.telephones):
         value.encode("utf-8")

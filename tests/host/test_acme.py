@@ -27,9 +27,11 @@ from postern.services.acme.client import AcmeError
 from postern.telemetry.observed import Observed
 from postern.trust.certificates.chains import Chain, judge, names_in
 from tests.host.folders import short_folder
-from tests.pebble import NAMES, Pebble, pebble
+from tests.pebble import NAMES, Pebble, pebble, quick_looks
 from tests.support.ports import free_offset
 
+__all__ = ["quick_looks"]
+pytestmark = pytest.mark.usefixtures("quick_looks")
 PLAIN = configuration.parse(configuration.DEFAULT.format(offset=0))
 DAY = 86_400.0
 
@@ -209,7 +211,8 @@ def test_the_supervisor_renews_what_is_due_in_a_child(
     renewal.turn()
     assert list(renewal.processes().values()) == ["acme"]
     settled(renewal)
-    assert here(folder).leaf != first and kept(folder).due > due - DAY
+    assert here(folder).leaf != first
+    assert 56 * DAY < kept(folder).due - time.time() < 61 * DAY, "as the first one, again earlier by chance"
     events = [json.loads(line)["event"] for line in (folder.logs / "acme.jsonl").read_text().splitlines()]
     assert events == ["acme-issued"]
     observed = (folder.observed / "acme.jsonl").read_text()

@@ -7,8 +7,10 @@ covers: mailbox-assistants
 from __future__ import annotations
 
 import base64
+import contextlib
 import imaplib
 import os
+import re
 import signal
 import smtplib
 import ssl
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
+from urllib.parse import unquote
 
 import icalendar
 import pytest
@@ -67,7 +70,14 @@ def _send(here: Organization, sender: str, recipients: list[str], method: str, e
         client.send_message(message)
 
 
-def _event(uid: str, status: str = "CONFIRMED", sequence: int = 0, **answers: str) -> icalendar.Event:
+def _event(
+    uid: str,
+    status: str = "CONFIRMED",
+    sequence: int = 0,
+    who: tuple[str, ...] = (BOB, HALL),
+    agent: str = "SERVER",
+    **answers: str,
+) -> icalendar.Event:
     event = icalendar.Event()
     event.add("uid", uid)
     event.add("summary", f"Talk {uid}")
@@ -77,11 +87,21 @@ def _event(uid: str, status: str = "CONFIRMED", sequence: int = 0, **answers: st
     event.add("sequence", sequence)
     event.add("status", status)
     event["organizer"] = icalendar.vCalAddress(f"mailto:{ALICE}")
-    for address in (BOB, HALL):
+    for address in who:
         attendee = icalendar.vCalAddress(f"mailto:{address}")
         attendee.params["PARTSTAT"] = icalendar.vText(answers.get(address.partition("@")[0], "NEEDS-ACTION"))
+        if agent != "SERVER":
+            attendee.params["SCHEDULE-AGENT"] = icalendar.vText(agent)
         event.add("attendee", attendee, encode=0)
     return event
+
+
+def _object(event: icalendar.Event) -> bytes:
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//test//test//EN")
+    calendar.add("version", "2.0")
+    calendar.add_component(event)
+    return bytes(calendar.to_ical())
 
 
 def _dav(here: Organization, user: str, method: str, path: str, content: bytes = b"") -> str:
@@ -105,34 +125,34 @@ def _calendar(here: Organization, user: str) -> str:
         return ""  # the mailbox server was just killed
 
 
-def _answers(here: Organization, user: str) -> list[str]:
-    """The answers in a user's inbox, as the sender, PARTSTAT and UID of each. A hub that could not tell a killed mailbox server
-    that it has queued a message queues it once more, under the same Message-ID (`services.mailbox.submission`)."""
+def _letters(here: Organization, user: str) -> dict[str, icalendar.Event]:
+    """The meetings in the mails of a user's inbox, by Message-ID. A hub that could not tell a killed mailbox server that it has
+    queued a message queues it once more, under the same Message-ID (`services.mailbox.submission`)."""
     try:
         with imaplib.IMAP4_SSL("127.0.0.1", here.port(993), ssl_context=_context(here), timeout=30) as client:
             client.login(user, PASSWORD)
             client.select("INBOX")
             _, fetched = client.fetch("1:*", "(BODY.PEEK[])")
     except (OSError, imaplib.IMAP4.error):
-        return []
-    answers: dict[str, str] = {}
+        return {}
+    letters: dict[str, icalendar.Event] = {}
     for entry in fetched:
         message = message_from_bytes(entry[1]) if isinstance(entry, tuple) else EmailMessage()
         for part in message.walk():
             if part.get_content_type() == "text/calendar":
                 (event,) = icalendar.Calendar.from_ical(part.get_payload(decode=True)).walk("VEVENT")
-                attendee = event["attendee"]
-                answer = f"{attendee.removeprefix('mailto:')} {attendee.params['PARTSTAT']} {event['uid']}"
-                answers[message["message-id"]] = answer
-    return sorted(answers.values())
+                letters[message["message-id"]] = event
+    return letters
+
+
+def _answers(here: Organization, user: str) -> list[str]:
+    """The answers in a user's inbox, as the sender, PARTSTAT and UID of each."""
+    answers = [(event["attendee"], event["uid"]) for event in _letters(here, user).values()]
+    return sorted(f"{who.removeprefix('mailto:')} {who.params['PARTSTAT']} {uid}" for who, uid in answers)
 
 
 def test_people_and_a_room_are_invited_and_answer(here: Organization) -> None:
-    own = icalendar.Calendar()
-    own.add("prodid", "-//test//test//EN")
-    own.add("version", "2.0")
-    own.add_component(_event("m1"))
-    _dav(here, ALICE, "PUT", "m1.ics", own.to_ical())
+    _dav(here, ALICE, "PUT", "m1.ics", _object(_event("m1", agent="CLIENT")))
     _send(here, ALICE, [BOB, HALL], "REQUEST", _event("m1"))
     until(lambda: "UID:m1\n" in _calendar(here, BOB), "the meeting in bob's calendar", SECONDS)
     until(lambda: _answers(here, ALICE) == [f"{HALL} ACCEPTED m1"], "the room's answer", SECONDS)
@@ -144,6 +164,44 @@ def test_people_and_a_room_are_invited_and_answer(here: Organization) -> None:
     _send(here, ALICE, [BOB, HALL], "CANCEL", _event("m1", "CANCELLED", 1))
     until(lambda: "STATUS:CANCELLED" in _calendar(here, BOB), "the cancellation", SECONDS)
     assert _answers(here, ALICE) == [f"{HALL} ACCEPTED m1", f"{HALL} DECLINED m2"]
+
+
+def _names(here: Organization, user: str) -> dict[str, str]:
+    """The names of the objects in a user's calendar, by UID."""
+    response = re.compile(r"<D:href>[^<]*/([^</]+)</D:href>.*?UID:([^\n]+)\n", re.DOTALL)
+    return {uid: unquote(name) for name, uid in response.findall(_calendar(here, user))}
+
+
+def test_a_calendar_program_that_only_puts(here: Organization) -> None:
+    """Nobody sends a mail: the server does (RFC 6638)."""
+    _dav(here, ALICE, "PUT", "p1.ics", _object(_event("p1", who=(BOB,))))
+    until(lambda: "p1" in _names(here, BOB), "the meeting in bob's calendar", SECONDS)
+    path = _names(here, BOB)["p1"]
+    copy = _dav(here, BOB, "GET", path).replace("\r\n ", "")
+    assert "PARTSTAT=NEEDS-ACTION" in copy
+    _dav(here, BOB, "PUT", path, copy.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED").encode())
+    until(lambda: "PARTSTAT=ACCEPTED" in _dav(here, ALICE, "GET", "p1.ics"), "the answer in alice's calendar", SECONDS)
+    _dav(here, ALICE, "DELETE", "p1.ics")
+    until(lambda: "STATUS:CANCELLED" in _dav(here, BOB, "GET", path), "the cancellation", SECONDS)
+    assert f"{BOB} ACCEPTED p1" in _answers(here, ALICE)
+
+
+def test_a_change_and_its_letters_are_made_together(here: Organization) -> None:
+    """Servers are killed while a program stores meetings. Those that are stored were told once, and no others were told."""
+    names = [f"q{number}" for number in range(12)]
+    for number, name in enumerate(names):
+        if number % 3 == 1:
+            for worker in here.workers("mailbox" if number % 2 else "client-access"):
+                os.kill(worker, signal.SIGKILL)
+        with contextlib.suppress(OSError):  # the program does not try again
+            _dav(here, ALICE, "PUT", f"{name}.ics", _object(_event(name, who=(BOB,))))
+    until(lambda: bool(_names(here, ALICE)), "alice's calendar", SECONDS)
+    stored = sorted(set(names) & set(_names(here, ALICE)))
+    assert stored, "some survive"
+    until(lambda: set(stored) <= set(_names(here, BOB)), "all meetings in bob's calendar", SECONDS)
+    assert sorted(set(names) & set(_names(here, BOB))) == stored
+    invitations = [str(event["uid"]) for event in _letters(here, BOB).values()]
+    assert sorted(uid for uid in invitations if uid in names) == stored
 
 
 def test_a_mailbox_server_that_is_killed_does_nothing_twice(here: Organization) -> None:

@@ -646,6 +646,19 @@ class ResourceStoreContract:
 
         check(opened, steps)
 
+    def test_what_is_private_is_known(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            folder = (await box.store.create_in(box.guid, 0, "Plans", "IPF.Appointment")).id
+            assert await box.store.private_resources(box.guid, folder) == []
+            private = RenderedItem(is_private=True)
+            first, _, third = await box.add(private, RenderedItem(), private, folder=folder)
+            assert await box.store.private_resources(box.guid, folder) == [first, third]
+            await box.store.replace(box.guid, first, b"", RenderedItem())
+            assert await box.store.private_resources(box.guid, folder) == [third]
+            await refused("NONEXISTENT", box.store.private_resources(box.guid, 1 << 40))
+
+        check(opened, steps)
+
     def test_contacts_are_found_by_address(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             contacts = (await box.store.create_in(box.guid, 0, "People", "IPF.Contact")).id

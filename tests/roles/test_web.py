@@ -68,6 +68,7 @@ class Host:
             certificate=self.certificate,
             rpc=SimpleNamespace(calls=calls),
             digest_keeping=lambda: None,
+            shared=SimpleNamespace(stores={}, sharing=None),
         )
         self.doors = Doors(cast(Runtime, self.runtime))
         self.web = Web(cast(Runtime, self.runtime), cast(Any, self.logon), self.doors)

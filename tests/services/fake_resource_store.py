@@ -67,6 +67,9 @@ class FakeResourceStore(FakeItemStore):
         items = sorted((item.id, item.rendered) for _, item in self._resources(mailbox, folder) if item.id > after)
         return dict([(number, r) for number, r in items if _overlaps(r, starts, ends)][:most])
 
+    async def private_resources(self, mailbox: UUID, folder: int) -> list[int]:
+        return sorted(item.id for _, item in self._resources(mailbox, folder) if item.rendered.is_private)
+
     async def with_addresses(self, mailbox: UUID, addresses: Sequence[str]) -> dict[str, list[int]]:
         items = sorted((item.id, item.rendered.addresses) for _, item in self._resources(mailbox, None))
         ids = {address: [number for number, its in items if address in its] for address in addresses}

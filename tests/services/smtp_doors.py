@@ -72,6 +72,9 @@ class SmtpDirectory:
                 guid, kind, title, address, (address,), "MBX1", accept_from_authenticated_only=name == "carol"
             )
 
+    async def groups_of(self, guid: uuid.UUID) -> tuple[uuid.UUID, ...]:
+        return ()
+
     async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         if not self.available:
             raise DirectoryUnavailable

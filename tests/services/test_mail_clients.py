@@ -28,8 +28,15 @@ from tests.services.client_doors import PASSWORD, Doors
 pytestmark = pytest.mark.slow
 TIMEOUT = 150.0
 MESSAGES = 5
-BASELINE = {"test_fetch", "test_move", "test_small_connection_timeout_fail", "test_small_read_timeout_fail"}
-"""Tests of imapclient.livetest that fail against Dovecot 2.3 too: they ask for what IMAP does not promise."""
+BASELINE = {
+    "test_fetch",
+    "test_getacl",
+    "test_move",
+    "test_small_connection_timeout_fail",
+    "test_small_read_timeout_fail",
+}
+"""Tests of imapclient.livetest that fail against Dovecot 2.3 too: they ask for what IMAP does not promise. test_getacl fails
+against every server with ACL, by an error of its own (it indexes its configuration)."""
 
 
 def message(number: int) -> bytes:
@@ -289,7 +296,7 @@ def test_offlineimap_both_ways(client) -> None:
 
 
 def test_imapclient_livetest(client) -> None:
-    """Nothing fails that Dovecot 2.3 passes, nothing is skipped that it runs (8 tests: ACL, Gmail, XLIST, and one by design)."""
+    """Nothing fails that Dovecot 2.3 passes, nothing is skipped that it runs (6 tests: Gmail, XLIST, and one by design)."""
 
     async def run() -> None:
         async with client() as given:
@@ -303,6 +310,6 @@ def test_imapclient_livetest(client) -> None:
             assert failed <= BASELINE, output
             assert re.search(r"^Ran 59 tests", output, re.MULTILINE), output
             skipped = re.findall(r"skipped [\"'](.*)[\"']", output)
-            assert len(skipped) == 8 and all(re.search("XLIST|ACL|labels|Gmail|UID operations", why) for why in skipped)
+            assert len(skipped) == 6 and all(re.search("XLIST|labels|Gmail|UID operations", why) for why in skipped)
 
     asyncio.run(run())

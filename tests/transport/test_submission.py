@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,6 +111,39 @@ def test_authors_that_are_alice(author: bytes) -> None:
 )
 def test_authors_that_are_not(author: bytes) -> None:
     assert isinstance(fix(b"From: " + author + b"\r\n"), NotAllowed)
+
+
+DELEGATE = replace(ALICE, behalf=frozenset({"boss@example.test"}))
+
+
+@pytest.mark.parametrize(
+    ("sender", "written"),
+    [
+        (b"", b"Sender: <alice@example.test>\r\n"),
+        (b"Sender: Alice <alice@example.test>\r\n", b"Sender: Alice <alice@example.test>\r\n"),
+        (b"Sender: sales@example.test\r\n", b"Sender: sales@example.test\r\n"),
+        # On whose behalf one sends, one is not.
+        (b"Sender: boss@example.test\r\n", b"Sender: <alice@example.test>\r\n"),
+        (b"Sender: bob@example.test\r\n", b"Sender: <alice@example.test>\r\n"),
+    ],
+)
+@pytest.mark.parametrize("author", [b"The Boss <Boss@example.test>", b"alice@example.test, boss@example.test"])
+def test_on_behalf_of_another_sender_names_the_user(author: bytes, sender: bytes, written: bytes) -> None:
+    header = b"From: " + author + b"\r\n"
+    fixed = fix_header(sender + header + WHOLE, DELEGATE, NOW, "unique", "hub.example.test")
+    assert fixed == written + header + WHOLE
+
+
+@pytest.mark.parametrize("also", [b", bob@example.test", b"\r\nResent-From: boss@example.test"])
+def test_on_behalf_of_one_is_not_of_all(also: bytes) -> None:
+    fixed = fix_header(b"From: boss@example.test" + also + b"\r\n", DELEGATE, NOW, "unique", "hub.example.test")
+    assert isinstance(fixed, NotAllowed) and fixed.claimed == (("bob@example.test",) if b"bob" in also else ())
+
+
+def test_a_refusal_names_the_addresses_that_were_claimed() -> None:
+    refused = fix(b"From: alice@example.test, Bob@example.test, boss@example.test\r\n")
+    assert isinstance(refused, NotAllowed)
+    assert refused.claimed == ("Bob@example.test", "boss@example.test")
 
 
 def test_who_resends_may_be_the_submitter() -> None:

@@ -10,16 +10,31 @@ from pathlib import Path
 
 from tests import organization as organizations
 from tests.organization import Organization
+from tests.support.client_certificates import UserAuthority
 from tests.trust.kdc import REALM, Kdc, running_kdc
 
 SERVICES = ("host", "smtp", "imap", "pop", "HTTP")
 
 
+ASKING = "certificate.example.test"
+
+
+def _certificates(authority: UserAuthority) -> str:
+    """The table of postern.toml; the servers run under an account of their own."""
+    for file in (authority.folder, authority.file, revoked := authority.revoke()):
+        file.chmod(0o755)
+    return f'[client-certificates]\nnames = ["{ASKING}"]\nauthorities = "{authority.file}"\nrevoked = "{revoked}"\n'
+
+
 @contextlib.contextmanager
-def realm() -> Iterator[tuple[Kdc, Path]]:
-    """A KDC and a state folder whose organization knows it, in the profile "practical"; nothing of it runs yet."""
+def realm() -> Iterator[tuple[Kdc, Path, UserAuthority]]:
+    """A KDC and a state folder whose organization knows it, in the profile "practical", with an authority that issues
+    certificates to users; nothing of it runs yet."""
     folder = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
+    folder.chmod(0o755)
     state = folder / "state"
+    (folder / "people").mkdir()
+    people = UserAuthority(folder / "people")
     with running_kdc() as kdc:
         try:
             # The first start makes the accounts and their secrets.
@@ -30,8 +45,11 @@ def realm() -> Iterator[tuple[Kdc, Path]]:
                 file.chmod(0o755)
             text = (state / "postern.toml").read_text()
             realm_lines = f'realm = "{REALM}"\nkeytab = "{keytab}"\n'
-            (state / "postern.toml").write_text(text.replace("\noffset =", f"\n{realm_lines}offset =", 1))
-            yield kdc, state
+            text = text.replace("\noffset =", f"\n{realm_lines}offset =", 1)
+            (state / "postern.toml").write_text(
+                text.replace("\n[[domain]]", f"\n{_certificates(people)}\n[[domain]]", 1)
+            )
+            yield kdc, state, people
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 from postern.model.organization import Profile
 from postern.model.security import Mechanism
 from postern.paths.table import settle
+from tests.organization import Organization
+from tests.support.client_certificates import UserAuthority
 from tests.trust.kdc import Kdc, installed
-from tests.verify.realm import realm, start
+from tests.verify.realm import ASKING, realm, start
 
 pytestmark = [
     pytest.mark.postgres,
@@ -27,14 +31,14 @@ ROWS = (
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Iterator[tuple[Kdc, Path]]:
+def prepared() -> Iterator[tuple[Kdc, Path, UserAuthority]]:
     with realm() as made:
         yield made
 
 
 @pytest.mark.parametrize("profile", Profile)
-def test_every_listed_mechanism_passes(profile: Profile, prepared: tuple[Kdc, Path]) -> None:
-    kdc, state = prepared
+def test_every_listed_mechanism_passes(profile: Profile, prepared: tuple[Kdc, Path, UserAuthority]) -> None:
+    kdc, state, people = prepared
     organization = start(kdc, state, profile)
     try:
         for mechanism in ("digest", "ntlm", "scram"):
@@ -43,6 +47,8 @@ def test_every_listed_mechanism_passes(profile: Profile, prepared: tuple[Kdc, Pa
             organization.stop()
             organization = start(kdc, state, profile)
         reports = organization.verify()
+        if profile is Profile.HARDENED:
+            _curl_shows_certificates(organization, people)
     finally:
         if organization.process.poll() is None:
             organization.stop()
@@ -51,9 +57,7 @@ def test_every_listed_mechanism_passes(profile: Profile, prepared: tuple[Kdc, Pa
     for name in ROWS:
         report = reports[name]
         assert report["verdict"] == "pass", f"{name}: {report['detail']}"
-        # No door asks for a client's certificate yet; the report says so.
-        asked = (mechanism for mechanism in settled[name].supported_auth if mechanism is not Mechanism.CERTIFICATE)
-        listed = [str(mechanism) for mechanism in asked]
+        listed = [str(mechanism) for mechanism in settled[name].supported_auth]
         assert report["observed"]["auth"] == listed, f"{name}: {report['mechanisms']}"
         seals = {found["mechanism"]: found["encryption"] for found in report["mechanisms"]}
         if Mechanism.KERBEROS in settled[name].supported_auth:
@@ -64,6 +68,41 @@ def test_every_listed_mechanism_passes(profile: Profile, prepared: tuple[Kdc, Pa
     assert "NTLM is refused" in _names(reports["cas-to-mailbox"]) or profile is not Profile.HARDENED
     assert "a spoiled ticket by GSSAPI is refused on port 993" in _names(reports["imap4"])
     assert "a user's account by Kerberos is refused" in _names(reports["cas-to-mailbox"])
+
+
+def _curl_shows_certificates(organization: Organization, people: UserAuthority) -> None:
+    """One by its name in it, one that is registered; neither once the account is disabled."""
+    alice, bob = organization.add_user("alice"), organization.add_user("bob")
+    named, _ = people.issue(alice)
+    unnamed, _ = people.issue()
+    assert _curl(organization, unnamed).stdout == "401"
+    unnamed.chmod(0o644)
+    organization.command("user", "certificate", "add", "bob", str(unnamed))
+    for file in (named, unnamed):
+        assert _curl(organization, file).stdout == "207"
+    certificate = organization.command("certificate", "renew").stdout
+    assert "renewed" in certificate
+    assert _curl(organization, named).stdout == "207", "the name is in the new one too"
+    for address, file in ((alice, named), (bob, unnamed)):
+        organization.command("user", "disable", address)
+        assert _curl(organization, file).stdout == "401"
+    assert _curl(organization, None).stdout == "401"
+    gone, certificate_of_gone = people.issue(alice)
+    people.revoke(certificate_of_gone)
+    deadline = time.monotonic() + 15
+    while "alert" not in (said := _curl(organization, gone).stderr) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert "revoked" in said, "the list is taken up within seconds"
+
+
+def _curl(organization: Organization, file: Path | None) -> subprocess.CompletedProcess[str]:
+    port, shown = organization.port(443), ["--cert", str(file)] if file is not None else []
+    words = (
+        *("curl", "-sS", "-m", "20", "--cacert", str(organization.authority), "-o", "/dev/null", "-w", "%{http_code}"),
+        *("-X", "PROPFIND", "-H", "Depth: 0", *shown),
+        *("--resolve", f"{ASKING}:{port}:127.0.0.1", f"https://{ASKING}:{port}/dav/"),
+    )
+    return subprocess.run(words, capture_output=True, text=True)
 
 
 def _names(report: dict) -> set[str]:

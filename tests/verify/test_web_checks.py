@@ -91,7 +91,20 @@ def test_a_door_as_it_should_be(tmp_path: Path, has_ntlm: bool) -> None:
     passed = {entry.mechanism for entry in report.mechanisms if entry.verdict is Verdict.PASS}
     assert passed == ({Mechanism.BASIC, Mechanism.NTLM, Mechanism.NEGOTIATE} if has_ntlm else {Mechanism.BASIC})
     assert [entry.mechanism for entry in report.mechanisms] == list(ROW.supported_auth)
-    assert sorted(report.ports) == ["443/TCP (SSL)", "80/TCP"] and len(report.checks) == 14
+    assert sorted(report.ports) == ["443/TCP (SSL)", "80/TCP"] and len(report.checks) == 18
+
+
+def test_a_redirect_to_a_name_that_the_certificate_lacks_is_seen(tmp_path: Path) -> None:
+    async def run() -> RowReport:
+        door = WebDoor()
+        door.people.enabled = set()
+        door.clear = door.port - 443 + 80
+        async with door.opened(door.route("/", page, methods=READS)):
+            door.access = replace(door.access, is_ours=lambda host: True)
+            return await asyncio.to_thread(report_of, door, ROW, tmp_path)
+
+    failed = [check.name for check in asyncio.run(run()).checks if not check.passed]
+    assert failed and all(name.endswith("is sent to a name in the certificate") for name in failed), failed
 
 
 @pytest.mark.parametrize("password", ["wonderland", "another"])

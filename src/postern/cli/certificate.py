@@ -46,7 +46,7 @@ def show(as_json: bool, state_dir: str | None) -> None:
     For example `postern certificate show`.
     """
     from postern.host import own_certificate
-    from postern.trust.certificates.chains import names_in
+    from postern.trust.certificates.chains import covers, names_in
 
     folder, organization, server = _here(state_dir)
     here, authority = own_certificate.in_place(folder), own_certificate.authority(folder)
@@ -54,9 +54,10 @@ def show(as_json: bool, state_dir: str | None) -> None:
     shown: list[dict[str, Any]] = []
     if here is not None:
         doors = [f"{number} {', '.join(rows)}" for number, rows in own_certificate.doors(organization, server)]
-        shown.append(_as_dict("server", here.leaf, here.source, doors))
+        missing = [name for name in organization.names_of(server) if not covers(names_in(here.leaf), name)]
+        shown.append(_as_dict("server", here.leaf, here.source, doors, missing))
     if authority is not None:
-        shown.append(_as_dict("authority", authority, "local", []))
+        shown.append(_as_dict("authority", authority, "local", [], []))
     asked = list(names_in(waiting)) if waiting is not None else []
     if as_json:
         echo_json({"certificates": shown, "requested": asked})
@@ -304,7 +305,7 @@ def _password() -> str:
     return ask_password("Password of the key", "a key without a password, in a file that only root can read")
 
 
-def _as_dict(use: str, each: x509.Certificate, source: str, doors: list[str]) -> dict[str, Any]:
+def _as_dict(use: str, each: x509.Certificate, source: str, doors: list[str], missing: list[str]) -> dict[str, Any]:
     from postern.host.own_certificate import fingerprint
     from postern.trust.certificates.chains import names_in
 
@@ -313,6 +314,7 @@ def _as_dict(use: str, each: x509.Certificate, source: str, doors: list[str]) ->
         "use": use,
         "subject": each.subject.rfc4514_string(),
         "names": list(names_in(each)),
+        "missing": missing,
         "issuer": each.issuer.rfc4514_string(),
         "source": str(source),
         "valid_from": json_moment(each.not_valid_before_utc.timestamp()),
@@ -337,6 +339,7 @@ def _fields(each: dict[str, Any]) -> dict[str, str]:
         "certificate": "shown by the doors" if each["use"] == "server" else "the organization's authority",
         "subject": each["subject"],
         "names": ", ".join(each["names"]),
+        "without": ", ".join(each["missing"]),
         "issuer": each["issuer"],
         "made by": _SOURCES[each["source"]] if each["use"] == "server" else "",
         "valid": f"{each['valid_from'][:10]} to {each['valid_until'][:10]}, {when}",

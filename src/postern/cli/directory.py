@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from postern.directory.ldap.client import Refused
     from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
-    from postern.model.organization import Organization, StateFolder
+    from postern.model.organization import Database, Organization, StateFolder
 
 T = TypeVar("T")
 Work = Callable[["OpenDirectory", "Organization", "StateFolder"], Awaitable[T]]
@@ -113,6 +113,18 @@ def not_accepted(domain: str, accepted: Iterable[str], otherwise: str = "") -> F
         f"{domain} is no accepted domain of this organization ({names}): `postern domain add {domain}` makes it one{otherwise}",
         os.EX_DATAERR,
     )
+
+
+def database_named(organization: Organization, wanted: str) -> Database | None:
+    """Returns the database of this name or on this server; without a name the first one, None where there is none. Raises
+    Failure."""
+    if not wanted:
+        return next(iter(organization.databases), None)
+    database = organization.database(wanted)
+    if database is None:
+        names = ", ".join(each.name for each in organization.databases) or "none"
+        raise Failure(f"{wanted} is no mailbox database of this organization: it has {names}", os.EX_NOUSER)
+    return database
 
 
 own_option = click.option("--own", is_flag=True, help="Show also the accounts that Postern itself uses.")

@@ -21,11 +21,12 @@ from postern.cli.terminal import echo, echo_page
 COMMANDS = {
     "run": "Start the organization on this host and keep it running.",
     "user": "Add, show, change and remove users.",
+    "room": "Add rooms and equipment, and set how they are booked.",
     "group": "Add, show, change and remove groups.",
     "alias": "Give a recipient further addresses.",
     "domain": "Manage accepted domains, their DKIM keys and DNS records, and mechanisms of their users.",
     "database": "List mailbox databases: which server has each, where it lies, how large it is.",
-    "mailbox": "Show sizes of mailboxes; connect and purge those that lost their user.",
+    "mailbox": "Show sizes of mailboxes and share them; connect and purge those that lost their user.",
     "certificate": "Manage the server's certificate: show, request, import, renew.",
     "policy": "Manage the e-mail address policies of Active Directory.",
     "setup": "Prepare Active Directory for the organization.",

@@ -13,6 +13,7 @@ from postern.cli.directory import (
     accepted_address,
     as_dict,
     confirmed,
+    database_named,
     home,
     in_active_directory,
     in_directory,
@@ -91,7 +92,7 @@ def add(
     ) -> tuple[str, list[str], Database | None]:
         full = await accepted_address(directory, organization, address)
         further = [await accepted_address(directory, organization, alias) for alias in aliases]
-        return full, further, _database(organization, database)
+        return full, further, database_named(organization, database)
 
     async def free(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         from postern.directory.settings import checked  # the directory is slow to import
@@ -341,14 +342,3 @@ def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
 
     in_directory(state_dir, work)
     echo(f"{name} may {'' if enabled else 'no longer '}log on")
-
-
-def _database(organization: Organization, wanted: str) -> Database | None:
-    """Returns the database of this name or on this server; without a name the first one, None where there is none."""
-    if not wanted:
-        return next(iter(organization.databases), None)
-    database = organization.database(wanted)
-    if database is None:
-        names = ", ".join(each.name for each in organization.databases) or "none"
-        raise Failure(f"{wanted} is no mailbox database of this organization: it has {names}", os.EX_NOUSER)
-    return database

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from postern.directory import entries
 from postern.directory.entries import (
     ACCOUNT_DISABLED,
+    EQUIPMENT,
     NORMAL_ACCOUNT,
     OPENLDAP,
     ROOM,
@@ -73,10 +74,11 @@ class Administration(Settings):
         quota: int = 0,
         hidden: bool = False,
         room: bool = False,
+        equipment: bool = False,
     ) -> UUID:
         """Adds an account with a mailbox; `address` is the logon name, too. `quota` is in bytes; 0 means the organization's
-        limit. A room's account is disabled. Without `database` the mailbox has no home, and needs one before mail comes. Returns
-        the objectGUID."""
+        limit. A room's account is disabled; with `equipment` it is no room, but is booked like one. Without `database` the
+        mailbox has no home, and needs one before mail comes. Returns the objectGUID."""
         address = checked(address)
         guid = uuid4()
         attributes: dict[str, list[bytes]] = {
@@ -91,7 +93,7 @@ class Administration(Settings):
             **entries.home(database, f"{entries.DATABASES},{self._suffix}"),
             "mDBOverHardQuotaLimit": [str(kilobytes(quota)).encode()] if quota else [],
             "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
-            "msExchResourceMetaData": [ROOM.encode()] if room else [],
+            "msExchResourceMetaData": [(EQUIPMENT if equipment else ROOM).encode()] if room else [],
             **{VERIFIER_ATTRIBUTES[kind]: [value.encode()] for kind, value in verifiers.items()},
         }
         container = _CONTAINER_OF[RecipientType.ROOM if room else RecipientType.USER]

@@ -27,7 +27,8 @@ _NEVER = (0, 0x7FFF_FFFF_FFFF_FFFF)
 _FILETIME_EPOCH = 11_644_473_600
 """Seconds from 1601 to 1970 (MS-DTYP 2.3.3)."""
 
-ROOM = "ResourceType:Room"
+ROOM, EQUIPMENT = "ResourceType:Room", "ResourceType:Equipment"
+"""Values of msExchResourceMetaData. Both are resources that take bookings (`RecipientType.ROOM`)."""
 
 VERIFIER_ATTRIBUTES = {
     "argon2id": "posternArgon2id",
@@ -106,7 +107,7 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         kind = RecipientType.GROUP
     elif b"contact" in classes:
         kind = RecipientType.CONTACT
-    elif ROOM.encode() in values.get("msExchResourceMetaData", ()):
+    elif not {ROOM.encode(), EQUIPMENT.encode()}.isdisjoint(values.get("msExchResourceMetaData", ())):
         kind = RecipientType.ROOM
     else:
         kind = RecipientType.USER
@@ -220,6 +221,10 @@ def mailbox_owner(values: Values) -> str:
 def references(values: Values) -> list[str]:
     """Returns the distinguished names of the entries that are needed to read this recipient."""
     return [*mail_goes_to(values), *(value.decode() for value in values.get("publicDelegates", ()))]
+
+
+def is_equipment(values: Values) -> bool:
+    return EQUIPMENT.encode() in values.get("msExchResourceMetaData", ())
 
 
 def mail_goes_to(values: Values) -> list[str]:

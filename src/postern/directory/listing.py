@@ -27,6 +27,7 @@ class Listing:
     aliases: tuple[str, ...] = ()
     enabled: bool = True
     hidden: bool = False
+    equipment: bool = False
     database: str = ""
     quota: int = 0
     target: str = ""
@@ -49,6 +50,7 @@ def listing_of(entry: Entry, addresses: Mapping[str, str]) -> Listing:
         aliases=tuple(map(shown, recipient.addresses[1:])),
         enabled=not entries.number(values, "userAccountControl") & ACCOUNT_DISABLED,
         hidden=entries.flag(values, "msExchHideFromAddressLists"),
+        equipment=entries.is_equipment(values),
         database=recipient.database,
         quota=recipient.quota,
         target=shown(recipient.target or recipient.forward_to),

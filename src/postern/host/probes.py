@@ -13,12 +13,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postern.directory.slapd_adapter import SERVICE
-from postern.host import certificates, configuration, directory, edge, own_certificate, secret_files, state
+from postern.host import (
+    certificates,
+    client_authorities,
+    configuration,
+    directory,
+    edge,
+    own_certificate,
+    secret_files,
+    state,
+)
 from postern.host.engines import start as engines
 from postern.model.directory import PROBE, DirectoryUnavailable, DomainController, TrustedCertificate
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.model.security import Mechanism
-from postern.net.tls import authorities_file
+from postern.net.tls import Certificate, authorities_file
 from postern.paths.table import settle
 from postern.roles.secrets import Secret
 from postern.verify.sasl_client import Credentials
@@ -70,11 +79,17 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
         sockets=folder.sockets,
         reached=reached,
         certificate=certificates.place(folder),
+        probe_authority=_probe_authority(folder, organization),
         trusted=answers.trusted,
         controllers=answers.controllers,
         subscribed=answers.subscribed,
         replication=answers.replication,
     )
+
+
+def _probe_authority(folder: StateFolder, organization: Organization) -> Certificate | None:
+    here = client_authorities.probe_authority(folder)
+    return here if organization.client_certificates is not None and here.key.exists() else None
 
 
 @dataclass(frozen=True, slots=True)

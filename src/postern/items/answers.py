@@ -21,6 +21,9 @@ REPLIED = "X-POSTERN-REPLIED"
 PROPOSED = "X-POSTERN-PROPOSED"
 """The parameter of ATTENDEE that has the time which the attendee proposes instead, as a PERIOD in UTC or of dates: in the
 organizer's copy, and in the own copy of the attendee."""
+_STATUS, _SUCCESS = "SCHEDULE-STATUS", "2.0"
+"""The parameter by which the server says what became of its message to an attendee, and its value once that is answered (RFC 6638
+section 3.2.9)."""
 NOTES = frozenset({REPLIED, PROPOSED})
 """Parameters by which a copy notes something. Others do not get them."""
 MAX_DELEGATES = 8
@@ -127,8 +130,10 @@ def _with_answer(entry: Line, answer: Line, stamp: str, notes: list[tuple[str, l
     theirs = ["PARTSTAT", "DELEGATED-TO", "DELEGATED-FROM"]
     if notes and answer.parameter("PARTSTAT").upper() in ("", "NEEDS-ACTION"):
         theirs.remove("PARTSTAT")
-    kept = [(name, values) for name, values in entry.parameters if name not in (*theirs, "RSVP", *NOTES)]
+    kept = [(name, values) for name, values in entry.parameters if name not in (*theirs, "RSVP", _STATUS, *NOTES)]
     said = [(name, values) for name, values in answer.parameters if name in theirs and values]
+    if entry.parameter(_STATUS):
+        said.append((_STATUS, [_SUCCESS]))
     return line("ATTENDEE", entry.value, [*kept, *said, *([(REPLIED, [stamp])] if stamp else []), *notes])
 
 

@@ -56,6 +56,12 @@ class CalendarObject:
         return next((part for part in self.parts if part.first("RECURRENCE-ID") is None), None)
 
     @property
+    def is_single(self) -> bool:
+        """Whether all of it stands in `root`, and none in another calendar of the same document."""
+        entries = set(map(id, self.root.entries))
+        return all(id(part) in entries for part in self.parts)
+
+    @property
     def main(self) -> Component:
         """The master; of an object that has exceptions only, the first of them."""
         return self.master or self.parts[0]

@@ -255,7 +255,7 @@ def answered(old: CalendarObject, new: CalendarObject | None, address: str, stam
     STEPS steps of rules.
     """
     line_of_organizer = (new or old).main.first("ORGANIZER")
-    if line_of_organizer is None or line_of_organizer.parameter("SCHEDULE-AGENT").upper() in _AGENTS:
+    if line_of_organizer is None or not is_served(new or old):
         return []
     organizer = organizer_of((new or old).main)
     by_status: dict[str, list[Component]] = {}
@@ -319,6 +319,19 @@ def _taken_out(old: CalendarObject, new: CalendarObject) -> list[Component]:
     return taken
 
 
+def is_served(calendar: CalendarObject) -> bool:
+    """Whether the server tells the organizer what an attendee does with his copy; else the client does (SCHEDULE-AGENT)."""
+    entry = calendar.main.first("ORGANIZER")
+    return entry is not None and entry.parameter("SCHEDULE-AGENT").upper() not in _AGENTS
+
+
+def is_moved(old: Component, part: Component) -> bool:
+    """Whether a component has other times, or another rule, than it had."""
+    return any(
+        _values(old, name) != _values(part, name) for name in _TIMES if name not in ("ORGANIZER", "RECURRENCE-ID")
+    )
+
+
 def forbidden_change(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> str:
     """Names what an attendee's change of his copy changes and must not: times, rules, organizer and other attendees (RFC 6638
     section 3.2.2.1); "" if it is allowed. Exceptions of his own may be made, and those added to whom he delegates.
@@ -332,7 +345,7 @@ def forbidden_change(old: CalendarObject, new: CalendarObject, me: Collection[st
         if known is None:
             continue
         for name in _TIMES:
-            if [_value(entry) for entry in part.lines(name)] != [_value(entry) for entry in known.lines(name)]:
+            if _values(part, name) != _values(known, name):
                 return name
         others = [sorted(a for a in map(_address, each.lines("ATTENDEE")) if a not in mine) for each in (part, known)]
         if others[0] != others[1]:
@@ -342,6 +355,10 @@ def forbidden_change(old: CalendarObject, new: CalendarObject, me: Collection[st
 
 def _address(entry: Line) -> str:
     return address_of(entry.value)
+
+
+def _values(part: Component, name: str) -> list[tuple[str, str]]:
+    return [_value(entry) for entry in part.lines(name)]
 
 
 def _value(entry: Line) -> tuple[str, str]:

@@ -34,7 +34,7 @@ MAX_TEXT = 20_000
 
 
 class Due(NamedTuple):
-    """What is to do at a reminder: the mail to the owner, if there is one, and the time of the next reminder."""
+    """The work at a reminder: a mail to the owner, if there is one, and the time of the next reminder."""
 
     mail: bytes | None
     next: int | None

@@ -66,10 +66,6 @@ class AssistantState(NamedTuple):
 class Assistants(Protocol):
     """The assistants of a mailbox server's mailboxes, as other servers call them."""
 
-    async def wake(self, mailbox: UUID) -> None:
-        """Has the assistants look at this mailbox soon. They look by themselves, too."""
-        ...
-
     async def state(self) -> AssistantState:
         """Counts what waits and what was done. Raises MailboxError UNAVAILABLE."""
         ...

@@ -242,6 +242,10 @@ class ResourceStore(Protocol):
         (not included), by id in the order of ids, from the id behind `after` on. Where one `expands`, its content decides."""
         ...
 
+    async def private_resources(self, mailbox: UUID, folder: int) -> list[int]:
+        """The ids of the resources of a folder whose `RenderedItem.is_private` is set, in their order."""
+        ...
+
     async def with_addresses(self, mailbox: UUID, addresses: Sequence[str]) -> dict[str, list[int]]:
         """The ids of the resources that have these `RenderedItem.addresses`, by address; addresses that none has are left
         out."""

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 
-from postern.model.security import Peer
+from postern.model.security import Mechanism, Peer
 from postern.net.by_name import ContextsByName
 from postern.net.client_hello import indicated_name
 from postern.net.link import HANDSHAKE_TIMEOUT, Link, LinkSession, TlsContext, plain
@@ -224,6 +224,15 @@ class Door:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 await layer.start(below)
         except ssl.SSLError:
+            if layer.objection:
+                refused = {"account": "", "temporary": False, "reason": layer.objection}
+                log(
+                    Event.AUTHENTICATION_FAILED,
+                    path="",
+                    peer=str(link.peer),
+                    mechanism=Mechanism.CERTIFICATE,
+                    **refused,
+                )
             await layer.part(LINGER)
             raise
         except BaseException:

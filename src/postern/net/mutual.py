@@ -10,7 +10,6 @@ socket's transport and a Link, for which it is the transport.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import ssl
 from dataclasses import dataclass
@@ -119,7 +118,21 @@ def _let_in(connection: SSL.Connection, certificate: crypto.X509, error: int, de
 
 
 def _as_validated(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    if not ok:
+        connection.set_app_data(_REASONS.get(error, f"X.509 error {error}"))
     return bool(ok)
+
+
+_REASONS = {
+    3: "the list of the issuer's revoked certificates is missing",
+    9: "the certificate is not valid yet",
+    10: "the certificate has expired",
+    12: "the list of the issuer's revoked certificates is outdated",
+    **dict.fromkeys((2, 18, 19, 20, 21), "an authority issued the certificate that is not known here"),
+    23: "the certificate is revoked",
+    26: "the certificate is not for client authentication",
+}
+"""The errors of OpenSSL's validation (x509_vfy.h) that users meet, for the log."""
 
 
 class Mutual(asyncio.Transport, asyncio.Protocol):
@@ -153,6 +166,11 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
             await self._done
 
+    @property
+    def objection(self) -> str:
+        """The reason why the peer's certificate did not validate; "" if that is not why the handshake failed."""
+        return self._tls.get_app_data() or ""
+
     async def part(self, seconds: float) -> None:
         """Ends a connection whose handshake failed. The client has `seconds` to read the alert: to close while it still sends
         would take that from it. What it sends is thrown away."""
@@ -160,10 +178,13 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         if below is None or below.is_closing():
             return
         below.write_eof()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds):
                 await self._lost.wait()
-        below.abort()
+        except TimeoutError:
+            pass  # it reads no more, or never did
+        finally:
+            below.abort()
 
     def exported(self) -> bytes:
         """Returns the channel binding `tls-exporter` (RFC 9266 section 2), b"" without TLS 1.3: section 3 demands the extended

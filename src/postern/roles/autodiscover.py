@@ -15,6 +15,8 @@ from postern.services.http.site import Route
 
 READS = frozenset({"GET", "HEAD"})
 QUESTIONS = frozenset({"GET", "POST"})
+XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
+"""Media types of questions: RFC 7303, and SOAP 1.2 (RFC 3902)."""
 REDIRECTED = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 """RFC 6764 section 5: a client of DAV may ask the well-known place by any of its methods."""
 
@@ -23,8 +25,8 @@ def autodiscover_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Pat
     application = Autodiscover(logon.directory, _services(runtime, logon), runtime.server.fqdn)
     guard = logon.guard(*rows)
     return [
-        Route("/autodiscover/autodiscover.xml", guard, application.answer_pox, QUESTIONS),
-        Route("/autodiscover/autodiscover.svc", guard, application.answer_soap, QUESTIONS),
+        Route("/autodiscover/autodiscover.xml", guard, application.answer_pox, QUESTIONS, kinds=XML),
+        Route("/autodiscover/autodiscover.svc", guard, application.answer_soap, QUESTIONS, kinds=XML),
     ]
 
 
@@ -36,8 +38,8 @@ def configuration_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Pa
 
     application = ClientConfiguration(lambda: services(""), sign)
     return [
-        Route(configuration.AUTOCONFIG, guard, application.autoconfig, READS),
-        Route(configuration.WELL_KNOWN_AUTOCONFIG, guard, application.autoconfig, READS),
+        Route(configuration.AUTOCONFIG, guard, application.autoconfig, READS, compresses=True),
+        Route(configuration.WELL_KNOWN_AUTOCONFIG, guard, application.autoconfig, READS, compresses=True),
         Route(configuration.MOBILECONFIG, guard, application.mobileconfig, READS),
         Route(configuration.CALDAV + "/", guard, application.well_known, REDIRECTED),
         Route(configuration.CARDDAV + "/", guard, application.well_known, REDIRECTED),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from postern.model.organization import DomainType
 from postern.paths.row import Path
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -26,6 +27,11 @@ def dav_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         here = calls.server_of(database)
         return servers.get(here.name) if here is not None else None
 
-    application = DavApplication(DavAccess(logon.directory, server, runtime.organization.limits.mailbox_quota))
+    def domains() -> frozenset[str]:
+        types = runtime.feed.current.domain_types()
+        return frozenset(name for name, type_ in types.items() if type_ is DomainType.AUTHORITATIVE)
+
+    quota = runtime.organization.limits.mailbox_quota
+    application = DavApplication(DavAccess(logon.directory, server, quota, logon.shared.sharing, domains))
     # One octet more, so that the application names the precondition that a larger resource does not meet.
     return [Route(PREFIXES[row.id], logon.guard(row), application, METHODS, body=MAX_RESOURCE + 1) for row in rows]

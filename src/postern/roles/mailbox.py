@@ -12,6 +12,7 @@ from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.access.sharing import Sharing
 from postern.services.mailbox.assistants import assistants_of, waking
+from postern.services.mailbox.booking_policies import BookingPolicies
 from postern.services.mailbox.housekeeping import Housekeeping
 from postern.services.mailbox.submission import SubmissionNotifier, telling, telling_of_items
 from postern.services.rpc.client import RpcClient
@@ -49,7 +50,8 @@ class Mailbox:
         items = telling_of_items(self.database, self.notifier.submitted)
         directory, own_names = self.logon.directory, lambda: runtime.feed.current.own_names()
         acts_for = Sharing(directory, lambda database: None, lambda: ()).may_send_on_behalf
-        self.assistants = assistants_of(self.database, mailboxes, directory, own_names, acts_for, looks=first)
+        policies = BookingPolicies(self.database).of
+        self.assistants = assistants_of(self.database, mailboxes, directory, own_names, acts_for, first, policies)
         self.assistants.start()
         delivered = waking(self.database, self.assistants.note)
         services: list[RpcService] = [

@@ -111,6 +111,10 @@ _OVERLAPPING = f"""
     ) AS x ON true WHERE f.id = {OWNED}
 """  # noqa: S608 (our own words)
 """Takes what is in the span before it is put in order (OFFSET 0): else a plan may go through all items in the order of ids."""
+_PRIVATE = f"""
+    SELECT f.id, r.item FROM folders f LEFT JOIN resources r ON r.folder = f.id AND r.private
+    WHERE f.id = {OWNED} ORDER BY r.item
+"""  # noqa: S608 (our own words)
 _ADDRESSED = """
     SELECT r.item, r.addresses FROM mailboxes m JOIN folders f ON f.mailbox = m.id
     JOIN resources r ON r.folder = f.id AND r.addresses <> '{}' AND r.addresses && $2::text[] WHERE m.guid = $1::uuid
@@ -175,6 +179,12 @@ class ResourceLookup(ResourceStore):
         if not rows:
             raise no_folder()
         return {wire.to_int8(row[1]): _rendered(row[2:]) for row in rows if row[1] is not None}
+
+    async def private_resources(self, mailbox: UUID, folder: int) -> list[int]:
+        rows = await self._pool.read(_PRIVATE, [mailbox.bytes, wire.int8(folder)])
+        if not rows:
+            raise no_folder()
+        return [wire.to_int8(item) for _, item in rows if item is not None]
 
     async def with_addresses(self, mailbox: UUID, addresses: Sequence[str]) -> dict[str, list[int]]:
         rows = await self._pool.read(_ADDRESSED, [mailbox.bytes, wire.texts(addresses), wire.int8(_MOST)])

@@ -146,6 +146,24 @@ class Metric(StrEnum):
         (),
         "Size of the mailbox database, measured every five minutes.",
     )
+    MEETINGS = (
+        "postern_meetings_total",
+        Kind.COUNTER,
+        ("outcome",),
+        "Looks of the assistants at delivered messages that may hold a meeting.",
+    )
+    MEETINGS_WAITING = (
+        "postern_meetings_waiting",
+        Kind.GAUGE,
+        (),
+        "Messages that wait for the assistants after their last look; of many, the first 1,000.",
+    )
+    REMINDERS = (
+        "postern_reminders_total",
+        Kind.COUNTER,
+        ("outcome",),
+        "Reminders of items that came about.",
+    )
     EDGESYNC_RUNS = (
         "postern_edgesync_runs_total",
         Kind.COUNTER,

@@ -1,6 +1,6 @@
 """Puts a user's message right for submission (RFC 6409 section 8): corrects Date, Message-ID and Sender, takes out Bcc and
-Resent-Bcc, checks that the user may send as the From and Sender of the message, and completes recipients without a domain by the
-organization's domain.
+Resent-Bcc, checks that the user may send as the From and Sender of the message, or on behalf of From, and completes recipients
+without a domain by the organization's domain.
 
 Pure: header octets in, header octets or a refusal out. The clock and the unique part of a Message-ID come in as arguments.
 """
@@ -8,8 +8,9 @@ Pure: header octets in, header octets or a refusal out. The clock and the unique
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
+from uuid import UUID
 
 from postern.model.domains import fold
 from postern.protocols.mime.address import Address, address_list, mailbox_list
@@ -29,27 +30,37 @@ _TRACE = frozenset({b"received", b"return-path"})
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """The user who submits: the mailbox's primary address, and every address (folded, `model.domains`) that may stand as
-    sender."""
+    """The user who submits: the mailbox's primary address; the addresses (folded, `model.domains`) under which the user sends
+    without a trace of another; `user`, the directory id; and the addresses that may stand in From if Sender names the user.
+    `services.senders` finds them."""
 
     primary: str
     allowed: frozenset[str]
+    user: UUID | None = None
+    behalf: frozenset[str] = frozenset()
 
     def may_send_as(self, address: str) -> bool:
         return fold(address) in self.allowed
 
+    def may_write(self, author: str) -> bool:
+        """Whether this address may stand in From."""
+        return self.may_send_as(author) or fold(author) in self.behalf
+
 
 @dataclass(frozen=True, slots=True)
 class NotAllowed:
-    """The reason why a message is refused, as an SMTP reply."""
+    """The reason why a message is refused, as an SMTP reply. `claimed` are the addresses in From that the user may not write
+    from, where all else is well."""
 
     code: int
     enhanced: str
     text: str
+    claimed: tuple[str, ...] = ()
 
 
 _MALFORMED = NotAllowed(550, "5.6.0", "The header names its sender in a way that RFC 5322 section 3.6.2 does not allow")
-_NOT_AS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
+_NOT_AS = NotAllowed(550, "5.7.1", "You may not send as the address in From, nor on its behalf")
+_NOT_AGAIN_AS = NotAllowed(550, "5.7.1", "You may not send again as the address in Resent-From or Resent-Sender")
 TOO_MANY_FIELDS = NotAllowed(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
 
 
@@ -84,13 +95,13 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
         if not resenders:
             return _MALFORMED
         if not all(map(submitter.may_send_as, resenders)):
-            return _NOT_AS
+            return _NOT_AGAIN_AS
     senders = named.get(b"sender", [])
     sender = _mailboxes(senders[0]) if len(senders) == 1 else None
     if sender is not None and len(sender) == 1 and submitter.may_send_as(sender[0]):
         added.append(senders[0].removesuffix(b"\r\n"))
-    elif senders or len(authors) > 1:
-        # RFC 6409 section 8.1; RFC 5322 section 3.6.2 wants Sender where From holds several.
+    elif senders or len(authors) > 1 or not all(map(submitter.may_send_as, authors)):
+        # RFC 6409 section 8.1; RFC 5322 section 3.6.2 wants Sender where From holds several, or another than the sender.
         added.append(b"Sender: <" + submitter.primary.encode() + b">")
     if b"from" not in named:
         added.append(b"From: <" + submitter.primary.encode() + b">")
@@ -178,7 +189,8 @@ def _authors(values: list[bytes], submitter: Submitter) -> list[str] | NotAllowe
     authors = _mailboxes(values[0]) if len(values) == 1 else None
     if not authors:
         return _MALFORMED
-    return authors if all(map(submitter.may_send_as, authors)) else _NOT_AS
+    claimed = tuple(author for author in authors if not submitter.may_write(author))
+    return replace(_NOT_AS, claimed=claimed) if claimed else authors
 
 
 def _mailboxes(field: bytes) -> list[str] | None:

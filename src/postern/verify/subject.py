@@ -36,6 +36,8 @@ class Subject:
     reached: frozenset[FilePath] | None = None
     certificate: Certificate | None = None
     """The certificate of this server, by which direct trust knows it."""
+    probe_authority: Certificate | None = None
+    """The authority of this host that issues certificates for `probe`; None where no door asks clients for one."""
     trusted: tuple[TrustedCertificate, ...] = ()
     """The certificates that the directory has for the servers at the other end of direct trust."""
     controllers: tuple[DomainController, ...] = ()

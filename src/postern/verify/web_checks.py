@@ -7,12 +7,14 @@ import http.client
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from postern.model.domains import a_labels
 from postern.model.organization import Server
 from postern.model.security import Encryption, Mechanism
 from postern.net.tls import opportunistic_context, outdated_context, validating_context
 from postern.paths.row import Path, Tls
+from postern.verify.certificate_checks import CertificateChecks, ProbeIssuer
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, spoiled
 from postern.verify.subject import Subject
@@ -108,8 +110,24 @@ class _Door:
             moved = page.status in (301, 302, 307, 308) and page.location.startswith("https://")
             self.report.check(f"{name} is sent to TLS", moved, f"answers {page.status} {page.location}")
             self.report.check(f"{name} is not asked who it is", not page.challenges, f"shows {page.schemes}")
+        if self.server.name == self.subject.here.name:
+            for name in self.subject.organization.looked_for():
+                self._moved_to_a_name_of_ours(name)
         status = self._ask(lambda c: c.log_on("POST", self.target, "Basic", basic), 80).status
         self.report.check("a POST in clear text is refused", status == 403, f"answers {status}")
+
+    def _moved_to_a_name_of_ours(self, name: str) -> None:
+        """Clients look for their settings under this name. A redirect to one that the certificate does not have ends in a
+        warning."""
+        host = urlsplit(self._ask(lambda c: c.ask("GET", self.target, host=name), 80).location).hostname or ""
+        real = self.subject.organization.port(443)
+        try:
+            context = validating_context(self.subject.authority)
+            WebConnection(self.server.addresses[0], real, context, host).close()
+        except (OSError, ValueError) as error:
+            self.report.check(f"{name} is sent to a name in the certificate", False, f"{host}: {error}")
+        else:
+            self.report.check(f"{name} is sent to a name in the certificate", True)
 
     def _callers(self) -> None:
         connection = self._connect()
@@ -123,6 +141,8 @@ class _Door:
         for mechanism in self.row.supported_auth:
             if reason := self.waiting.get(mechanism):
                 self.report.mechanism(MechanismReport(mechanism, Verdict.NOT_DEPLOYED, reason))
+            elif mechanism is Mechanism.CERTIFICATE:
+                self._certificates()
             elif SCHEMES[mechanism] not in page.schemes:
                 self.report.mechanism(MechanismReport(mechanism, Verdict.FAIL, f"{SCHEMES[mechanism]} is not shown"))
             else:
@@ -130,6 +150,23 @@ class _Door:
                 verdict = Verdict.PASS if answer.yes else Verdict.FAIL
                 self.report.mechanism(MechanismReport(mechanism, verdict, f"answers {answer.status}", seal))
         self._refusals(listed)
+
+    def _certificates(self) -> None:
+        """By each name that asks for certificates; those of another host's authority prove nothing there."""
+        authority = self.subject.probe_authority
+        if self.server.name != self.subject.here.name or authority is None:
+            where = f"on {self.server.name}: its own `postern verify` tries them"
+            self.report.mechanism(MechanismReport(Mechanism.CERTIFICATE, Verdict.ELSEWHERE, where))
+            return
+        for name in self.subject.organization.asking_names():
+            CertificateChecks(
+                name,
+                self.server,
+                self.target,
+                self.subject,
+                ProbeIssuer(authority, self.subject.probe.name),
+                self.report,
+            ).check()
 
     def _refusals(self, listed: set[str]) -> None:
         wrong = dataclasses.replace(self.subject.probe, password=secrets.token_urlsafe(12))
@@ -179,6 +216,10 @@ class _Door:
 def _waiting(subject: Subject, row: Path) -> dict[Mechanism, str]:
     """Mechanisms that callers cannot have now, with the reason. Negotiate needs Kerberos, or NTLM that the row lists too."""
     waiting = waiting_mechanisms(subject.organization, subject.enabled)
+    if subject.organization.client_certificates is not None:
+        del waiting[Mechanism.CERTIFICATE]
+    else:
+        waiting[Mechanism.CERTIFICATE] = "no host name asks for them ([client-certificates] in postern.toml)"
     if subject.organization.active_directory is not None:
         waiting[Mechanism.DIGEST] = "Active Directory keeps no hash for Digest that we may read"
     elif Mechanism.DIGEST not in subject.enabled:

@@ -61,9 +61,9 @@ class WebConnection:
         if context is not None:
             self._client.sock = context.wrap_socket(self._client.sock, server_hostname=name)
 
-    def ask(self, method: str, target: str, authorization: str = "") -> Page:
-        """Asks for a page. Raises OSError, http.client.HTTPException."""
-        fields = {"Host": self.name, **({"Authorization": authorization} if authorization else {})}
+    def ask(self, method: str, target: str, authorization: str = "", host: str = "") -> Page:
+        """Asks for a page, under the connection's name or another `host`. Raises OSError, http.client.HTTPException."""
+        fields = {"Host": host or self.name, **({"Authorization": authorization} if authorization else {})}
         self._client.request(method, target, headers=fields)
         answer = self._client.getresponse()
         body = answer.read(_MAX_BODY)

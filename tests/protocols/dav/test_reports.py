@@ -91,6 +91,10 @@ def test_principals() -> None:
     )
     searches = (PropertySearch((dav("displayname"),), "al", starts=True), PropertySearch((dav("displayname"),), "x"))
     assert search == PrincipalSearch(FIND, searches, True, True)
+    beside = "<prop/><getetag/>"  # as the library caldav writes it
+    assert read(f"<principal-property-search>{beside}</principal-property-search>")[1] == PrincipalSearch(
+        PropFind(Wanted.NAMED, (dav("getetag"),)), (), False, False
+    )
     assert read("<principal-search-property-set/>")[1] == PrincipalSearchPropertySet()
     assert read("<principal-match><self/></principal-match>")[1] == PrincipalMatch(NOTHING)
     assert read(f"<acl-principal-prop-set>{ETAG}</acl-principal-prop-set>")[1] == AclPrincipals(FIND)

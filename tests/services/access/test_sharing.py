@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from postern.model.address_book import AddressBookEntry
 from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.folders import EVERYBODY, FolderKind, Right
 from postern.model.mailbox import MailboxError
@@ -24,6 +25,7 @@ class FakeSharingDirectory(FakeDirectory):
         super().__init__(*recipients)
         self.groups: dict[UUID, tuple[UUID, ...]] = {}
         self.questions = 0
+        self.hidden: set[UUID] = set()
 
     async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
         self.questions += 1
@@ -31,6 +33,13 @@ class FakeSharingDirectory(FakeDirectory):
         if self.down:
             raise DirectoryUnavailable("nobody is there")
         return self.groups.get(guid, ())
+
+    async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
+        return {
+            r.guid: AddressBookEntry(r.guid, r.type, r.display_name, r.addresses)
+            for r in self.entries.values()
+            if r.guid in guids and r.guid not in self.hidden
+        }
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return {r.guid: r.primary for r in self.entries.values() if r.guid in guids}
@@ -220,6 +229,19 @@ def test_mailboxes_by_address() -> None:
         assert await world.sharing.mailbox("room@example.test") == world.room
         assert await world.sharing.mailbox("team@example.test") is None
         assert await world.sharing.mailbox("nobody@example.test") is None
+
+    run(steps)
+
+
+def test_names_of_grantees() -> None:
+    async def steps(world: World) -> None:
+        sharing, bob, team = world.sharing, world.bob, world.team
+        assert await sharing.grantee("bob@example.test") == bob.guid
+        assert await sharing.grantee("team@example.test") == team.guid
+        assert await sharing.grantee("room@example.test") is await sharing.grantee("nobody@example.test") is None
+        world.directory.hidden.add(bob.guid)
+        addresses = await sharing.addresses([bob.guid, team.guid, EVERYBODY, uuid4()])
+        assert addresses == {bob.guid: "bob@example.test", team.guid: "team@example.test"}
 
     run(steps)
 

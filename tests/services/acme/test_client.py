@@ -33,9 +33,10 @@ from postern.services.acme.door import ChallengeAccess, ChallengeSession
 from postern.services.acme.transport import AcmeTransport, TransportError
 from postern.telemetry.observed import Observed
 from postern.trust.certificates.chains import names_in
-from tests.pebble import Pebble, pebble
+from tests.pebble import Pebble, pebble, quick_looks
 from tests.support.ports import free_port
 
+__all__ = ["quick_looks"]
 ROW, CHALLENGE = TABLE["acme"], TABLE["acme-challenge"]
 KEY = AccountKey(ec.generate_private_key(ec.SECP256R1()))
 NAMES = ("mail.example.test", "example.test")
@@ -76,6 +77,7 @@ async def ordered(
         assert list((folder / "acme-challenges").glob("*")) == [], "no answer stays"
 
 
+@pytest.mark.usefixtures("quick_looks")
 def test_pebble_issues_through_our_door_though_it_refuses_nonces(
     server: Pebble, tmp_path: Path, http_port: int
 ) -> None:
@@ -114,6 +116,7 @@ def test_an_answer_of_another_server_is_said(server: Pebble, tmp_path: Path, htt
         asyncio.run(asyncio.wait_for(ordered(server, tmp_path, http_port, NAMES, other), 60))
 
 
+@pytest.mark.usefixtures("quick_looks")
 def test_an_authority_that_binds_accounts_is_given_the_binding(tmp_path: Path) -> None:
     port = free_port()
     secret = bytes(range(48))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from postern.model.organization import AcceptedDomain, Role, SendConnector, Server
+from postern.model.organization import AcceptedDomain, ClientCertificates, Role, SendConnector, Server
 from postern.services.autodiscover.client_services import ClientServices
 from postern.services.autodiscover.domain_records import Comparison, Publication, RecordSet, compare, domain_records
 from tests.services.autodiscover.callers import organization, services
@@ -47,6 +47,13 @@ def test_every_record_is_ready_to_paste() -> None:
         "hub1.example.test. IN AAAA 2001:db8::1",
         "; cas1.example.test. IN A (its address on the internet)",
     ]
+
+
+def test_names_that_ask_for_certificates_lead_to_the_server() -> None:
+    certified = ClientCertificates(("certificate.example.test", "certificate.another.test"), "/people.pem")
+    known = replace(organization(), client_certificates=certified)
+    named = [each.name for each in domain_records("example.test", known, EVERYTHING) if "certificate" in each.name]
+    assert named == ["certificate.example.test"]
 
 
 def test_only_what_runs_has_records() -> None:

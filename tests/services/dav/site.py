@@ -15,8 +15,9 @@ from starlette.responses import RedirectResponse
 from postern.model.address_book import MAX_ENTRIES, AddressBookEntry
 from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.services.access.sharing import Sharing
 from postern.services.dav.application import METHODS, DavApplication
-from postern.services.dav.mailbox import DavAccess, DavDirectory, DavServer
+from postern.services.dav.mailbox import DavAccess, DavServer
 from postern.services.http.site import Caller, Receive, Route, Scope, Send
 from tests.services.fake_resource_store import FakeResourceStore
 from tests.services.http.doors import ROW, WebDoor
@@ -54,6 +55,7 @@ class Recipients:
 
     def __init__(self, *addresses: str) -> None:
         self.known = {address: recipient_of(address) for address in addresses}
+        self.groups: dict[UUID, tuple[UUID, ...]] = {}
         self.hidden: set[UUID] = set()
         self.more: dict[UUID, AddressBookEntry] = {}
         self.down = False
@@ -90,8 +92,17 @@ class Recipients:
         for start in range(0, len(entries), page):
             yield entries[start : start + page]
 
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        return {address: self.known[address] for address in addresses if address in self.known}
+
     async def account(self, name: str) -> None:
         return None
+
+    async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
+        return self.groups.get(guid, ())
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        return {each.guid: each.primary for each in self.known.values() if each.guid in guids}
 
 
 def event(uid: str, summary: str = "Lunch", start: str = "20260301T120000Z", *more: str, end: str = "") -> bytes:
@@ -127,8 +138,10 @@ class DavSite:
     def __init__(self) -> None:
         self.mailboxes = FakeResourceStore()
         self.recipients = Recipients(ALICE, BOB)
-        # Of the directory, DAV asks for recipients and accounts.
-        self.access = DavAccess(cast(DavDirectory, self.recipients), self.server)
+        # Of the directory, DAV asks for recipients and accounts, and sharing for groups and names.
+        directory = cast(Any, self.recipients)
+        self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
+        self.access = DavAccess(directory, self.server, sharing=self.sharing, domains=lambda: {"example.test"})
         self.application = DavApplication(self.access)
 
     def server(self, database: str) -> DavServer:
@@ -160,7 +173,10 @@ class DavDoor(WebDoor):
         recipients = Recipients()
         for address in (ALICE, BOB):
             recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)
-        access = DavAccess(cast(DavDirectory, recipients), lambda database: DavServer(self.mailboxes, self.mailboxes))
+        directory = cast(Any, recipients)
+        self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
+        self.recipients = recipients
+        access = DavAccess(directory, lambda database: DavServer(self.mailboxes, self.mailboxes), sharing=self.sharing)
         self.application = DavApplication(access)
 
     @asynccontextmanager

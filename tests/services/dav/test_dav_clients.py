@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.dav.site import ALICE, FILES, DavDoor
+from postern.model.folders import FolderKind
+from postern.model.sharing import ROLES
+from tests.services.dav.site import ALICE, BOB, CALENDAR, FILES, DavDoor, event
 
 pytestmark = pytest.mark.slow
 PASSWORD = "wonderland"
@@ -86,3 +88,51 @@ def test_cadaver(tmp_path: Path) -> None:
     assert "failed" not in output and "Value of color is: red" in output, output
     assert (tmp_path / "fetched.txt").read_text() == "hello"
     assert "collection is empty" in output
+
+
+@needs("vdirsyncer")
+def test_vdirsyncer_finds_what_others_share_and_keeps_it(tmp_path: Path) -> None:
+    """Bob's program looks into his home alone, and writes into the calendar that alice shares with him."""
+
+    async def work() -> tuple[str, bytes, bytes]:
+        door = DavDoor()
+        async with door.opened_to_dav(), door.client() as alice:
+            assert (await alice.put(f"{CALENDAR}a.ics", content=event("a", "Shared"))).status_code == 201
+            known = door.recipients.known
+            nodes = await door.mailboxes.tree(known[ALICE].guid)
+            calendar = next(node.id for node in nodes if node.kind is FolderKind.CALENDAR)
+            await door.sharing.set_rights(known[ALICE], calendar, known[BOB].guid, ROLES["editor"])
+            (tmp_path / "ca.pem").write_bytes(door.authority.cert_pem.bytes())
+            url = f"https://localhost:{door.port}/dav/"
+            (tmp_path / "config").write_text(VDIRSYNCER.format(folder=tmp_path, url=url, user=BOB, password=PASSWORD))
+            program = ("vdirsyncer", "-c", str(tmp_path / "config"))
+            output = await run(tmp_path, *program, "discover", "calendars", typed="y\n" * 9)
+            output += await run(tmp_path, *program, "sync")
+            folder = tmp_path / "calendars" / f"~{ALICE}~calendar"
+            read = (folder / "a.ics").read_bytes()
+            (folder / "b.ics").write_bytes(event("b", "By bob"))
+            output += await run(tmp_path, *program, "sync")
+            return output, read, (await alice.get(f"{CALENDAR}b.ics")).content
+
+    output, read, written = asyncio.run(work())
+    assert "Calendar (Alice)" in output and "error" not in output.lower(), output
+    assert b"Shared" in read and b"By bob" in written
+
+
+VDIRSYNCER = """[general]
+status_path = "{folder}/status/"
+[pair calendars]
+a = "files"
+b = "server"
+collections = ["from b"]
+[storage files]
+type = "filesystem"
+path = "{folder}/calendars/"
+fileext = ".ics"
+[storage server]
+type = "caldav"
+url = "{url}"
+username = "{user}"
+password = "{password}"
+verify = "{folder}/ca.pem"
+"""

@@ -260,6 +260,7 @@ def test_those_who_may_read_it() -> None:
         async with site.client() as alice, site.client(BOB) as bob:
 
             async def seen(*lines: str) -> int:
+                await alice.delete(EVENT)
                 await alice.put(EVENT, content=event("a", "Lunch", "20260301T120000Z", *lines))
                 await post(alice, "add", b"x")
                 ((_, path),) = await attachments(alice)
@@ -277,7 +278,7 @@ def test_those_who_may_read_it() -> None:
             assert await seen(f"ORGANIZER:mailto:{BOB}", f"ATTENDEE:mailto:{ALICE}") == 404, "it is alice's own"
             nodes = await site.mailboxes.tree(guid_of(ALICE))
             calendar = next(node.id for node in nodes if node.folder_class == "IPF.Appointment")
-            await site.mailboxes.set_rights(guid_of(ALICE), calendar, EVERYBODY, Right.READ_ANY)
+            await site.sharing.set_rights(site.recipients.known[ALICE], calendar, EVERYBODY, Right.READ_ANY)
             assert await seen() == 200
             assert await seen("CLASS:PRIVATE") == 404
             for path in (

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,81 +11,14 @@ import uvloop
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from structlog.testing import capture_logs
 
-from postern.model.organization import Profile
-from postern.model.security import Mechanism
 from postern.net.by_name import ContextsByName
-from postern.net.mutual import ClientAuthorities
-from postern.net.tls import Certificate
-from postern.paths.guard import Guard
-from postern.paths.table import settle
-from postern.trust.certificates.client_certificates import ClientCertificateOwners, issuer_and_serial
-from postern.trust.membership import Membership
-from tests.services.http.doors import HOST, METHODS, Route, WebDoor, hello
+from postern.trust.certificates.client_certificates import issuer_and_serial
+from tests.services.http.asking import ALICE, ASKING, AskingDoor
+from tests.services.http.doors import HOST
 from tests.support.client_certificates import UserAuthority
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed (apt-get install curl)")
-ASKING = "certificate.example.test"
-ALICE = "alice@example.test"
-DAV = settle(Profile.HARDENED)["caldav"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: int
-    text: str
-    words: str
-
-
-class AskingDoor(WebDoor):
-    """A door that asks under ASKING. `/dav/` is on a row with certificates, `/other/` is not."""
-
-    def __init__(self, folder: Path, revoked: bool = False) -> None:
-        super().__init__()
-        self.people_authority = UserAuthority(folder)
-        self.folder = folder
-        own = self.authority.issue_cert(HOST, ASKING)
-        self.certificate = Certificate(folder / "server.pem", folder / "server.key")
-        own.private_key_pem.write_to_path(self.certificate.key)
-        self.certificate.chain.write_bytes(b"".join(pem.bytes() for pem in own.cert_chain_pems))
-        self.authority.cert_pem.write_to_path(folder / "ca.pem")
-        clients = ClientAuthorities(self.people_authority.file, self.people_authority.revoke() if revoked else None)
-        self.tls = ContextsByName(self.certificate, frozenset({ASKING}), clients)
-        self.owners = ClientCertificateOwners(self.people, Membership())
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[AskingDoor]:
-        proofs = frozenset({Mechanism.CERTIFICATE, Mechanism.KERBEROS})
-        dav = Route("/dav/", Guard([DAV], proofs), hello, METHODS)
-        only = Route("/only/", Guard([DAV], frozenset({Mechanism.CERTIFICATE})), hello, METHODS)
-        other = self.route("/other/")
-        async with self.opened(dav, only, other):
-            for route in (dav, only):
-                route.guard.available = proofs if route is dav else frozenset({Mechanism.CERTIFICATE})
-            yield self
-
-    async def curl(self, target: str, file: Path | None = None, name: str = ASKING, *more: str) -> Reply:
-        shown = ["--cert", str(file)] if file is not None else []
-        process = await asyncio.create_subprocess_exec(
-            *(
-                "curl",
-                "-sS",
-                "-m",
-                "10",
-                "--cacert",
-                str(self.folder / "ca.pem"),
-                "-w",
-                "\n%{http_code}",
-                *shown,
-                *more,
-            ),
-            *("--resolve", f"{name}:{self.port}:127.0.0.1", f"https://{name}:{self.port}{target}"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, error = await process.communicate()
-        text, _, status = out.decode().rpartition("\n")
-        return Reply(int(status), text, error.decode())
 
 
 def test_a_certificate_proves_its_owner_where_the_row_lists_it(tmp_path: Path) -> None:
@@ -128,15 +58,17 @@ def test_a_certificate_that_is_registered_needs_no_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "alert"),
+    ("what", "alert", "reason"),
     [
-        ("another authority's", "unknown ca"),
-        ("expired", "expired"),
-        ("for servers", "certificate"),
-        ("revoked", "revoked"),
+        ("another authority's", "unknown ca", "an authority issued the certificate that is not known here"),
+        ("expired", "expired", "the certificate has expired"),
+        ("for servers", "certificate", "the certificate is not for client authentication"),
+        ("revoked", "revoked", "the certificate is revoked"),
     ],
 )
-def test_a_certificate_that_does_not_validate_ends_the_handshake(tmp_path: Path, what: str, alert: str) -> None:
+def test_a_certificate_that_does_not_validate_ends_the_handshake(
+    tmp_path: Path, what: str, alert: str, reason: str
+) -> None:
     async def run() -> None:
         door = AskingDoor(tmp_path, revoked=True)
         authority = door.people_authority
@@ -149,7 +81,10 @@ def test_a_certificate_that_does_not_validate_ends_the_handshake(tmp_path: Path,
             authority.revoke(certificate)
             door.tls = door.tls.renewed()
         async with door.serving():
-            reply = await door.curl("/dav/", file)
+            with capture_logs() as lines:
+                reply = await door.curl("/dav/", file)
+            [line] = [line for line in lines if line["event"] == "authentication-failed"]
+            assert (line["mechanism"], line["reason"]) == ("Certificate", reason)
             assert reply.status == 0 and "alert" in reply.words and alert in reply.words.lower(), reply
             good, _ = door.people_authority.issue(ALICE)
             assert (await door.curl("/dav/", good)).status == 200
@@ -219,9 +154,7 @@ def test_a_renewed_certificate_is_shown_under_both_names(tmp_path: Path) -> None
         async with door.serving():
             before = door.tls
             assert isinstance(before, ContextsByName)
-            own = door.authority.issue_cert(HOST, ASKING)
-            own.private_key_pem.write_to_path(door.certificate.key)
-            door.certificate.chain.write_bytes(b"".join(pem.bytes() for pem in own.cert_chain_pems))
+            door.renew()
             await door.doors[0].renew()
             after = before.renewed()
             assert after.usual.end_point == after.under(ASKING).end_point != before.usual.end_point

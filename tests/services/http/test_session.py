@@ -22,6 +22,28 @@ from tests.support.waiting import until
 QUICK = HttpLimits(head=0.2, part=0.2, idle=0.2, linger=0.1)
 
 
+def test_a_body_of_another_media_type_is_415() -> None:
+    async def run() -> None:
+        door = WebDoor()
+        route = door.route("/xml/", kinds=frozenset({"text/xml", "application/xml"}))
+        async with door.opened(route, door.route("/")), door.client() as client:
+            for said, status in (
+                ("text/xml", 200),
+                ("Application/XML; charset=utf-8", 200),
+                ("application/json", 415),
+                ("text/xml, text/plain", 415),
+                ("nonsense", 415),
+            ):
+                response = await client.post("/xml/", content=b"<a/>", headers={"Content-Type": said})
+                assert response.status_code == status, said
+            assert response.headers["accept"] == "application/xml, text/xml"
+            assert (await client.post("/xml/", content=b"<a/>")).status_code == 200, "nothing is said"
+            assert (await client.get("/xml/", headers={"Content-Type": "text/plain"})).status_code == 200, "no body"
+            assert (await client.post("/", content=b"a", headers={"Content-Type": "text/plain"})).status_code == 200
+
+    asyncio.run(run())
+
+
 def test_a_request_goes_to_the_application_of_its_route() -> None:
     async def run() -> None:
         door = WebDoor()

@@ -1,6 +1,6 @@
 """Reminders of appointments: each is attended once, whatever crashes; by mail where the owner's alarm asks for one.
 
-covers: reminders, reminder
+covers: reminders, items.reminder
 """
 
 from __future__ import annotations

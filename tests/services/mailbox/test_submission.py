@@ -345,6 +345,27 @@ def test_send_as_is_allowed_where_the_directory_says_so() -> None:
     run(test)
 
 
+def test_a_delegate_sends_on_behalf_out_of_the_own_outbox() -> None:
+    async def test() -> None:
+        people = People()
+        boss = "boss@example.test"
+        people.recipients_by_address[boss] = Recipient(
+            uuid5(MAILBOX, boss), RecipientType.USER, "Boss", boss, (boss,), "mbx1", delegates=(ALICE,)
+        )
+        async with chain(FakeMailboxes(), people=people) as c:
+            for_boss = MESSAGE.replace(b"alice@", b"boss@")
+            await c.send(b"Sender: alice@example.test\r\n" + for_boss)
+            await c.queue.holds(1)
+            envelope, content, _ = c.queue.taken[0]
+            assert envelope.sender == ALICE and b"\r\nSender: alice@example.test\r\n" in content
+            # Nothing says whose outbox it is but From and Sender.
+            await c.send(for_boss)
+            await c.emptied()
+            assert len(c.queue.taken) == 1
+
+    run(test)
+
+
 @pytest.mark.parametrize("kind", [RecipientType.USER, RecipientType.ROOM])
 def test_the_answers_of_a_room_leave_though_its_account_is_disabled(kind: RecipientType) -> None:
     async def test() -> None:

@@ -312,6 +312,38 @@ def test_who_may_send_as_whom() -> None:
     play(test)
 
 
+def test_a_delegate_sends_on_behalf() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        mail = doors.directory.mail
+        mail["bob@example.test"] = replace(mail["bob@example.test"], delegates=("alice@example.test",))
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say:
+            await say.reply()
+            await say.ask("EHLO client.test", plain("alice"))
+            for_bob = MESSAGE.replace(b"From: alice", b"From: bob")
+            for sender in ("alice@example.test", "bob@example.test"):
+                await say.ask(f"MAIL FROM:<{sender}>", "RCPT TO:<carol@example.test>", "DATA")
+                assert (await say.ask(for_bob)).startswith("250 2.0.0"), sender
+            # Not the other way round, and not as somebody else.
+            assert (await say.ask("MAIL FROM:<carol@example.test>")).startswith("550 5.7.1")
+            await say.ask("MAIL FROM:<alice@example.test>", "RCPT TO:<bob@example.test>", "DATA")
+            refused = await say.ask(MESSAGE.replace(b"From: alice", b"From: carol"))
+            assert refused == "550 5.7.1 You may not send as the address in From, nor on its behalf"
+            # Without an answer it is not known yet.
+            doors.directory.available = False
+            assert (await say.ask("MAIL FROM:<bob@example.test>")).startswith("451 4.3.0")
+        async with talk(port, doors.client_tls()) as say:
+            doors.directory.available = True
+            await say.reply()
+            await say.ask("EHLO client.test", plain("bob"))
+            assert (await say.ask("MAIL FROM:<alice@example.test>")).startswith("550 5.7.1")
+        for _, content, _ in doors.queue.taken:
+            assert b"\r\nSender: <alice@example.test>\r\n" in content and b"\r\nFrom: bob" in content
+        assert len(doors.queue.taken) == 2
+
+    play(test)
+
+
 def test_a_submission_whose_header_fails_twice_is_refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "_table", attempts.Attempts())
 

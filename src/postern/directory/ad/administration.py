@@ -16,7 +16,14 @@ from postern.directory import entries
 from postern.directory.ad import names
 from postern.directory.ad.values import base_of
 from postern.directory.administration import Administration, account_names, kilobytes
-from postern.directory.entries import ACCOUNT_DISABLED, ACTIVE_DIRECTORY, NORMAL_ACCOUNT, ROOM, unicode_password
+from postern.directory.entries import (
+    ACCOUNT_DISABLED,
+    ACTIVE_DIRECTORY,
+    EQUIPMENT,
+    NORMAL_ACCOUNT,
+    ROOM,
+    unicode_password,
+)
 from postern.directory.ldap.client import (
     BASE,
     REPLACE,
@@ -40,7 +47,7 @@ PASSWORD = "password"  # noqa: S105 (a kind of verifier)
 """The only "verifier" that Active Directory takes: the password itself, from which it makes its own verifiers."""
 
 _PERSON = "(&(objectCategory=person)(objectClass=user))"
-_ROOMS = f"(msExchResourceMetaData={ROOM})"
+_ROOMS = f"(|(msExchResourceMetaData={ROOM})(msExchResourceMetaData={EQUIPMENT}))"
 _KINDS = {
     RecipientType.USER: f"(&{_PERSON}(!{_ROOMS}))",
     RecipientType.ROOM: f"(&{_PERSON}{_ROOMS})",
@@ -91,6 +98,7 @@ class DomainAdministration(Administration):
         quota: int = 0,
         hidden: bool = False,
         room: bool = False,
+        equipment: bool = False,
     ) -> UUID:
         """Gives the account with this logon name or short name a mailbox; makes the account if there is none."""
         address = checked(address)
@@ -100,7 +108,7 @@ class DomainAdministration(Administration):
             **entries.home(database, await self._database_container(database)),
             "mDBOverHardQuotaLimit": [str(kilobytes(quota)).encode()] if quota else [],
             "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
-            "msExchResourceMetaData": [ROOM.encode()] if room else [],
+            "msExchResourceMetaData": [(EQUIPMENT if equipment else ROOM).encode()] if room else [],
         }
         entry = await self._existing(address, _PERSON)
         await self.refuse_taken([address, *aliases], entry.dn if entry else "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from postern.protocols.dav.bodies import KINDS, BodyError, PropFind, Wanted, document, wanted_of
+from postern.protocols.dav.bodies import KINDS, MAX_PROPERTIES, BodyError, PropFind, Wanted, document, wanted_of
 from postern.protocols.dav.fields import MAX_URL
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav
 from postern.protocols.xml import Element
@@ -216,13 +216,21 @@ def _expansions(parent: Element, level: int, budget: list[int]) -> tuple[Expansi
     return tuple(expansions)
 
 
+_OF_SEARCH = frozenset(map(dav, ("property-search", "apply-to-principal-collection-set", "prop", "limit")))
+
+
 def _principal_search(root: Element) -> PrincipalSearch:
     parts = root.find_all(dav("property-search"))
     if len(parts) > MAX_SEARCHES:
         raise BodyError("too many searches", 413)
     in_all = root.find(dav("apply-to-principal-collection-set")) is not None
     searches = tuple(_search(part) for part in parts)
-    return PrincipalSearch(_wanted(root), searches, in_all, root.attributes.get("test") == "anyof")
+    wanted = _wanted(root)
+    if wanted.wanted is Wanted.NAMED and not wanted.names:
+        # The library caldav has the properties beside an empty prop.
+        beside = dict.fromkeys(child.name for child in root.elements if child.name not in _OF_SEARCH)
+        wanted = PropFind(Wanted.NAMED, tuple(beside)[:MAX_PROPERTIES])
+    return PrincipalSearch(wanted, searches, in_all, root.attributes.get("test") == "anyof")
 
 
 def _search(part: Element) -> PropertySearch:

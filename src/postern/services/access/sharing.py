@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
+from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Groups, MailboxOwners, Recipient, RecipientType
-from postern.model.folders import EVERYBODY, FolderKind, FolderNode, FolderTree, Right, granted
+from postern.model.folders import ANONYMOUS, EVERYBODY, FolderKind, FolderNode, FolderTree, Right, granted
 from postern.model.mailbox import MailboxError
 from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT, FREE_BUSY, MailboxGrants
+from postern.services.senders import is_delegate
 
 GROUPS_SECONDS = 60.0
 """Seconds for which the groups of a user are remembered."""
@@ -37,7 +39,7 @@ _REMEMBERED = 10_000
 """Answers of a kind that a process remembers."""
 
 
-class SharingDirectory(Directory, Groups, MailboxOwners, Protocol):
+class SharingDirectory(Directory, Groups, MailboxOwners, AddressBook, Protocol):
     """The directory as sharing needs it."""
 
 
@@ -68,8 +70,15 @@ class MailboxRights:
 
     @property
     def is_any(self) -> bool:
-        """Whether the user has an entry with rights in some folder; the defaults do not count."""
-        return self.is_full or any(granted(entries, self.grantees) for entries in self.entries.values())
+        """Whether the user has more than free/busy rights in some folder."""
+        return self.is_full or any(granted(entries, self.grantees) & ~FREE_BUSY for entries in self.entries.values())
+
+
+class Grants(NamedTuple):
+    """All that was granted in one mailbox: rights by folder and grantee, and those with full access; without the defaults."""
+
+    folders: Mapping[int, Mapping[UUID, Right]]
+    full_access: Sequence[UUID]
 
 
 class Shared(NamedTuple):
@@ -142,9 +151,7 @@ class Sharing:
         self._store = store
         self._stores = stores
         self._groups: _Recent[tuple[UUID, ...]] = _Recent(GROUPS_SECONDS, clock)
-        self._rights: _Recent[tuple[Mapping[int, Mapping[UUID, Right]], Sequence[UUID]]] = _Recent(
-            RIGHTS_SECONDS, clock
-        )
+        self._rights: _Recent[Grants] = _Recent(RIGHTS_SECONDS, clock)
         self._shared: _Recent[Shares] = _Recent(SHARED_SECONDS, clock)
 
     async def mailbox(self, address: str) -> Recipient | None:
@@ -171,17 +178,36 @@ class Sharing:
         if user == owner.guid:
             return MailboxRights(owner.guid, (owner.guid,), {}, is_full=True)
         grantees = await self.grantees(user)
-        entries, holders = await self._rights.get(owner.guid, lambda: self._entries(owner))
-        return MailboxRights(owner.guid, grantees, entries, is_full=not set(holders).isdisjoint(grantees))
+        granted_in = await self.grants(owner)
+        is_full = not set(granted_in.full_access).isdisjoint(grantees)
+        return MailboxRights(owner.guid, grantees, granted_in.folders, is_full)
 
-    async def _entries(self, owner: Recipient) -> tuple[Mapping[int, Mapping[UUID, Right]], Sequence[UUID]]:
+    async def grants(self, owner: Recipient) -> Grants:
+        """Returns all that was granted in a mailbox."""
+        return await self._rights.get(owner.guid, lambda: self._grants(owner))
+
+    async def _grants(self, owner: Recipient) -> Grants:
         store = self._store_of(owner)
         try:
-            return await store.mailbox_rights(owner.guid), await store.full_access(owner.guid)
+            return Grants(await store.mailbox_rights(owner.guid), await store.full_access(owner.guid))
         except MailboxError as error:
             if error.code != "NONEXISTENT":
                 raise
-            return {}, ()
+            return Grants({}, ())
+
+    async def grantee(self, address: str) -> UUID | None:
+        """Returns the directory id of the user or group with this address, to whom something can be granted."""
+        recipient = await self._directory.recipient(address)
+        is_one = recipient is not None and recipient.type in (RecipientType.USER, RecipientType.GROUP)
+        return recipient.guid if recipient is not None and is_one else None
+
+    async def addresses(self, guids: Collection[UUID]) -> dict[UUID, str]:
+        """Returns the primary addresses of grantees; one that the directory has no more is missing."""
+        asked = [guid for guid in guids if guid not in (EVERYBODY, ANONYMOUS)]
+        entries = await self._directory.address_book_entries(asked) if asked else {}
+        addresses = {guid: entry.primary for guid, entry in entries.items()}
+        hidden = [guid for guid in asked if guid not in addresses]
+        return addresses | (await self._directory.mailbox_owners(hidden) if hidden else {})
 
     async def shared(self, user: UUID) -> Shares:
         """Returns what others share with a user: folders in which an entry of the user, of a group, or of
@@ -204,11 +230,7 @@ class Sharing:
 
     async def may_send_on_behalf(self, user: UUID | None, owner: Recipient) -> bool:
         """Whether a user may send mail on behalf of a recipient: as one of `Recipient.delegates`, or by a group of them."""
-        if user is None or not owner.delegates:
-            return False
-        delegates = await self._directory.recipients(owner.delegates)
-        guids = {delegate.guid for delegate in delegates.values()}
-        return user in guids or not guids.isdisjoint(await self.grantees(user))
+        return user is not None and await is_delegate(self._directory, self.grantees, user, owner)
 
     # Changes of rights
 

@@ -45,7 +45,7 @@ _ADVICE: Mapping[str, str] = {
     "badCSR": "ask for names that the authority issues for",
     "badPublicKey": "the authority takes no keys on P-256",
     "caa": "add the authority to the CAA records of the name in DNS, or remove them",
-    "connection": "let port 80 of the name's address reach this server",
+    "connection": "let port 80 of the name's address reach this server, or order for other names",
     "dns": "publish the name in DNS, with the address at which port 80 reaches this server",
     "externalAccountRequired": "give --binding and --binding-key, which the authority tells to its customers",
     "incorrectResponse": "the name's port 80 is answered by another server: let it reach this one",

@@ -96,6 +96,7 @@ def domain_records(
         ),
         *_mail_services(domain, organization, services),
         *_web_services(domain, services),
+        *_asking_names(domain, organization, services),
     ]
     return *(each for each in sets if each.values), *_addresses(domain, organization, sets)
 
@@ -152,6 +153,13 @@ def _web_services(domain: str, services: ClientServices) -> Iterable[RecordSet]:
         if url:  # RFC 6764 sections 3 and 4
             yield RecordSet(f"{label}._tcp.{domain}", "SRV", (f"0 1 {port} {host}",), purpose)
             yield RecordSet(f"{label}._tcp.{domain}", "TXT", (f"path={urlsplit(url).path}",), purpose)
+
+
+def _asking_names(domain: str, organization: Organization, services: ClientServices) -> Iterable[RecordSet]:
+    host = urlsplit(services.web).hostname
+    for name in organization.asking_names():
+        if host and name.endswith(f".{domain}"):
+            yield RecordSet(name, "CNAME", (f"{host}.",), "programs that have a user's certificate")
 
 
 def _addresses(domain: str, organization: Organization, sets: Iterable[RecordSet]) -> Iterable[RecordSet]:

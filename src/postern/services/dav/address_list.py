@@ -34,7 +34,7 @@ from postern.services.dav.request import Refusal
 SEGMENT = "global-address-list"
 NAME = "Global Address List"
 MAX_LISTED = 20_000
-"""Entries that are told of one list, or looked through for one query: three seconds' work. A larger directory is searched."""
+"""Entries that are told of one list, or looked through for one query: a second's work or two. A larger directory is searched."""
 PAGE = 250
 """Entries that are read of the directory at a time."""
 KEPT_SECONDS = 60.0

@@ -14,6 +14,7 @@ from postern.services.dav import (
     acl,
     address_list,
     creation,
+    folders,
     locking,
     managed_attachments,
     nodes,
@@ -22,16 +23,23 @@ from postern.services.dav import (
     proppatch,
     reports,
     resources,
+    schedule_outbox,
 )
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
 from postern.services.dav.places import Place, Space, place_of
 from postern.services.dav.request import Answer, ClientLeft, Refusal, Request, refused
+from postern.services.dav.shared import resolve
 from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 
-_CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol, calendar-managed-attachments"
+_CLASSES = b", ".join(
+    (
+        b"1, 3, access-control, calendar-access, calendar-auto-schedule, calendar-proxy, addressbook, extended-mkcol",
+        b"calendar-managed-attachments, calendar-no-timezone",
+    )
+)
 _FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
 """The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
 Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
@@ -59,6 +67,8 @@ async def _delete(box: OwnMailbox, place: Place, request: Request) -> Answer:
 
 
 async def _post(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
+        return await schedule_outbox.post(box, request)
     if "action=" in request.query:
         return await managed_attachments.post(box, place, request)
     return await resources.post(box, place, request)
@@ -109,7 +119,7 @@ _STATUSES = {
 
 
 class DavApplication:
-    """Answers below `/dav/`. Every caller has the things of his own mailbox."""
+    """Answers below `/dav/`. A caller has the things of his own mailbox, and of others what was granted to him."""
 
     def __init__(self, access: DavAccess) -> None:
         self._access = access
@@ -137,10 +147,12 @@ class DavApplication:
             method = _METHODS.get(request.method)
             if method is None:
                 raise Refusal(HTTPStatus.NOT_IMPLEMENTED)
-            box = await own_mailbox(self._access, request.caller.identity)
+            own = await own_mailbox(self._access, request.caller.identity)
             if place is None:
                 raise nodes.missing()
-            nodes.check_owner(box, place)
+            box, place = await resolve(own, place)
+            if not box.is_open and request.method != "REPORT":
+                raise nodes.missing()  # only when the owner is busy may be asked
             if place.space is Space.ATTACHMENTS:
                 return await managed_attachments.get(box, place, request)
             if request.method in _CHANGES and _is_read_only(box, place):
@@ -156,7 +168,7 @@ class DavApplication:
 
 def _is_read_only(box: OwnMailbox, place: Place) -> bool:
     """Whether a path names what nobody can change by DAV: a thing of the directory."""
-    is_other = place.space is Space.PRINCIPALS and bool(place.address) and not box.is_mine(place.address)
+    is_other = place.space is Space.PRINCIPALS and bool(place.address) and not box.me.is_mine(place.address)
     return is_other or address_list.holds(place)
 
 

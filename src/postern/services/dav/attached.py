@@ -26,10 +26,10 @@ from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.names import caldav, element
 from postern.services.dav import properties
 from postern.services.dav.contents import FILE_CLASS, Content
-from postern.services.dav.data import aside, content_of
 from postern.services.dav.folders import Collection as Calendar
 from postern.services.dav.folders import Kind
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import ROOT, Space, place_of
 from postern.services.dav.request import Refusal
 
@@ -49,6 +49,7 @@ CALENDARS = (Kind.CALENDAR, Kind.TASKS)
 
 async def folder_of(box: OwnMailbox, make: bool = False) -> FolderNode | None:
     """Returns the folder of attachments; None where there is none yet, unless it is to be made."""
+    box = box.whole
     for name in ("Calendar attachments", "Calendar attachments (DAV)"):
         node = next((each for each in await box.tree() if each.folder_class == FOLDER_CLASS), None)
         if node is not None or not make:
@@ -78,6 +79,7 @@ def uri_of(box: OwnMailbox, host: str, name: str) -> str:
 
 async def keep(box: OwnMailbox, octets: bytes, filename: str, media: str) -> tuple[str, str]:
     """Stores an attachment that nothing names yet. Returns its id and its name."""
+    box = box.whole
     folder = await folder_of(box, make=True)
     assert folder is not None
     await sweep(box, folder)
@@ -131,6 +133,7 @@ def _name_here(box: OwnMailbox, named: Named) -> str | None:
 
 
 async def _are_there(box: OwnMailbox, names: Sequence[str]) -> bool:
+    box = box.whole
     folder = await folder_of(box) if names else None
     if folder is None:
         return not names
@@ -158,6 +161,7 @@ async def naming(box: OwnMailbox, id_: str) -> list[Resource]:
 
 async def collect(box: OwnMailbox, ids: Collection[str]) -> None:
     """Removes those of these attachments that no object names any more."""
+    box = box.whole
     folder = await folder_of(box) if ids else None
     if folder is None:
         return

@@ -13,33 +13,34 @@ from http import HTTPStatus
 from postern.items import calendar_object, calendar_query, free_busy
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.filters import ComponentFilter, TimeRange
-from postern.items.free_busy import Period, merged, published
-from postern.model.item_store import Busy, RenderedItem
+from postern.items.free_busy import merged, published
+from postern.model.item_store import RenderedItem
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.content_lines import component, line
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import caldav, dav, element
+from postern.protocols.dav.names import dav, element
 from postern.protocols.dav.reports import FreeBusyQuery, Query
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
-from postern.services.dav import filters, folders
+from postern.services.dav import busy, filters, folders, time_zones
 from postern.services.dav.contents import CLASSES
-from postern.services.dav.data import Data, aside, content_of
+from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.propfind import PAGE, applied, preferences_of
 from postern.services.dav.request import Answer, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
+from postern.services.dav.time_zones import TIME_ZONE, TIME_ZONE_ID
 
 BATCH = 250
 """Objects whose contents are read at a time."""
 STEPS = 5_000_000
 """Steps that the rules of all objects may take for one query: about five seconds."""
 FAR = 1 << 62
-_TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
 PRODUCT = "-//Postern//CalDAV//EN"
 
 
@@ -48,7 +49,7 @@ async def zone_of(box: OwnMailbox, collection: Collection, text: str = "", name:
     if text or name:
         return filters.floating_zone(text, name)
     (collection,) = await folders.with_properties(box, [collection])
-    kept, id_ = (collection.dead.get(each, "") for each in (_TIME_ZONE, _TIME_ZONE_ID))
+    kept, id_ = (collection.dead.get(each, "") for each in (TIME_ZONE, TIME_ZONE_ID))
     return filters.kept_zone(*[xml.read(markup.encode()).text if markup else "" for markup in (kept, id_)])
 
 
@@ -88,7 +89,7 @@ class _Plan:
 async def query(box: OwnMailbox, collection: Collection, body: Query, request: Request) -> Answer:
     floating = await zone_of(box, collection, body.timezone, body.timezone_id)
     plan = _Plan.of(filters.component_filter(body.filter))
-    data = Data.of(body.properties, floating)
+    data = Data.of(body.properties, floating, time_zones.asked(request))
     preferences = preferences_of(request)
     writer = ResourceResponses(box, collection, body.properties, preferences)
 
@@ -148,24 +149,8 @@ async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuer
     """Says when the owner is not free. Of series alone the content is read."""
     span = filters.time_range(body.start, body.end)
     start, end = span.start or 0, span.end or 0
-    periods: list[Period] = []
-    budget = Budget(free_busy.STEPS)
     floating = await zone_of(box, collection)
-    me = frozenset(box.addresses)
-    after = 0
-    while rendered := await box.store.overlapping(box.id, collection.id, start, end, after, PAGE):
-        after = max(rendered)
-        series = []
-        for number, item in rendered.items():
-            if item.expands:
-                series.append(number)
-            elif item.busy and item.starts is not None and item.ends is not None:
-                periods.append(Period(max(item.starts, start), min(item.ends, end), min(item.busy, Busy.OUT_OF_OFFICE)))
-        for first in range(0, len(series), BATCH):
-            for resource in await box.store.with_ids(box.id, series[first : first + BATCH], True):
-                read = await _read(box, resource)
-                if read is not None:
-                    periods += free_busy.free_busy([read], start, end, floating, budget, me)
+    periods = await busy.periods_of(box, collection, start, end, floating, Budget(free_busy.STEPS))
     times = published(merged(periods), start, end, int(time.time()))
     calendar = component("VCALENDAR", [line("VERSION", "2.0"), line("PRODID", PRODUCT), times])
     return Answer(HTTPStatus.OK, [(b"content-type", b"text/calendar; charset=utf-8")], calendar.octets())

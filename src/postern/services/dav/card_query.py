@@ -15,9 +15,10 @@ from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.reports import Query
 from postern.services.dav import address_search, filters
 from postern.services.dav.address_list import TooMany
-from postern.services.dav.data import Data, aside, content_of
+from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.propfind import PAGE, TOO_MANY, applied, preferences_of
 from postern.services.dav.request import Answer, Request
 from postern.services.dav.request import multistatus as answer_of

@@ -10,7 +10,7 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import BodyError, Change, read_creation
 from postern.protocols.dav.names import DECLARATIONS, caldav, dav, element
-from postern.services.dav import folders, locks, nodes, properties
+from postern.services.dav import folders, locks, meetings, nodes, properties
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import OwnMailbox
@@ -182,6 +182,8 @@ async def delete(box: OwnMailbox, node: Node, request: Request) -> Answer:
     held, condition = await held_and_if(box, request, collection)
     await check_if(box, condition, held, collection.path, None)
     held.check(collection.path, condition.tokens, members=True, deep=True)
+    if collection.kind in meetings.CALENDARS:
+        await meetings.end_all(box, request, collection)
     await remove(box, collection)
     await locks.forget(box, held, collection.path)
     return Answer(HTTPStatus.NO_CONTENT)

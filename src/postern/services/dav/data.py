@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from postern.items import calendar_data, calendar_object, card_data, contact
 from postern.items.calendar_data import Wanted
@@ -16,34 +14,28 @@ from postern.protocols.dav.bodies import PropFind
 from postern.protocols.dav.names import opening
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE, Zone
-from postern.services.dav import filters
+from postern.services.dav import filters, time_zones
 from postern.services.dav.filters import CardWanted
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA, DATA
 
-AT_ONCE = 65_536
-"""Octets of an object that is read in the loop, in about 10 ms; a larger one is read in a thread."""
 _TAGS = {name: opening(name) for name in DATA}
-T = TypeVar("T")
-
-
-async def aside(octets: bytes, work: Callable[[], T]) -> T:
-    """Does work on the octets of an object without keeping others waiting for a large one."""
-    return work() if len(octets) <= AT_ONCE else await asyncio.to_thread(work)
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
     """A question for contents: the property's name, and what is wanted of a calendar object or a card. `floating` is the zone
-    of times without one."""
+    of times without one; `zones` is what the client says of VTIMEZONEs (`time_zones.asked`)."""
 
     name: str
     wanted: Wanted
     card: CardWanted | None
     floating: Zone = UTC_ZONE
+    zones: str = ""
 
     @classmethod
-    def of(cls, find: PropFind, floating: Zone = UTC_ZONE) -> Data | None:
+    def of(cls, find: PropFind, floating: Zone = UTC_ZONE, zones: str = "") -> Data | None:
         """Returns what a report asks for; None where it asks for no content. Raises Refusal."""
         name = next((name for name in DATA if name in find.names), None)
         if name is None:
@@ -54,6 +46,7 @@ class Data:
             filters.calendar_data(part if name == CALENDAR_DATA else None),
             filters.address_data(part if name == ADDRESS_DATA else None),
             floating,
+            zones if name == CALENDAR_DATA else "",
         )
 
     async def markup(self, box: OwnMailbox, resource: Resource, read: CalendarObject | None = None) -> str:
@@ -63,12 +56,15 @@ class Data:
             content = await aside(content, lambda: self._calendar(content, read))
         elif self.card is not None:
             content = await aside(content, lambda: self._card(content))
+        if self.zones:
+            content = await aside(content, lambda: time_zones.as_asked(content, self.zones))
         start, end = _TAGS[self.name]
         return f"<{start}>{xml.text_of_octets(content)}</{end}>"
 
     async def markups(self, box: OwnMailbox, resources: Sequence[Resource]) -> list[str]:
         """Returns the element of each resource."""
-        if not self.wanted.is_whole or self.card is not None or any(each.content is None for each in resources):
+        is_as_put = self.wanted.is_whole and self.card is None and not self.zones
+        if not is_as_put or any(each.content is None for each in resources):
             return [await self.markup(box, resource) for resource in resources]
         start, end = _TAGS[self.name]
         return [f"<{start}>{xml.text_of_octets(resource.content or b'')}</{end}>" for resource in resources]
@@ -86,11 +82,3 @@ class Data:
             return content
         retrieved = card_data.retrieve(card, self.card.version, self.card.properties)
         return content if isinstance(retrieved, Refused) else retrieved
-
-
-async def content_of(box: OwnMailbox, resource: Resource) -> bytes:
-    """Returns the octets of a resource; those that did not fit beside others are asked for alone."""
-    if resource.content is not None:
-        return resource.content
-    again = list(await box.store.with_ids(box.id, [resource.id], True))
-    return (again[0].content or b"") if again else b""

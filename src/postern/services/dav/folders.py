@@ -18,6 +18,7 @@ from postern.services.dav import properties
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space, home_path
 from postern.services.dav.properties import COMPONENTS, SEGMENT, Values
+from postern.services.mailbox.schedule_inbox import INBOX_CLASS
 
 
 class _Class(NamedTuple):
@@ -37,9 +38,14 @@ class Kind(_Class, Enum):
     TASKS = _Class(FOLDER_CLASSES[FolderKind.TASKS], FolderKind.TASKS, "tasks", Space.CALENDARS, ("VTODO",))
     ADDRESSBOOK = _Class(FOLDER_CLASSES[FolderKind.CONTACTS], FolderKind.CONTACTS, "contacts", Space.ADDRESSBOOKS, ())
     FILES = _Class("IPF.Files", None, "", Space.FILES, ())
+    INBOX = _Class(INBOX_CLASS, None, "inbox", Space.CALENDARS, ("VEVENT", "VTODO"))
+    """The schedule inbox (RFC 6638 section 2.2), which the calendar attendant fills."""
 
 
 FILES_NAME = "Files"
+INBOX_NAME = "Schedule inbox"
+OUTBOX = "outbox"
+"""The segment of the schedule outbox (RFC 6638 section 2.1), which is no folder: nothing is kept in it."""
 
 
 def kind_of(node: FolderNode) -> Kind | None:
@@ -95,10 +101,10 @@ async def collections(box: OwnMailbox, space: Space) -> list[Collection]:
     kept = await properties.read_folders(box, nodes)
     made: dict[str, Collection] = {}
     # Well-known folders first: nobody takes their segments from them.
-    for node in sorted(nodes, key=lambda node: node.kind is FolderKind.USER):
+    for node in sorted(nodes, key=lambda node: _default(box, node) is None):
         default = _default(box, node)
         segment = kept.get(node.id, {}).get(SEGMENT) or str(node.id)
-        collection = default or _plain(node, f"{home_path(space, box.address)}{segment}/")
+        collection = default or _plain(node, box.collection_path(space, segment))
         made.setdefault(collection.path, _with(collection, kept.get(node.id, {})))
     return list(made.values())
 
@@ -106,9 +112,9 @@ async def collections(box: OwnMailbox, space: Space) -> list[Collection]:
 def _default(box: OwnMailbox, node: FolderNode) -> Collection | None:
     """The collection of a well-known folder."""
     kind = kind_of(node)
-    if kind is None or kind.well_known is None or node.kind is not kind.well_known:
+    if kind is None or ((kind.well_known is None or node.kind is not kind.well_known) and not _is_inbox(node)):
         return None
-    path = f"{home_path(kind.space, box.address)}{kind.segment}/"
+    path = box.collection_path(kind.space, kind.segment)
     return Collection(kind, node, path, kind.components, is_default=True)
 
 
@@ -120,12 +126,29 @@ def _plain(node: FolderNode, path: str) -> Collection:
 
 async def collection_at(box: OwnMailbox, space: Space, segment: str) -> Collection | None:
     """Finds a collection of a home by its segment. A well-known folder is found in the tree alone."""
-    path = f"{home_path(space, box.address)}{segment}/"
+    path = box.collection_path(space, segment)
     for node in await box.tree():
         default = _default(box, node)
         if default is not None and default.path == path:
             return default
+    if space is Space.CALENDARS and segment == Kind.INBOX.segment:
+        return await _inbox(box)
     return next((each for each in await collections(box, space) if each.path == path), None)
+
+
+def _is_inbox(node: FolderNode) -> bool:
+    return node.folder_class == INBOX_CLASS and not node.parent
+
+
+async def _inbox(box: OwnMailbox) -> Collection | None:
+    """Makes the schedule inbox when it is first asked for. From then on the calendar attendant puts messages into it."""
+    try:
+        await box.store.create_in(box.id, 0, INBOX_NAME, INBOX_CLASS)
+    except MailboxError as error:
+        if error.code != "ALREADYEXISTS":
+            raise
+    box.forget()
+    return next((_default(box, node) for node in await box.tree() if _is_inbox(node)), None)
 
 
 async def files_root(box: OwnMailbox) -> Collection:

@@ -12,20 +12,22 @@ from enum import Enum, auto
 
 from postern.items.managed_attachments import MAX_MANAGED
 from postern.model.directory import RecipientType
+from postern.model.folders import EVERYBODY, Right
 from postern.model.resources import FolderState
+from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT
 from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
-from postern.services.dav import address_list
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav import address_list, privileges, schedule_markup
+from postern.services.dav.folders import OUTBOX, Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.places import ROOT, Space, home_path, principal_path
 
 
 class Level(Enum):
-    """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, or a
-    collection of resources."""
+    """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, a
+    collection of resources, or the schedule outbox."""
 
     ROOT = auto()
     PRINCIPALS = auto()
@@ -33,6 +35,8 @@ class Level(Enum):
     HOMES = auto()
     HOME = auto()
     COLLECTION = auto()
+    OUTBOX = auto()
+    """The schedule outbox (RFC 6638 section 2.1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ class Node:
         return self.kind in (Kind.CALENDAR, Kind.TASKS)
 
     @property
+    def is_scheduling(self) -> bool:
+        """Whether it is the schedule inbox or outbox."""
+        return self.kind is Kind.INBOX or self.level is Level.OUTBOX
+
+    @property
     def is_address_list(self) -> bool:
         return self.collection is not None and self.collection.is_address_list
 
@@ -79,6 +88,8 @@ def _resource_type(node: Node) -> str:
         return "<D:collection/><D:principal/>"
     if node.is_calendar:
         return "<D:collection/><C:calendar/>"
+    if node.is_scheduling:
+        return schedule_markup.resource_type(node.level is Level.OUTBOX)
     if node.is_address_list:
         return "<D:collection/><A:addressbook/><A:directory/>"
     return "<D:collection/><A:addressbook/>" if node.kind is Kind.ADDRESSBOOK else "<D:collection/>"
@@ -92,12 +103,21 @@ def _display_name(node: Node) -> str:
     if node.level is Level.PRINCIPAL:
         return xml.text(node.box.recipient.display_name or node.box.address)
     if node.collection is not None:
-        return xml.text(node.collection.node.name)
+        name = xml.text(node.collection.node.name)
+        if node.box.me is node.box:
+            return name
+        return f"{name} ({xml.text(node.box.recipient.display_name or node.box.address)})"
+    if node.level is Level.OUTBOX:
+        return "Schedule outbox"
     return xml.text(_LEVEL_NAMES[node.space])
 
 
 def _principal(node: Node) -> str:
     return href(principal_path(node.box.address))
+
+
+def _caller(node: Node) -> str:
+    return href(principal_path(node.box.me.address))
 
 
 def _own_principal(node: Node) -> str | None:
@@ -107,7 +127,7 @@ def _own_principal(node: Node) -> str | None:
 def _owner(node: Node) -> str | None:
     if node.is_address_list:
         return None
-    return _principal(node) if node.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION) else None
+    return _principal(node) if node.level not in (Level.ROOT, Level.PRINCIPALS, Level.HOMES) else None
 
 
 def _of_principal(make: Property) -> Property:
@@ -118,75 +138,81 @@ def _of_collection(make: Property, *kinds: Kind) -> Property:
     return lambda node: make(node) if node.kind is not None and (not kinds or node.kind in kinds) else None
 
 
-_READ = ("read", "read-acl", "read-current-user-privilege-set")
-_ALL = ("all", *_READ, "write", "write-properties", "write-content", "bind", "unbind", "unlock", "write-acl")
-
-
-def _privileges(*names: str) -> str:
-    return "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
-
-
-ALL_PRIVILEGES = _privileges(*_ALL) + "<D:privilege><C:read-free-busy/></D:privilege>"
-"""The privileges of an owner in what is his."""
-READ_PRIVILEGES = _privileges(*_READ)
+def _rights(node: Node) -> Right:
+    """The caller's rights in a thing that somebody owns."""
+    if node.collection is not None:
+        return node.box.rights(node.collection.node)
+    return EVERY_RIGHT if node.box.is_whole else Right(0)
 
 
 def _current_privileges(node: Node) -> str:
-    is_mine = node.level in (Level.HOME, Level.COLLECTION) and not node.is_address_list
-    return ALL_PRIVILEGES if is_mine else READ_PRIVILEGES
+    scheduling = schedule_markup.privileges(node.level is Level.OUTBOX) if node.is_scheduling else ""
+    return _privileges(node) + scheduling
 
 
-def _acl(node: Node) -> str:
-    return acl_of(node.box) if _owner(node) is not None else READABLE
+def _privileges(node: Node) -> str:
+    if node.is_address_list:
+        return privileges.READ
+    if node.collection is not None:
+        return privileges.of_rights(_rights(node))
+    if node.level is Level.HOME and node.box.is_whole:
+        return privileges.ALL
+    return privileges.READ if node.box.is_whole else privileges.READ_OWN
 
 
-def privileges_in(collection: Collection, box: OwnMailbox) -> tuple[str, str]:
-    """Returns the caller's privileges in the resources of a collection, and their access control list."""
-    return (READ_PRIVILEGES, READABLE) if collection.is_address_list else (ALL_PRIVILEGES, acl_of(box))
+def _acl(node: Node) -> str | None:
+    if _owner(node) is None:
+        return READABLE
+    if not _rights(node) & Right.OWNER:
+        return None
+    return acl_of(node.box, node.collection)
 
 
-def acl_of(box: OwnMailbox) -> str:
-    """Returns the access control list of everything that the caller owns: he may do all, and nobody else anything."""
-    return _ace(href(principal_path(box.address)), _privileges("all"))
+def privileges_in(collection: Collection, box: OwnMailbox) -> tuple[str, str | None]:
+    """Returns the caller's privileges in the resources of a collection, and their access control list, if he may read it."""
+    if collection.is_address_list:
+        return privileges.READ, READABLE
+    rights = box.rights(collection.node)
+    return privileges.of_rights(rights), acl_of(box, collection) if rights & Right.OWNER else None
 
 
-def _ace(who: str, privileges: str) -> str:
-    return f"<D:ace><D:principal>{who}</D:principal><D:grant>{privileges}</D:grant><D:protected/></D:ace>"
+def acl_of(box: OwnMailbox, collection: Collection | None = None) -> str:
+    """Returns an access control list: the owner may do all, and others what was granted to them in the collection."""
+    entries = [ace(href(principal_path(box.address)), privileges.markup("all"))]
+    if collection is not None and box.grants is not None:
+        node = collection.node
+        granted = {EVERYBODY: DEFAULT_RIGHTS.get(node.kind, Right(0)), **box.grants.folders.get(node.id, {})}
+        for grantee, rights in granted.items():
+            who = "<D:authenticated/>" if grantee == EVERYBODY else ""
+            if grantee in box.names:
+                who = href(principal_path(box.names[grantee]))
+            if who and rights:
+                entries.append(ace(who, privileges.of_rights(rights), is_protected=False))
+    return "".join(entries)
 
 
-READABLE = _ace("<D:authenticated/>", READ_PRIVILEGES)
+def ace(who: str, granted: str, is_protected: bool = True) -> str:
+    protected = "<D:protected/>" if is_protected else ""
+    return f"<D:ace><D:principal>{who}</D:principal><D:grant>{granted}</D:grant>{protected}</D:ace>"
+
+
+READABLE = ace("<D:authenticated/>", privileges.READ)
 """The access control list of what all users may read, and nobody may change."""
 
 
-def _supported_privilege(name: str, text: str, *below: str) -> str:
-    prefix = "C" if name == "read-free-busy" else "D"
-    return (
-        f"<D:supported-privilege><D:privilege><{prefix}:{name}/></D:privilege>"
-        f'<D:description xml:lang="en">{text}</D:description>{"".join(below)}</D:supported-privilege>'
-    )
+def _proxies_for(node: Node) -> str:
+    """The owners of the mailboxes to which the caller has full access."""
+    if node.box.me is not node.box:
+        return ""
+    return "".join(href(principal_path(owner)) for owner, _ in node.box.shares.mailboxes)
 
 
-SUPPORTED_PRIVILEGES = _supported_privilege(
-    "all",
-    "Everything",
-    _supported_privilege(
-        "read",
-        "Read",
-        _supported_privilege("read-current-user-privilege-set", "Read one's own privileges"),
-        _supported_privilege("read-free-busy", "See when somebody is busy"),
-    ),
-    _supported_privilege("read-acl", "Read the access control list"),
-    _supported_privilege("write-acl", "Write the access control list"),
-    _supported_privilege("unlock", "Remove a lock"),
-    _supported_privilege(
-        "write",
-        "Write",
-        _supported_privilege("write-properties", "Write properties"),
-        _supported_privilege("write-content", "Write content"),
-        _supported_privilege("bind", "Add members"),
-        _supported_privilege("unbind", "Remove members"),
-    ),
-)
+def _supported_privileges(node: Node) -> str:
+    """Returns the tree of privileges; those of scheduling are below "all", too."""
+    if not node.is_scheduling:
+        return privileges.SUPPORTED
+    end = "</D:supported-privilege>"
+    return privileges.SUPPORTED.removesuffix(end) + schedule_markup.supported(node.level is Level.OUTBOX) + end
 
 
 def reports_of(node: Node) -> tuple[str, ...]:
@@ -200,8 +226,10 @@ def reports_of(node: Node) -> tuple[str, ...]:
         ]
     if node.collection is not None and not node.is_address_list:
         names.append(dav("sync-collection"))
+    if node.is_calendar or node.kind is Kind.INBOX:
+        names += [caldav("calendar-query"), caldav("calendar-multiget")]
     if node.is_calendar:
-        names += [caldav("calendar-query"), caldav("calendar-multiget"), caldav("free-busy-query")]
+        names.append(caldav("free-busy-query"))
     if node.kind is Kind.ADDRESSBOOK:
         names += [carddav("addressbook-query"), carddav("addressbook-multiget")]
     return tuple(names)
@@ -237,14 +265,23 @@ def _quota_used(node: Node) -> str | None:
 
 
 def _components(node: Node) -> str | None:
-    if node.collection is None or not node.is_calendar:
-        return None
-    return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in node.collection.components)
+    names: tuple[str, ...] = schedule_markup.OUTBOX_COMPONENTS if node.level is Level.OUTBOX else ()
+    if node.collection is not None and (node.is_calendar or node.is_scheduling):
+        names = node.collection.components
+    return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in names) if names else None
 
 
-def addresses(known: Iterable[str], principal: str) -> str:
+def addresses(known: Iterable[str]) -> str:
     """Returns the hrefs of calendar-user-address-set (RFC 6638 section 2.4.1)."""
-    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in known) + href(principal)
+    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in known)
+
+
+def _in_calendars(segment: str) -> Property:
+    return lambda node: href(f"{home_path(Space.CALENDARS, node.box.address)}{segment}/")
+
+
+def _of_calendars_and_scheduling(make: Property) -> Property:
+    return lambda node: make(node) if node.is_calendar or node.is_scheduling else None
 
 
 def email_addresses(known: Iterable[str]) -> str:
@@ -273,11 +310,11 @@ _COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 LIVE: Mapping[str, Property] = {
     dav("resourcetype"): _resource_type,
     dav("displayname"): _display_name,
-    dav("current-user-principal"): _principal,
+    dav("current-user-principal"): _caller,
     dav("principal-collection-set"): lambda node: href(f"{ROOT}principals/users/"),
     dav("owner"): _owner,
     dav("current-user-privilege-set"): _current_privileges,
-    dav("supported-privilege-set"): lambda node: SUPPORTED_PRIVILEGES,
+    dav("supported-privilege-set"): _supported_privileges,
     dav("acl"): _acl,
     dav("acl-restrictions"): lambda node: "<D:grant-only/><D:no-invert/>",
     dav("inherited-acl-set"): lambda node: "",
@@ -290,12 +327,14 @@ LIVE: Mapping[str, Property] = {
     dav("sync-token"): _token,
     calendar_server("getctag"): _ctag,
     caldav("supported-calendar-component-set"): _components,
-    caldav("supported-calendar-data"): _of_collection(lambda node: _CALENDAR_DATA, *_CALENDARS),
+    caldav("supported-calendar-data"): _of_calendars_and_scheduling(lambda node: _CALENDAR_DATA),
     caldav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<C:supported-collation>{name}</C:supported-collation>" for name in _COLLATIONS),
         *_CALENDARS,
     ),
-    caldav("max-resource-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    caldav("max-resource-size"): _of_calendars_and_scheduling(lambda node: str(MAX_RESOURCE)),
+    caldav("schedule-calendar-transp"): _of_collection(lambda node: "<C:opaque/>", *_CALENDARS),
+    caldav("schedule-default-calendar-URL"): _of_collection(_in_calendars(Kind.CALENDAR.segment), Kind.INBOX),
     caldav("max-attachment-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
     caldav("max-attachments-per-resource"): _of_collection(lambda node: str(MAX_MANAGED), *_CALENDARS),
     # Empty: attachments are on the server that has the calendars (RFC 8607 section 6.1).
@@ -312,16 +351,22 @@ LIVE: Mapping[str, Property] = {
     dav("alternate-URI-set"): _of_principal(lambda node: ""),
     dav("group-member-set"): _of_principal(lambda node: ""),
     dav("group-membership"): _of_principal(lambda node: ""),
+    calendar_server("calendar-proxy-read-for"): _of_principal(lambda node: ""),
+    calendar_server("calendar-proxy-write-for"): _of_principal(_proxies_for),
     caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
     carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
-    caldav("calendar-user-address-set"): _of_principal(
-        lambda node: addresses(node.box.addresses, principal_path(node.box.address))
-    ),
+    caldav("calendar-user-address-set"): _of_principal(lambda node: addresses(node.box.addresses)),
+    caldav("schedule-inbox-URL"): _of_principal(_in_calendars(Kind.INBOX.segment)),
+    caldav("schedule-outbox-URL"): _of_principal(_in_calendars(OUTBOX)),
     caldav("calendar-user-type"): _of_principal(lambda node: USER_TYPES.get(node.box.recipient.type, "INDIVIDUAL")),
     calendar_server("email-address-set"): _of_principal(lambda node: email_addresses(node.box.addresses)),
     carddav("principal-address"): _own_card,
     carddav("directory-gateway"): _of_principal(lambda node: href(address_list.path_of(node.box.address))),
 }
+GRANTS = frozenset({dav("acl")})
+"""Properties for which the rights of others are asked for."""
+SHARES = frozenset({calendar_server("calendar-proxy-write-for")})
+"""Properties for which it is asked what others share with the caller."""
 QUOTAS = frozenset({dav("quota-available-bytes"), dav("quota-used-bytes")})
 """Properties for which the mailbox is measured."""
 CTAG = calendar_server("getctag")
@@ -329,7 +374,7 @@ PRINCIPAL_ADDRESS = carddav("principal-address")
 """Properties for which the directory is asked."""
 IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))
 """Those of an `allprop`, besides what clients have set. The documents after RFC 4918 keep their own out of it."""
-SETTABLE = frozenset({dav("displayname")})
+SETTABLE = frozenset({dav("displayname"), caldav("schedule-calendar-transp")})
 """Live properties that clients set. Others, such as a calendar's description or colour, are kept as they come."""
 
 

@@ -11,6 +11,7 @@ from postern.protocols.dav.names import DECLARATIONS
 from postern.services.dav import contents, folders, locks, nodes
 from postern.services.dav.locks import DEFAULT_SECONDS, MAX_SECONDS, Lock, discovery
 from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.meetings import Plan
 from postern.services.dav.places import Place, Space, path_in
 from postern.services.dav.request import Answer, Refusal, Request, document
 from postern.services.dav.resources import store
@@ -44,7 +45,7 @@ async def lock(box: OwnMailbox, place: Place, request: Request) -> Answer:
         held.check(path, condition.tokens, members=True)
     taken = await locks.take(box, path, wanted, depth, seconds)
     if is_new and within is not None:
-        await store(box, *within, contents.examine(container, b""), ABSENT, None)
+        await store(box, *within, Plan(contents.examine(container, b"")), ABSENT, None)
         status = HTTPStatus.CREATED
     return _answer(status, taken)
 

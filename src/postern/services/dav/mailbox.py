@@ -1,10 +1,10 @@
-"""The caller's mailbox, as one request works with it."""
+"""A mailbox as one request works with it: that of the caller, or another that `shared` opens."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,13 +14,17 @@ from uuid import UUID
 
 from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Recipient
-from postern.model.folders import FolderKind, FolderNode, FolderStore
+from postern.model.domains import fold
+from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import Resources
 from postern.model.security import Identity
+from postern.model.sharing import EVERY_RIGHT
 from postern.services.access.logon import home_of, not_opened
+from postern.services.access.sharing import Grants, Shares, Sharing
 from postern.services.dav.ahead import one_ahead
+from postern.services.dav.places import Place, Space, home_path, path_in
 from postern.services.dav.request import Refusal
 from postern.trust.acceptor import Cause, Failure
 
@@ -34,6 +38,8 @@ MOST_OPEN = 10_000
 """Mailboxes that a process remembers as open."""
 MOST_KEPT = 1_000
 """States of mailboxes for which a process remembers the properties of collections."""
+MOST_TAGS = 100_000
+"""Tags of meetings that a process remembers: 20 MB."""
 LARGEST_KEPT = 32_768
 """Characters of the properties of one state that are remembered: 32 MB for all."""
 
@@ -57,13 +63,18 @@ class DavServer:
 @dataclass(frozen=True, slots=True)
 class DavAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
-    mailboxes whose owner has none of his own, in octets; 0 for none."""
+    mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
+    else than the organization has mailboxes."""
 
     directory: DavDirectory
     server: Callable[[str], DavServer | None]
     quota: int = 0
+    sharing: Sharing | None = None
+    """Judges the rights in others' mailboxes; None: nobody has any."""
+    domains: Callable[[], Collection[str]] = frozenset
     opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
     kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
+    tags: KnownTags = field(init=False, default_factory=lambda: KnownTags())
     swept: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened(SWEEP_SECONDS))
     list_state: ListState = field(init=False, default_factory=lambda: ListState())
 
@@ -117,16 +128,36 @@ class KeptProperties:
             self._kept.popitem(last=False)
 
 
+class KnownTags:
+    """The tags of meetings by mailbox and entity tag, as a process has computed them: an object with the same octets has the same
+    tag."""
+
+    def __init__(self) -> None:
+        self._tags: OrderedDict[tuple[UUID, bytes], str] = OrderedDict()
+
+    def get(self, mailbox: UUID, tag: bytes) -> str | None:
+        return self._tags.get((mailbox, tag))
+
+    def put(self, mailbox: UUID, tag: bytes, meeting: str) -> None:
+        self._tags[mailbox, tag] = meeting
+        if len(self._tags) > MOST_TAGS:
+            self._tags.popitem(last=False)
+
+
 @dataclass(slots=True)
 class OwnMailbox:
     """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
-    there after `measure`, `list_state` and `is_listed` after their functions in `address_list`."""
+    there after `measure`, `shares` and `grants` after `look`, which names the grantees, `list_state` and `is_listed` after their
+    functions in `address_list`."""
 
     server: DavServer
     recipient: Recipient
     access: DavAccess
     quota: int
     info: MailboxInfo | None = None
+    shares: Shares = field(default_factory=Shares)
+    grants: Grants | None = None
+    names: dict[UUID, str] = field(default_factory=dict)
     list_state: str = ""
     is_listed: bool = False
     _tree: list[FolderNode] | None = field(default=None, repr=False)
@@ -148,9 +179,74 @@ class OwnMailbox:
         """All addresses of the caller, the primary one first."""
         return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
 
+    @property
+    def me(self) -> OwnMailbox:
+        """The mailbox of the caller."""
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the caller may know that the mailbox is there."""
+        return True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the caller may do everything in the mailbox."""
+        return True
+
+    @property
+    def sharers(self) -> frozenset[str]:
+        """The addresses of those who share something with the caller, as `look` found it."""
+        shares = self.me.shares
+        return frozenset([*(each.owner for each in shares.folders), *(owner for owner, _ in shares.mailboxes)])
+
+    @property
+    def whole(self) -> OwnMailbox:
+        """The mailbox with what the server itself keeps in it, whatever the caller may see."""
+        return self
+
+    async def may_send(self) -> bool:
+        """Whether the caller may send mail as, or on behalf of, the owner of this mailbox."""
+        return True
+
+    def rights(self, node: FolderNode) -> Right:
+        """The rights of the caller in a folder."""
+        return EVERY_RIGHT
+
+    @property
+    def calendar_addresses(self) -> frozenset[str]:
+        """All addresses of the caller as they are compared."""
+        return frozenset(map(fold, self.addresses))
+
     def is_mine(self, address: str) -> bool:
-        """Whether an address in a path belongs to the caller."""
+        """Whether an address in a path belongs to the owner of this mailbox."""
         return address.lower() in self.addresses
+
+    def inner(self, place: Place) -> Place | None:
+        """Returns a place in this mailbox by the address of its owner; None for a place elsewhere."""
+        return place if self.is_mine(place.address) else None
+
+    def path_of(self, place: Place) -> str:
+        """Returns the path of a place in this mailbox, without a slash at the end."""
+        return path_in(place, self.address)
+
+    def collection_path(self, space: Space, segment: str) -> str:
+        return f"{home_path(space, self.address)}{segment}/"
+
+    def ask_when_busy(self) -> None:
+        """The request asks for nothing but when the owner is busy."""
+
+    async def look(self, grants: bool = False, shares: bool = False) -> None:
+        """Asks what was granted in this mailbox, and what others share with the caller."""
+        sharing = self.access.sharing
+        if sharing is None:
+            return
+        if shares:
+            self.me.shares = await sharing.shared(self.me.id)
+        if grants:
+            self.grants = await sharing.grants(self.recipient)
+            guids = {guid for entries in self.grants.folders.values() for guid in entries}
+            self.names = await sharing.addresses(guids)
 
     async def measure(self) -> None:
         """Asks how large the mailbox is now."""
@@ -159,11 +255,14 @@ class OwnMailbox:
     async def tree(self) -> list[FolderNode]:
         """The folders, without those that lie in the trash."""
         if self._tree is None:
-            nodes = await self.store.tree(self.id)
-            gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
-            above = {node.id: node.parent for node in nodes}
-            self._tree = [node for node in nodes if not _is_below(node.id, gone, above)]
+            self._tree = await self.all_folders()
         return self._tree
+
+    async def all_folders(self) -> list[FolderNode]:
+        nodes = await self.server.items.tree(self.id)
+        gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
+        above = {node.id: node.parent for node in nodes}
+        return [node for node in nodes if not _is_below(node.id, gone, above)]
 
     def forget(self) -> None:
         """The folders have changed."""

@@ -15,17 +15,18 @@ from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.managed_attachments import MAX_MANAGED, Named, add, attach_line, managed, remove, update
 from postern.items.rendered import attendee_of
-from postern.model.folders import Right, granted
+from postern.model.folders import Right
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
 from postern.protocols.content_lines import Line
 from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.mime.parameters import parameter, parse_value
-from postern.services.dav import attached, contents, nodes, resources
+from postern.services.dav import attached, contents, meetings, nodes, resources
 from postern.services.dav.attached import CALENDARS
-from postern.services.dav.data import aside, content_of
+from postern.services.dav.guarded import need_privileges
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.nodes import Target
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.writing import CONDITIONAL, guard
@@ -47,6 +48,8 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     target = await nodes.find(box, place)
     if not isinstance(target, Target) or target.container.kind not in CALENDARS:
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+    if not box.rights(target.container.node) & Right.EDIT_ANY:
+        raise need_privileges()  # before anything is kept
     action, id_ = asked.get("action", ""), asked.get("managed-id", "")
     occurrences = [each.strip() for each in asked["rid"].split(",")] if "rid" in asked else []
     if action not in ("attachment-add", "attachment-update", "attachment-remove"):
@@ -110,22 +113,22 @@ async def _changed(box: OwnMailbox, request: Request, target: Target, change: Ch
         changed = await aside(octets, partial(_with, octets, change))
         content = contents.examine(container, changed)
         lost = await attached.check(box, container, content, old.resource)
+        plan = await meetings.plan(box, request, container, content, old.resource)
         try:
-            stored = await resources.store(box, container, name, content, old.resource.tag, old.resource)
+            stored = await resources.store(box, container, name, plan, old.resource.tag, old.resource)
         except MailboxError as error:
             if error.code != "MODIFIED" or is_conditional or not tries_left:
                 raise
             continue
         await attached.collect(box, lost)
-        return await resources.stored_answer(request, container, name, content, stored)
+        return await resources.stored_answer(request, container, name, plan, stored)
     raise AssertionError("unreachable")
 
 
 def _with(octets: bytes, change: Change) -> bytes:
     """The octets of an object after a change. Raises Refusal."""
     calendar = calendar_object.read(octets)
-    entries = set() if isinstance(calendar, Refused) else set(map(id, calendar.root.entries))
-    if isinstance(calendar, Refused) or not all(id(part) in entries for part in calendar.parts):
+    if isinstance(calendar, Refused) or not calendar.is_single:
         raise Refusal(
             HTTPStatus.FORBIDDEN, element(caldav("valid-calendar-data")), text="The object is no single calendar"
         )
@@ -175,5 +178,7 @@ async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resourc
             return True
     if any(part.value("CLASS").strip().upper() in _PRIVATE for part in calendar.parts):
         return False
-    rights = granted(await owner.store.rights(owner.id, resource.folder), [box.id])
-    return bool(rights & Right.READ_ANY)
+    if box.access.sharing is None:
+        return False
+    rights = await box.access.sharing.rights(box.id, owner.recipient)
+    return bool(rights.in_folder(resource.folder) & Right.READ_ANY)

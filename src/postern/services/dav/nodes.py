@@ -15,6 +15,7 @@ from postern.services.dav.locks import NO_LOCKS, Locks
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import HOMES, ROOT, Place, Space, home_path, principal_path
 from postern.services.dav.request import Refusal
+from postern.services.dav.shared import mounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,17 @@ def missing() -> Refusal:
     return Refusal(HTTPStatus.NOT_FOUND)
 
 
-def check_owner(box: OwnMailbox, place: Place) -> None:
-    """Raises Refusal 404 for another's things: whether they exist is nobody else's business. All may read principals;
-    `managed_attachments` judges who reads an attachment."""
-    if place.address and place.space not in (Space.PRINCIPALS, Space.ATTACHMENTS) and not box.is_mine(place.address):
-        raise missing()
-
-
 async def find(
     box: OwnMailbox, place: Place, locks: Locks = NO_LOCKS, content: bool = False, with_state: bool = True
 ) -> Node | Target:
-    """Returns what is at this place. `content` brings a resource's octets; without `with_state` a collection comes without its
-    state and properties, which are two questions to the store. Raises Refusal 404."""
-    check_owner(box, place)
+    """Returns what is at this place of this mailbox. `content` brings a resource's octets; without `with_state` a collection
+    comes without its state and properties, which are two questions to the store. Raises Refusal 404: whether what is elsewhere,
+    or closed to the caller, exists is nobody else's business."""
+    if place.address and place.space is not Space.PRINCIPALS:
+        inner = box.inner(place)
+        if inner is None:
+            raise missing()
+        place = inner
     if place.space is Space.ROOT:
         return Node(Level.ROOT, place.space, ROOT, box)
     if place.space is Space.PRINCIPALS:
@@ -53,8 +52,14 @@ async def find(
     if not place.address:
         return Node(Level.HOMES, place.space, f"{ROOT}{place.space}/", box)
     if place.is_home and place.space is not Space.FILES:
+        if not box.is_open:
+            raise missing()
         return Node(Level.HOME, place.space, home_path(place.space, box.address), box)
+    if place.space is Space.CALENDARS and place.names == (folders.OUTBOX,):
+        return Node(Level.OUTBOX, place.space, f"{home_path(place.space, box.address)}{folders.OUTBOX}/", box)
     if address_list.holds(place):
+        if box.me is not box:
+            raise missing()
         return await _in_address_list(box, place)
     collection = await folders.collection_of(box, place)
     if collection is not None and not with_state:
@@ -141,8 +146,12 @@ async def below(node: Node, locks: Locks = NO_LOCKS) -> list[Node]:
             return await of_collections(box, [await folders.files_root(box)], locks)
         return [Node(Level.HOME, node.space, home_path(node.space, box.address), box)]
     if node.level is Level.HOME:
-        there = await of_collections(box, await folders.collections(box, node.space))
-        return [*there, _address_list(box)] if node.space is Space.ADDRESSBOOKS else there
+        own = await of_collections(box, await folders.collections(box, node.space))
+        if box.me is not box:
+            return own
+        shared = [await of_collections(*each) for each in await mounted(box, node.space)]
+        lists = [_address_list(box)] if node.space is Space.ADDRESSBOOKS else []
+        return [*own, *(node for several in shared for node in several), *lists]
     if node.collection is not None and node.kind is Kind.FILES:
         return await of_collections(box, await folders.files_below(box, node.collection), locks)
     return []

@@ -9,13 +9,13 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav.conditions import IfHeader
 from postern.protocols.dav.fields import Depth, read_depth, read_overwrite, read_url
 from postern.protocols.dav.names import caldav, element
-from postern.services.dav import address_list, creation, folders, locks, nodes, properties
+from postern.services.dav import address_list, creation, folders, locks, meetings, nodes, properties
 from postern.services.dav.contents import CLASSES
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import Locks, plain
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.nodes import Target
-from postern.services.dav.places import Place, Space, path_in, place_of
+from postern.services.dav.places import Place, Space, place_of
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.resources import SPACES, uid_conflict
 from postern.services.dav.writing import check_if, held_and_if, tag_field
@@ -49,24 +49,27 @@ async def place(box: OwnMailbox, source: Place, request: Request) -> Answer:
     ):
         raise Refusal(HTTPStatus.FORBIDDEN, text="This collection stays where it is")
     goal = _destination(box, request)
-    if goal.address and plain(target.path) == path_in(goal, box.address):
+    if goal.address and plain(target.path) == box.path_of(goal):
         raise Refusal(HTTPStatus.FORBIDDEN, text="The destination is the resource itself")
     if goal.space is not source.space:
         raise Refusal(HTTPStatus.FORBIDDEN, text="The destination takes other things")
     if address_list.holds(goal):
-        raise address_list.not_granted(path_in(goal, box.address), "bind")
+        raise address_list.not_granted(box.path_of(goal), "bind")
     within = await folders.container_of(box, goal)
     if within is None:
         is_inside = len(goal.names) > (0 if goal.space is Space.FILES else 1)
         raise Refusal(HTTPStatus.CONFLICT if is_inside else HTTPStatus.FORBIDDEN)
     container, name = within
+    if Kind.INBOX in (container.kind, target.container.kind if isinstance(target, Target) else None):
+        raise Refusal(HTTPStatus.FORBIDDEN, text="Messages of the schedule inbox stay there until they are deleted")
     held, condition = await held_and_if(box, request, container)
+    await meetings.check_tag(box, request, target.resource if isinstance(target, Target) else None)
     await check_if(box, condition, held, target.path, target.resource if isinstance(target, Target) else None)
     move = _Move(is_move, read_overwrite(request.field("overwrite")), container, name, held, condition)
     if is_move:
         held.check(target.path, condition.tokens, members=True, deep=True)
     if isinstance(target, Target):
-        return await _resource(box, target, move)
+        return await _resource(box, request, target, move)
     assert target.collection is not None
     depth = read_depth(request.field("depth"), Depth.INFINITY)
     if depth is Depth.ONE or (is_move and depth is Depth.ZERO):
@@ -84,17 +87,21 @@ def _destination(box: OwnMailbox, request: Request) -> Place:
     if read_url(value, request.host) is None:
         raise Refusal(HTTPStatus.BAD_GATEWAY, text="The destination is on another server")
     goal = place_of(path)
-    if goal is None or (goal.address and not box.is_mine(goal.address)):
+    if goal is not None and goal.address:
+        goal = box.inner(goal)  # nothing goes from one mailbox to another
+    if goal is None:
         raise Refusal(HTTPStatus.FORBIDDEN)
     return goal
 
 
-async def _resource(box: OwnMailbox, source: Target, move: _Move) -> Answer:
+async def _resource(box: OwnMailbox, request: Request, source: Target, move: _Move) -> Answer:
     """Copies or moves one resource."""
     container, name, kind = move.container, move.name, source.container.kind
     path = container.path + name
     _check_class(source, container)
-    is_replaced = False
+    if not move.is_move:
+        await meetings.check_copy(box, container, source.resource, source.path)
+    is_replaced = move.is_move and move.overwrite and await meetings.end(box, request, container, name)
     if kind is Kind.FILES:
         there = await _there(box, container, name)
         if isinstance(there, Collection):

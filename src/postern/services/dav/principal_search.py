@@ -10,13 +10,14 @@ import re
 from collections.abc import Sequence
 
 from postern.model.address_book import AddressBookEntry
+from postern.model.directory import RecipientType
 from postern.protocols import xml
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav
 from postern.protocols.dav.reports import PrincipalSearch, PrincipalTokens, PropertySearch
 from postern.services.dav import address_list, live
 from postern.services.dav.live import LIVE, Level, Node, href
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.places import ROOT, Space, principal_path
+from postern.services.dav.places import ROOT, Space, home_path, principal_path
 
 MAX_FOUND = 200
 """Principals that one search tells."""
@@ -63,11 +64,15 @@ def principal_of(box: OwnMailbox, entry: AddressBookEntry) -> Node:
         dav("displayname"): xml.text(entry.display_name or entry.primary),
         dav("principal-URL"): href(path),
         dav("acl"): live.READABLE,
-        caldav("calendar-user-address-set"): live.addresses(entry.addresses, path),
+        caldav("calendar-user-address-set"): live.addresses(entry.addresses),
         caldav("calendar-user-type"): live.USER_TYPES.get(entry.type, "INDIVIDUAL"),
         calendar_server("email-address-set"): live.email_addresses(entry.addresses),
         carddav("principal-address"): href(address_list.card_path(box.address, entry.guid)),
     }
+    if entry.type in (RecipientType.USER, RecipientType.ROOM):
+        values[caldav("calendar-home-set")] = href(home_path(Space.CALENDARS, entry.primary))
+    if entry.primary in box.sharers:
+        values[carddav("addressbook-home-set")] = href(home_path(Space.ADDRESSBOOKS, entry.primary))
     for name, text in (("first-name", entry.given_name), ("last-name", entry.surname)):
         if text:
             values[calendar_server(name)] = xml.text(text)

@@ -24,9 +24,10 @@ from postern.services.dav import live, nodes, principal_search
 from postern.services.dav.live import Level, Node
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Space, place_of, principal_path
-from postern.services.dav.propfind import TOO_MANY, node_response, preferences_of
+from postern.services.dav.propfind import TOO_MANY, ask, node_response, preferences_of
 from postern.services.dav.request import Answer, Refusal, Request, document, whole
 from postern.services.dav.resource_properties import ResourceResponses
+from postern.services.dav.shared import resolve
 
 MAX_FOLLOWED = 200
 """Hrefs that one expand-property follows."""
@@ -37,27 +38,32 @@ async def answer(box: OwnMailbox, target: Node | nodes.Target, body: Report, req
     preferences = preferences_of(request)
     if isinstance(body, ExpandProperty):
         await box.measure()
+        await box.look(grants=True, shares=True)
         return whole(
             multistatus.BEGIN + await _Expansions(box, preferences).response(target, body.properties) + multistatus.END
         )
     if isinstance(body, PrincipalSearchPropertySet):
         return document(HTTPStatus.OK, _searched())
-    me = Node(Level.PRINCIPAL, Space.PRINCIPALS, principal_path(box.address), box)
-    fits = True
     if isinstance(body, (PrincipalSearch, PrincipalTokens)):
+        await box.look(shares=True)
         search = (
-            principal_search.search(box, body)
+            principal_search.search(box.me, body)
             if isinstance(body, PrincipalSearch)
-            else principal_search.search_tokens(box, body)
+            else principal_search.search_tokens(box.me, body)
         )
         return _found(request.path, *await search, body.properties, preferences)
-    if isinstance(body, AclPrincipals):
-        # The access control list of what is above the homes names no principal by its href.
-        fits = isinstance(target, nodes.Target) or target.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION)
-    elif not isinstance(body, PrincipalMatch):
+    if not isinstance(body, (AclPrincipals, PrincipalMatch)):
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
-    response = node_response(me, body.properties, preferences) if fits else ""
-    return whole(multistatus.BEGIN + response + multistatus.END)
+    await ask(box, body.properties)
+    who = box if isinstance(body, AclPrincipals) else box.me
+    matches: list[Node] = []
+    # The access control list of what is above the homes names no principal by its href.
+    if isinstance(body, PrincipalMatch) or isinstance(target, nodes.Target) or target.level in _OWNED:
+        matches = [Node(Level.PRINCIPAL, Space.PRINCIPALS, principal_path(who.address), who)]
+    return _found(request.path, matches, False, body.properties, preferences)
+
+
+_OWNED = (Level.PRINCIPAL, Level.HOME, Level.COLLECTION)
 
 
 def _found(path: str, matches: list[Node], more: bool, wanted: PropFind, preferences: Preferences) -> Answer:
@@ -116,6 +122,7 @@ class _Expansions:
         if place is None or self._left < 0:
             return multistatus.state(href, HTTPStatus.NOT_FOUND)
         try:
-            return await self.response(await nodes.find(self._box, place), expansions)
+            box, place = await resolve(self._box.me, place)
+            return await self.response(await nodes.find(box, place), expansions)
         except Refusal as refusal:
             return multistatus.state(href, refusal.status)

@@ -48,6 +48,7 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     held = await locks.read(box) if place.space is Space.FILES and place.address else locks.NO_LOCKS
     if find.wanted is Wanted.NAMES or live.QUOTAS & set(find.names):
         await box.measure()
+    await ask(box, find)
     if live.CTAG in find.names and (address_list.holds(place) or _lists_homes(place, depth)):
         await address_list.measure(box)
     if live.PRINCIPAL_ADDRESS in find.names:
@@ -60,6 +61,13 @@ async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if depth is Depth.INFINITY and target.kind is not Kind.FILES:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("propfind-finite-depth")))
     return answer_of(_of_node(target, depth, find, preferences, held), applied(preferences))
+
+
+async def ask(box: OwnMailbox, find: PropFind) -> None:
+    """Asks for the rights that properties tell of."""
+    names = set(find.names)
+    if names & live.GRANTS or names & live.SHARES:
+        await box.look(grants=bool(names & live.GRANTS), shares=bool(names & live.SHARES))
 
 
 def _lists_homes(place: Place, depth: Depth) -> bool:

@@ -19,13 +19,15 @@ from postern.services.dav.live import Level
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request, whole
-from postern.services.dav.resource_properties import DATA, IN_ALL
+from postern.services.dav.resource_properties import DATA, IN_ALL, SCHEDULE_TAG
+from postern.services.dav.time_zones import TIME_ZONE, TIME_ZONE_ID, both
 from postern.services.dav.writing import check_if, held_and_if
 
 _NAME = dav("displayname")
-_TIME_ZONE, _TIME_ZONE_ID = caldav("calendar-timezone"), caldav("calendar-timezone-id")
+_TRANSPARENCY = caldav("schedule-calendar-transp")
+_TRANSPARENCIES = {caldav("opaque"), caldav("transparent")}
 _PROTECTED = "<D:cannot-modify-protected-property/>"
-_COMPUTED = frozenset({*IN_ALL, *DATA, *(name for name in live.LIVE if name not in live.SETTABLE)})
+_COMPUTED = frozenset({*IN_ALL, *DATA, SCHEDULE_TAG, *(name for name in live.LIVE if name not in live.SETTABLE)})
 """Properties that no client sets, of collections and of resources."""
 
 
@@ -37,9 +39,11 @@ def checked(kind: Kind, change: Change) -> str | None:
         return None
     if len(change.markup.encode()) > MAX_VALUE:
         return "<D:sufficient-disk-space/>"
-    if change.name == _TIME_ZONE_ID and zone_named(change.value.text.strip()) is None:
+    if change.name == TIME_ZONE_ID and zone_named(change.value.text.strip()) is None:
         return "<C:valid-timezone/>"
-    if change.name == _TIME_ZONE and kind in (Kind.CALENDAR, Kind.TASKS) and not _is_time_zone(change.value.text):
+    if change.name == _TRANSPARENCY and not {child.name for child in change.value.elements} <= _TRANSPARENCIES:
+        return "<C:valid-calendar-data/>"
+    if change.name == TIME_ZONE and kind in (Kind.CALENDAR, Kind.TASKS) and not _is_time_zone(change.value.text):
         return "<C:valid-calendar-data/>"
     return None
 
@@ -53,11 +57,12 @@ def _is_time_zone(text: str) -> bool:
 
 def kept_of(name: str, changes: Sequence[Change]) -> dict[str, str]:
     """Returns the properties that are kept as they came. A name that the folder itself has is none of them."""
-    return {
+    kept = {
         change.name: change.markup
         for change in changes
         if change.value is not None and (change.name != _NAME or change.value.text != name)
     }
+    return kept | {other: markup for other, markup in both(changes).items() if markup is not None}
 
 
 async def proppatch(box: OwnMailbox, place: Place, request: Request) -> Answer:
@@ -119,7 +124,7 @@ async def _change_collection(box: OwnMailbox, collection: Collection, changes: S
     if names and names[-1].value is not None and collection.kind is not Kind.FILES and not collection.is_default:
         folder_name = await _renamed(box, collection, names[-1].value.text)
 
-    values = {change.name: _markup(change) for change in changes}
+    values = {change.name: _markup(change) for change in changes} | both(changes)
     if names and names[-1].value is not None and names[-1].value.text == folder_name:
         values[_NAME] = None
     await properties.write_folder(box, collection.id, values)

@@ -11,17 +11,18 @@ from typing import Any
 
 from postern.model.resources import Resources
 from postern.protocols.dav import multistatus
+from postern.protocols.dav.bodies import BodyError
 from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
-from postern.protocols.dav.reports import FreeBusyQuery, Multiget, Query, SyncCollection, read_report
-from postern.services.dav import calendar_query, card_query, live, nodes, principals
+from postern.protocols.dav.reports import FreeBusyQuery, Multiget, Query, Report, SyncCollection, read_report
+from postern.services.dav import calendar_query, card_query, live, nodes, principals, time_zones
 from postern.services.dav.ahead import is_small, one_ahead
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.live import Node, sync_token
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.places import Place, path_in, place_of
+from postern.services.dav.places import Place, place_of
 from postern.services.dav.propfind import applied, preferences_of
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.request import multistatus as answer_of
@@ -36,7 +37,9 @@ MAX_CHANGES = 20_000
 
 
 async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
-    name, body = read_report(await request.body(), request.charset)
+    name, body = await _read(box, request)
+    if isinstance(body, FreeBusyQuery):
+        box.ask_when_busy()
     target = await nodes.find(box, place, with_state=not isinstance(body, Multiget | SyncCollection))
     collection = target.container if isinstance(target, nodes.Target) else target.collection
     node = target if isinstance(target, Node) else None
@@ -44,7 +47,7 @@ async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
     if isinstance(body, Multiget):
         assert collection is not None
-        data = Data.of(body.properties)
+        data = Data.of(body.properties, zones=time_zones.asked(request))
         return answer_of(_multiget(box, collection, body, data, request), applied(preferences_of(request)))
     if isinstance(body, SyncCollection):
         assert collection is not None
@@ -58,6 +61,20 @@ async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
         assert collection is not None
         return await calendar_query.busy_times(box, collection, body, request)
     return await principals.answer(box, target, body, request)
+
+
+async def _read(box: OwnMailbox, request: Request) -> tuple[str, Report]:
+    """Reads the report. In a mailbox that is closed to the caller, whatever does not ask when its owner is busy is answered as
+    for one that is not there."""
+    try:
+        name, body = read_report(await request.body(), request.charset)
+    except (BodyError, Refusal):
+        if not box.is_open:
+            raise nodes.missing() from None
+        raise
+    if not box.is_open and not isinstance(body, FreeBusyQuery):
+        raise nodes.missing()
+    return name, body
 
 
 _OF_RESOURCES = (
@@ -126,10 +143,11 @@ def _names_of(box: OwnMailbox, collection: Collection, hrefs: Sequence[str], hos
 def _name_of(box: OwnMailbox, collection: Collection, href: str, host: str) -> str:
     path = read_url(href, host)
     place = place_of(path) if path is not None else None
-    if place is None or not place.names or not box.is_mine(place.address) or place.space is not collection.kind.space:
+    inner = box.inner(place) if place is not None else None
+    if inner is None or not inner.names or inner.space is not collection.kind.space:
         return ""
-    container = f"{path_in(Place(place.space, place.address, place.names[:-1]), box.address)}/"
-    return place.names[-1] if container == collection.path else ""
+    container = f"{box.path_of(Place(inner.space, inner.address, inner.names[:-1]))}/"
+    return inner.names[-1] if container == collection.path else ""
 
 
 async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, request: Request) -> Answer:
@@ -142,7 +160,7 @@ async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, r
         raise _invalid_token()
     if body.limit and len(changes.there) + len(changes.gone) > body.limit:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("number-of-matches-within-limits")))
-    data = Data.of(body.properties)
+    data = Data.of(body.properties, zones=time_zones.asked(request))
 
     async def pieces() -> AsyncIterator[str]:
         writer = ResourceResponses(box, collection, body.properties, preferences_of(request))

@@ -17,9 +17,9 @@ from postern.protocols.dav.fields import Preferences
 from postern.protocols.dav.multistatus import href_of, hrefs_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.http.dates import http_date
-from postern.services.dav import properties
+from postern.services.dav import meetings, privileges, properties
 from postern.services.dav.folders import Collection, Kind
-from postern.services.dav.live import SUPPORTED_PRIVILEGES, href, privileges_in
+from postern.services.dav.live import href, privileges_in
 from postern.services.dav.locks import NO_LOCKS, SUPPORTED_LOCK, Locks, discovery
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import ROOT, principal_path
@@ -28,10 +28,13 @@ _TYPES = mimetypes.MimeTypes()
 _KIND_TYPES = {
     Kind.CALENDAR: "text/calendar; charset=utf-8",
     Kind.TASKS: "text/calendar; charset=utf-8",
+    Kind.INBOX: "text/calendar; charset=utf-8",
     Kind.ADDRESSBOOK: "text/vcard; charset=utf-8",
 }
 CALENDAR_DATA = caldav("calendar-data")
 ADDRESS_DATA = carddav("address-data")
+SCHEDULE_TAG = caldav("schedule-tag")
+"""The property that only meetings have (RFC 6638 section 3.2.10)."""
 DATA = (CALENDAR_DATA, ADDRESS_DATA)
 """Properties that only reports have: the content itself."""
 
@@ -61,8 +64,8 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         return lambda resource: f"{start}{inner(resource)}{end}"
 
     fixed = _KIND_TYPES.get(container.kind)
-    principal = href(principal_path(box.address))
-    privileges, acl = privileges_in(container, box)
+    owner, caller = href(principal_path(box.address)), href(principal_path(box.me.address))
+    granted, acl = privileges_in(container, box)
     values: dict[str, str | Value] = {
         dav("resourcetype"): "<D:resourcetype/>",
         dav("getetag"): lambda resource: f'<D:getetag>"{resource.tag.hex()}"</D:getetag>',
@@ -74,13 +77,14 @@ def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str
         dav("creationdate"): each(
             "creationdate", lambda resource: f"{datetime.fromtimestamp(resource.created, UTC):%Y-%m-%dT%H:%M:%SZ}"
         ),
-        dav("owner"): f"<D:owner>{principal}</D:owner>",
-        dav("current-user-principal"): f"<D:current-user-principal>{principal}</D:current-user-principal>",
+        dav("owner"): f"<D:owner>{owner}</D:owner>",
+        dav("current-user-principal"): f"<D:current-user-principal>{caller}</D:current-user-principal>",
         dav("principal-collection-set"): element(dav("principal-collection-set"), href(f"{ROOT}principals/users/")),
-        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), privileges),
-        dav("supported-privilege-set"): element(dav("supported-privilege-set"), SUPPORTED_PRIVILEGES),
-        dav("acl"): element(dav("acl"), acl),
+        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), granted),
+        dav("supported-privilege-set"): element(dav("supported-privilege-set"), privileges.SUPPORTED),
     }
+    if acl is not None:
+        values[dav("acl")] = element(dav("acl"), acl)
     if container.is_address_list:
         del values[dav("owner")]
     if container.kind is Kind.FILES:
@@ -132,6 +136,7 @@ class ResourceResponses:
         has_some = bool(parts) or any(name in DATA for name in names)
         self._template = self._compiled() if has_some else ""
         self._dead: dict[int, dict[str, str]] = {}
+        self._is_calendar = container.kind in meetings.CALENDARS
 
     def _compiled(self) -> str:
         """Returns a response with a place for the name, one for each value that differs between resources, and one for the
@@ -146,6 +151,10 @@ class ResourceResponses:
             return
         names = self._unknown if self._find.wanted is Wanted.NAMED else None
         self._dead = await properties.read(self._box, [resource.id for resource in resources], names)
+        if SCHEDULE_TAG in self._unknown and self._is_calendar:
+            for number, tag in (await meetings.tags_of(self._box, resources)).items():
+                markup = element(SCHEDULE_TAG, xml.text(f'"{tag}"'))
+                self._dead[number] = {**self._dead.get(number, {}), SCHEDULE_TAG: markup}
 
     def response(self, resource: Resource, data: str = "") -> str:
         """Returns the response about a resource. `data` is the markup of its content, if that was asked for."""

@@ -13,13 +13,13 @@ from postern.protocols.http.conditions import condition, range_applies
 from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import parse_range
-from postern.services.dav import attached, contents, folders, locks, nodes, propfind
-from postern.services.dav.contents import Content
-from postern.services.dav.data import aside
+from postern.services.dav import attached, contents, folders, locks, meetings, nodes, propfind, time_zones
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
+from postern.services.dav.meetings import Plan
 from postern.services.dav.nodes import Target
+from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.resource_properties import content_type_of, etag_of
@@ -30,12 +30,23 @@ _SUFFIXES = {Kind.CALENDAR: ".ics", Kind.TASKS: ".ics", Kind.ADDRESSBOOK: ".vcf"
 
 
 async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
-    target = await nodes.find(box, place, content=request.method == "GET")
+    in_calendars = place.space is Space.CALENDARS
+    wish = time_zones.asked(request) if in_calendars else ""
+    target = await nodes.find(box, place, content=request.method == "GET" or in_calendars)
     if not isinstance(target, Target):
         text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
         return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
     resource, kind = target.resource, target.container.kind
-    return served(request, resource, content_type_of(kind, resource.name), is_document=kind is Kind.FILES)
+    schedule_tag = await meetings.tag_of(box, resource) if kind in meetings.CALENDARS else ""
+    if wish:
+        octets = await content_of(box, resource)
+        shown = await aside(octets, lambda: time_zones.as_asked(octets, wish))
+        resource = resource._replace(content=shown, size=len(shown))
+    answer = served(request, resource, content_type_of(kind, resource.name), is_document=kind is Kind.FILES)
+    if in_calendars:
+        answer.fields.append((b"vary", b"CalDAV-Timezones"))
+        answer.fields += meetings.tag_fields(schedule_tag)
+    return answer
 
 
 def served(request: Request, resource: Resource, content_type: str, is_document: bool) -> Answer:
@@ -80,6 +91,8 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
             raise Refusal(HTTPStatus.FORBIDDEN)
         raise Refusal(HTTPStatus.CONFLICT, text="There is no such collection")
     container, name = within
+    if container.kind is Kind.INBOX:
+        raise Refusal(HTTPStatus.FORBIDDEN, text="Messages come into the schedule inbox by themselves")
     if place.is_slashed or (place.space is Space.FILES and await folders.files_folder(box, place.names) is not None):
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH")])
     if request.field("content-range") is not None:
@@ -87,25 +100,34 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
     content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
-    old = await guard(box, request, container, name)
-    lost = await attached.check(box, container, content, old.resource)
-    stored = await store(box, container, name, content, old.expected, old.resource)
+    for attempt in range(1, meetings.TRIES + 1):
+        old = await guard(box, request, container, name)
+        lost = await attached.check(box, container, content, old.resource)
+        change = await meetings.plan(box, request, container, content, old.resource)
+        try:
+            stored = await store(box, container, name, change, old.expected, old.resource)
+        except MailboxError as error:
+            if error.code != "MODIFIED" or not change.is_meeting or attempt == meetings.TRIES:
+                raise
+        else:
+            break
     await attached.collect(box, lost)
-    return await stored_answer(request, container, name, content, stored)
+    return await stored_answer(request, container, name, change, stored)
 
 
 async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     """Adds a member under a name that the server chooses."""
     container = await folders.collection_of(box, place) if place.names else None
-    if container is None or container.kind is Kind.FILES:
+    if container is None or container.kind in (Kind.FILES, Kind.INBOX):
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
     content = await aside(octets, lambda: contents.examine(container, octets, box.addresses))
     name = f"{uuid4()}{_SUFFIXES[container.kind]}"
     await attached.check(box, container, content, None)
-    stored = await store(box, container, name, content, ABSENT, None)
-    answer = await stored_answer(request, container, name, content, stored)
+    change = await meetings.plan(box, request, container, content, None)
+    stored = await store(box, container, name, change, ABSENT, None)
+    answer = await stored_answer(request, container, name, change, stored)
     answer.fields.append((b"location", href_of(container.path + name).encode()))
     return answer
 
@@ -116,13 +138,19 @@ def _too_large(container: Collection) -> str:
 
 
 async def store(
-    box: OwnMailbox, container: Collection, name: str, content: Content, expected: bytes | None, old: Resource | None
+    box: OwnMailbox, container: Collection, name: str, change: Plan, expected: bytes | None, old: Resource | None
 ) -> Put:
-    """Stores content under a name. Raises Refusal for what the store refuses."""
-    unique = container.kind in SPACES
+    """Stores the content of a plan under a name. Raises Refusal for what the store refuses."""
+    unique, content = container.kind in SPACES, change.content
+    assert content is not None
+    expected = change.expected if change.is_meeting else expected
     if unique and old is not None and old.uid and old.uid != content.rendered.uid:
         raise uid_conflict(container, name)
     try:
+        if change.letters:
+            put = await meetings.carry_out(box, container, name, change, unique)
+            assert put is not None
+            return put
         return await box.store.put(
             box.id, container.id, name, content.octets, content.item_class, content.rendered, expected, unique
         )
@@ -139,27 +167,42 @@ def uid_conflict(container: Collection, name: str) -> Refusal:
     return Refusal(HTTPStatus.FORBIDDEN, markup)
 
 
-async def stored_answer(request: Request, container: Collection, name: str, content: Content, stored: Put) -> Answer:
-    fields = [tag_field(stored.tag)]
+async def stored_answer(request: Request, container: Collection, name: str, change: Plan, stored: Put) -> Answer:
+    assert change.content is not None
+    fields = change.fields
+    is_returned = propfind.preferences_of(request).wants_representation
+    if is_returned or not change.is_written:  # else the client would take its own octets for what the tag stands for
+        fields.append(tag_field(stored.tag))
     status = HTTPStatus.CREATED if stored.is_new else HTTPStatus.NO_CONTENT
-    if not propfind.preferences_of(request).wants_representation:
+    if not is_returned:
         return Answer(status, fields)
-    # RFC 8144 section 3: what is stored is what was put, octet by octet.
+    # RFC 8144 section 3
     fields += [
         (b"content-type", content_type_of(container.kind, name).encode()),
         (b"content-location", href_of(container.path + name).encode()),
         (b"preference-applied", b"return=representation"),
     ]
-    return Answer(HTTPStatus.CREATED if stored.is_new else HTTPStatus.OK, fields, content.octets)
+    return Answer(HTTPStatus.CREATED if stored.is_new else HTTPStatus.OK, fields, change.content.octets)
 
 
 async def delete(box: OwnMailbox, container: Collection, name: str, request: Request) -> Answer:
     """Removes a resource."""
-    old = await guard(box, request, container, name, members=True)
-    if old.resource is None:
-        raise nodes.missing()
-    lost = await attached.named_by(box, container, old.resource)
-    await box.store.remove(box.id, container.id, name, old.expected)
+    for attempt in range(1, meetings.TRIES + 1):
+        old = await guard(box, request, container, name, members=True)
+        if old.resource is None:
+            raise nodes.missing()
+        lost = await attached.named_by(box, container, old.resource)
+        change = await meetings.plan(box, request, container, None, old.resource)
+        if not change.letters:
+            await box.store.remove(box.id, container.id, name, old.expected)
+            break
+        try:
+            await meetings.carry_out(box, container, name, change, False)
+        except MailboxError as error:
+            if error.code != "MODIFIED" or attempt == meetings.TRIES:
+                raise
+        else:
+            break
     await attached.collect(box, lost)
     if container.kind is Kind.FILES:
         await locks.forget(box, old.locks, container.path + name)

@@ -9,7 +9,7 @@ from postern.model.resources import ABSENT, Resource
 from postern.protocols.dav.conditions import IfHeader, read_if
 from postern.protocols.http.conditions import Validators, condition
 from postern.protocols.http.events import Field
-from postern.services.dav import locks, nodes
+from postern.services.dav import locks, meetings, nodes
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import Locks
 from postern.services.dav.mailbox import OwnMailbox
@@ -42,10 +42,17 @@ async def guard(
     Refusal: 412, 423."""
     held, condition_ = await held_and_if(box, request, container)
     conditions = [field for field in request.fields if field[0] in CONDITIONAL]
-    if conditions == [(b"if-none-match", b"*")] and not condition_.lists and container.kind is not Kind.FILES:
+    by_schedule = request.field("if-schedule-tag-match") is not None
+    if (
+        not by_schedule
+        and conditions == [(b"if-none-match", b"*")]
+        and not condition_.lists
+        and container.kind is not Kind.FILES
+    ):
         return Before(None, ABSENT, held, condition_)  # the store judges it in the same step
     is_conditional = bool(conditions)
-    resource = await nodes.resource_in(box, container, name)
+    resource = await nodes.resource_in(box, container, name, content=container.kind in meetings.CALENDARS)
+    await meetings.check_tag(box, request, resource)
     current = None if resource is None else validators_of(resource)
     if is_conditional and condition(request.method, request.fields, current) is not None:
         raise Refusal(HTTPStatus.PRECONDITION_FAILED)

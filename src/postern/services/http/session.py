@@ -16,6 +16,7 @@ from urllib.parse import quote
 from postern.model.security import Identity
 from postern.protocols.http.events import Event as HttpEvent
 from postern.protocols.http.events import Malformed, RequestHead
+from postern.protocols.http.negotiation import parse_content_type
 from postern.protocols.http.server import ServerMachine
 from postern.services.conversation import Conversation
 from postern.services.http.access import HttpAccess
@@ -222,7 +223,7 @@ class HttpSession(Conversation):
             return self._admitting().refuse_site(route.guard)
         if head.length is not None and head.length > route.body:
             return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ends=True)
-        return None
+        return _refuse_kind(head, route) if route.kinds and head.length != 0 else None
 
     def _in_tls(self, head: RequestHead) -> bytes:
         """Returns the address of the same page at the door with TLS, under the name that the client asked for if it is ours."""
@@ -300,6 +301,14 @@ class HttpSession(Conversation):
             seconds=round(seconds, 4),
             octets=exchange.sent,
         )
+
+
+def _refuse_kind(head: RequestHead, route: Route) -> Answer | None:
+    """Refuses a body of a media type that the route does not take (RFC 9110 section 15.5.16)."""
+    said = head.field(b"content-type")
+    if said is None or parse_content_type(said).media.lower() in route.kinds:
+        return None
+    return Answer(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, [(b"accept", ", ".join(sorted(route.kinds)).encode())])
 
 
 def _is_from_another_site(head: RequestHead) -> bool:

@@ -43,12 +43,13 @@ def caller_of(scope: Scope) -> Caller:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A part of the web space. `prefix` is a path in small letters: "/dav/" has all below it, "/autodiscover/autodiscover.xml"
-    is one page; letters' case is ignored, as IIS does. `guard` speaks for the rows that answer there, which decide the
-    challenges, who may call, and whether port 80 serves (else it redirects to 443). `methods` are those that the application
-    has (others: 405). `hosts` are names in small letters for which alone the route exists; () for any. `body` bounds a
-    request's body (413). `compresses` allows gzip: say so only of an application none of whose answers holds a secret beside
-    something that the caller's page or mail put there (the lengths of such answers tell the secret, as BREACH showed)."""
+    """A part of the web space. `prefix` is a path in small letters: "/dav/" has all below it, "/autodiscover/autodiscover.xml" is
+    one page; letters' case is ignored, as IIS does. `guard` speaks for the rows that answer there, which decide the challenges,
+    who may call, and whether port 80 serves (else it redirects to 443). `methods` are those that the application has (others:
+    405). `hosts` are names in small letters for which alone the route exists; () for any. `body` bounds a request's body (413),
+    and `kinds` are the media types that it may have, in small letters (415; one that says none is taken, and frozenset() is any).
+    `compresses` allows gzip: say so only of an application none of whose answers holds a secret beside something that the
+    caller's page or mail put there (the lengths of such answers tell the secret, as BREACH showed)."""
 
     prefix: str
     guard: Guard
@@ -57,6 +58,7 @@ class Route:
     hosts: tuple[str, ...] = ()
     body: int = MAX_BODY
     compresses: bool = False
+    kinds: frozenset[str] = frozenset()
 
 
 class Site:

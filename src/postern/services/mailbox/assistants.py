@@ -1,8 +1,8 @@
 """The mailbox assistants of one process of the mailbox role look at delivered messages that wait for them, and at reminders that
 are due.
 
-A delivery in this process wakes them, and so does a call over the row mailbox-assistants. One process of each host also looks by
-itself, so that nothing depends on being woken. Messages of a mailbox are attended in the order of their arrival.
+A delivery in this process wakes them. One process of each host also looks by itself, so that nothing depends on being woken.
+Messages of a mailbox are attended in the order of their arrival.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from postern.services.mailbox.owners_copy import AttendedStore
 from postern.services.mailbox.reminders import Reminders
 from postern.services.mailbox.resource_booking import PolicyOf, ResourceBooking, default_policy
 from postern.services.mailbox.speakers import ActsFor
+from postern.telemetry.metrics import Metric, count, put
 from postern.telemetry.rounds import rounds
 
 INTERVAL = 5.0
@@ -64,7 +65,7 @@ class MailboxAssistants:
             asyncio.create_task(rounds(0.0, self._attend_noted, "woken assistants", expected=expected, at_once=True))
         ]
         if self._looks:
-            for act, name in ((self.attend, "assistants"), (self._reminders.attend, "reminders")):
+            for act, name in ((self._look, "assistants"), (self._reminders.attend, "reminders")):
                 work = rounds(self._interval, act, name, expected=expected, at_once=True)
                 self._tasks.append(asyncio.create_task(work))
 
@@ -79,13 +80,14 @@ class MailboxAssistants:
             self._noted[mailbox] = None
         self._wake.set()
 
-    async def wake(self, mailbox: UUID) -> None:
-        self.note(mailbox)
-
     async def state(self) -> AssistantState:
         waiting = len(await self._store.waiting_meetings(most=MOST_AT_ONCE))
         counts = (self._done[outcome] for outcome in (Outcome.APPLIED, Outcome.LEFT, Outcome.SET_ASIDE))
         return AssistantState(waiting, *counts)
+
+    async def _look(self) -> None:
+        await self.attend()
+        put(Metric.MEETINGS_WAITING, len(await self._store.waiting_meetings(most=MOST_AT_ONCE)))
 
     async def _attend_noted(self) -> None:
         await self._wake.wait()
@@ -108,6 +110,7 @@ class MailboxAssistants:
                     if waiting.mailbox not in held:
                         outcome = await self._attendant.attend(*waiting)
                         self._done[outcome] += 1
+                        count(Metric.MEETINGS, outcome.value)
                         if outcome is Outcome.LATER:
                             held.add(waiting.mailbox)
                 if len(page) < PAGE:

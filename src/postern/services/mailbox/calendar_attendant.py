@@ -24,6 +24,7 @@ from postern.model.directory import Directory, DirectoryUnavailable, MailboxOwne
 from postern.model.domains import fold
 from postern.model.mailbox import MailboxError
 from postern.protocols.ical.values import address_of
+from postern.services.mailbox import schedule_inbox
 from postern.services.mailbox.answering import Answering
 from postern.services.mailbox.authorship import proven_author
 from postern.services.mailbox.owners_copy import FOLDERS, AttendedStore, changed, copy_of, land, read_copy
@@ -187,6 +188,8 @@ class CalendarAttendant:
         arguments = (octets, calendar, me, int(self._clock()), "", None, speaker)
         change = await attempting_in_thread_if(True, key, changed, *arguments)
         await land(self._store, mailbox, message, calendar, copy, folder, change)
+        # Programs that see it look into the calendar. A crash before it leaves the inbox without a message, and nothing else.
+        await schedule_inbox.keep(self._store, mailbox, message, calendar, int(self._clock()))
 
     async def _answer(
         self,

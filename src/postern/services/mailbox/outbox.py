@@ -16,7 +16,7 @@ from email.utils import formatdate
 from uuid import UUID, uuid4, uuid5
 
 from postern.model.delivery import Delivery
-from postern.model.directory import Directory, DirectoryUnavailable, RecipientType
+from postern.model.directory import DirectoryUnavailable, RecipientType
 from postern.model.domains import fold
 from postern.model.folders import FolderKind
 from postern.model.items import Column
@@ -30,6 +30,7 @@ from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.mailbox.peer import MailboxPeer, OutboxMailboxes
+from postern.services.senders import SenderDirectory, on_behalf, submitter_of
 from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
@@ -39,7 +40,7 @@ MAX_NOTED = 10_000
 WORKERS = 4
 _RETRY = 5.0
 _NO_RECIPIENTS = NotAllowed(554, "5.5.1", "The message names no recipient that can be understood")
-_NOT_YOURS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
+_NOT_YOURS = NotAllowed(550, "5.7.1", "Neither From nor Sender names you. To send as another, name yourself in Sender")
 _TOO_MANY = NotAllowed(452, "5.5.3", "The message names too many recipients")
 _TOO_LARGE = NotAllowed(552, "5.3.4", "The message is too large")
 _MAX_SUBJECT = 4000
@@ -61,7 +62,7 @@ class OutboxTaker:
     def __init__(
         self,
         peer: Callable[[str], MailboxPeer[OutboxMailboxes] | None],
-        directory: Directory,
+        directory: SenderDirectory,
         intake: Intake,
         tracker: Tracker,
         limits: Limits,
@@ -227,8 +228,14 @@ class OutboxTaker:
         if len(people) > self._limits.recipients:
             return _TOO_MANY
         # An item that is taken twice gets the same Message-ID each time.
+        unique = uuid5(_SPACE, f"{mailbox}/{uid}").hex
         with attempt(key):
-            fixed = fix_header(header, submitter, now, uuid5(_SPACE, f"{mailbox}/{uid}").hex, self._fqdn)
+            fixed = fix_header(header, submitter, now, unique, self._fqdn)
+        if isinstance(fixed, NotAllowed) and fixed.claimed:
+            delegate = await on_behalf(self._directory, submitter, fixed.claimed)
+            if delegate is not None:
+                with attempt(key):
+                    fixed = fix_header(header, delegate, now, unique, self._fqdn)
         if isinstance(fixed, NotAllowed):
             return fixed
         ascii_only = content.isascii()
@@ -251,8 +258,7 @@ class OutboxTaker:
                 account = await self._directory.account(recipient.primary)
                 if account is None or not (account.enabled or recipient.type is RecipientType.ROOM):
                     return None
-                allowed = {recipient.primary, *recipient.addresses, *account.send_as}
-                return Submitter(recipient.primary, frozenset(map(fold, allowed)))
+                return submitter_of(account, recipient)
         return None
 
 

@@ -25,6 +25,7 @@ from postern.model.resources import Reminder, ResourceStore
 from postern.services.mailbox.calendar_attendant import OwnersDirectory
 from postern.telemetry.attempts import attempting_in_thread_if, forget, given_up, strike
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count
 
 PAGE = 100
 MOST_AT_ONCE = 1_000
@@ -84,6 +85,7 @@ class Reminders:
             delivery_id = f"reminder/{each.item}/{each.at}"
             await self._store.deliver([Delivery(delivery_id, due.mail, (each.mailbox,), received=each.at)])
         if await self._store.set_reminder(each.mailbox, each.item, each.at, due.next):
+            count(Metric.REMINDERS, "mailed" if due.mail is not None else "shown")
             log(Event.REMINDER_DUE, mailbox=str(each.mailbox), item=each.item, mailed=due.mail is not None)
         return True
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from hashlib import sha256
 
-from postern.model.directory import Directory, DirectoryUnavailable
+from postern.model.directory import DirectoryUnavailable
 from postern.model.security import NOBODY, Identity, Mechanism, PrincipalKind
 from postern.net.link import Link
 from postern.paths.guard import Refusal
@@ -18,6 +18,7 @@ from postern.paths.row import Path
 from postern.protocols.smtp import events
 from postern.protocols.smtp.reply import Reply
 from postern.services.conversation import asking
+from postern.services.senders import SenderDirectory, submitter_of
 from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import NO_DIRECTORY
 from postern.services.smtp.session import Session
@@ -112,10 +113,8 @@ class Authentication:
         return Reply(*_CODES[failure.cause], failure.text)
 
 
-async def _submitter(directory: Directory | None, identity: Identity) -> Submitter:
+async def _submitter(directory: SenderDirectory | None, identity: Identity) -> Submitter:
     account = await directory.account(identity.name) if directory is not None else None
     if directory is None or account is None:
-        return Submitter("", frozenset())
-    recipient = await directory.recipient(account.recipient) if account.recipient else None
-    own = (*recipient.addresses, recipient.primary) if recipient is not None else ()
-    return Submitter(account.recipient, frozenset(a.lower() for a in own + account.send_as))
+        return submitter_of(None, None)
+    return submitter_of(account, await directory.recipient(account.recipient) if account.recipient else None)

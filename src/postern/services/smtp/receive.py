@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from postern.model.directory import DirectoryUnavailable
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, IntakeError, Origin
 from postern.model.security import Mechanism, PrincipalKind
 from postern.net.link import Link
@@ -25,6 +26,7 @@ from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
 from postern.services.mailbox.room import PLENTY
+from postern.services.senders import on_behalf
 from postern.services.smtp.data import (
     BROKE,
     FULL,
@@ -38,17 +40,17 @@ from postern.services.smtp.data import (
 )
 from postern.services.smtp.login import Authentication, identified_by_certificate, log_authenticated
 from postern.services.smtp.receive_connector import ReceiveConnector
-from postern.services.smtp.recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
+from postern.services.smtp.recipients import ENOUGH, FULL_MAILBOX, NO_DIRECTORY, have_no_room, judge
 from postern.services.smtp.session import Session, Transaction
 from postern.telemetry.attempts import counted
 from postern.telemetry.metrics import Metric, count
-from postern.transport.submission import NotAllowed, fix_header
+from postern.transport.submission import NotAllowed, Submitter, fix_header
 from postern.trust.acceptor import Challenge
 
 _ADDED = 2_048
 """Octets that our own fields may add to the announced SIZE before the message counts as larger than announced."""
 _MAIL_OK = Reply(250, "2.1.0", "Ok")
-_NOT_AS = Reply(550, "5.7.1", "You may not send as this address")
+_NOT_AS = Reply(550, "5.7.1", "You may not send as this address, nor on its behalf")
 _STARTTLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
 _UNKNOWN_CERTIFICATE = Reply(421, "4.7.0", "This certificate is not known any more")
 
@@ -162,7 +164,7 @@ class ReceiveConversation(Conversation):
 
     # The transaction
 
-    def _mail(self, event: events.Mail) -> None:
+    def _mail(self, event: events.Mail) -> Awaitable[None] | None:
         session = self._session
         self._transaction = Transaction(event.sender, event.parameters.size)
         if not self._is_still_known():
@@ -173,13 +175,29 @@ class ReceiveConversation(Conversation):
             self._c.refusals.turned_away(session.door, session.peer.host, session.row.reason)
             self._server.reply(_not_admitted(session, session.row))
         elif session.submitter is not None and event.sender and not session.submitter.may_send_as(event.sender):
-            self._refuse(_NOT_AS)
+            return self._mail_on_behalf(session.submitter, event.sender)
         else:
-            refusal = self._agents.mail(session, event.sender) if self._agents is not None else None
-            if refusal is not None:
-                self._refuse(refusal)
-            else:
-                self._server.reply(_MAIL_OK)
+            self._take_sender(event.sender)
+        return None
+
+    def _take_sender(self, sender: str) -> None:
+        refusal = self._agents.mail(self._session, sender) if self._agents is not None else None
+        if refusal is not None:
+            self._refuse(refusal)
+        else:
+            self._server.reply(_MAIL_OK)
+
+    async def _mail_on_behalf(self, submitter: Submitter, sender: str) -> None:
+        """A delegate may name the other in MAIL too: mail programs put there what they put into From."""
+        try:
+            is_delegate = await on_behalf(self._c.recipients.directory, submitter, [sender]) is not None
+        except DirectoryUnavailable:
+            self._refuse(NO_DIRECTORY)
+            return
+        if is_delegate:
+            self._take_sender(sender)
+        else:
+            self._refuse(_NOT_AS)
 
     def _is_still_known(self) -> bool:
         """Whether the directory still has the certificate of a server of ours that is known by that alone."""
@@ -257,13 +275,27 @@ class ReceiveConversation(Conversation):
             header = header if verdict.header is None else verdict.header
         now = time.time()
         if session.submitter is not None:
-            with counted(key):
-                fixed = fix_header(header, session.submitter, now, secrets.token_hex(16), self._c.fqdn)
-            if isinstance(fixed, NotAllowed):
-                self._refuse(Reply(fixed.code, fixed.enhanced, fixed.text), envelope.addresses, header)
+            fixed = await self._fixed(header, session.submitter, key, now)
+            if isinstance(fixed, Reply):
+                self._refuse(fixed, envelope.addresses, header)
                 return
             header, body = fixed, body if body.size else Content.of(b"\r\n")
         await self._queue(envelope, gathering.ascii, header, body, now)
+
+    async def _fixed(self, header: bytes, submitter: Submitter, key: str, now: float) -> bytes | Reply:
+        """The header put right; or the refusal if the user may neither send as the authors nor on their behalf."""
+        unique = secrets.token_hex(16)
+        with counted(key):
+            fixed = fix_header(header, submitter, now, unique, self._c.fqdn)
+        if isinstance(fixed, NotAllowed) and fixed.claimed:
+            try:
+                delegate = await on_behalf(self._c.recipients.directory, submitter, fixed.claimed)
+            except DirectoryUnavailable:
+                return NO_DIRECTORY
+            if delegate is not None:
+                with counted(key):
+                    fixed = fix_header(header, delegate, now, unique, self._c.fqdn)
+        return Reply(fixed.code, fixed.enhanced, fixed.text) if isinstance(fixed, NotAllowed) else fixed
 
     def _parts(self, gathering: Gathering, key: str) -> tuple[bytes, bytes] | Reply:
         """The header section, and what of the rest is in memory; or why the content is refused."""

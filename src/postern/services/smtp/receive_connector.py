@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Protocol
 
-from postern.model.directory import Directory, Recipient
+from postern.model.directory import Recipient
 from postern.model.domains import a_labels
 from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
@@ -23,6 +23,7 @@ from postern.protocols.authentication.results import without_claims
 from postern.protocols.smtp.bounds import ServerBounds
 from postern.protocols.smtp.reply import Reply
 from postern.services.mailbox.room import Space
+from postern.services.senders import SenderDirectory
 from postern.services.smtp.data import Clock
 from postern.services.smtp.refusals import Refusals
 from postern.services.smtp.session import Session
@@ -125,7 +126,7 @@ class RecipientSources:
     """The sources that are asked about recipients. Without a `directory` every recipient of an accepted domain is taken; without
     `room` no mailbox is asked whether it is full."""
 
-    directory: Directory | None = None
+    directory: SenderDirectory | None = None
     room: Room | None = None
 
 

@@ -1,4 +1,4 @@
-"""The interface of mailbox-assistants: mailbox servers wake the assistants of a mailbox, or ask what they have done."""
+"""The interface of mailbox-assistants: mailbox servers ask assistants what waits for them and what they have done."""
 
 from __future__ import annotations
 
@@ -9,25 +9,16 @@ from postern.model.mailbox import MailboxErrorCode
 from postern.protocols.dcerpc.codecs import Parameter, record
 from postern.protocols.dcerpc.interface import Interface, Operation, Syntax
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import REFUSALS
-from postern.protocols.dcerpc.ndr import U32, UUID_T
+from postern.protocols.dcerpc.ndr import U32
 
 TIMEOUT = 10.0
 """Seconds that a caller waits for an answer."""
 
 MAILBOX_ASSISTANTS: Interface[Assistants] = Interface(
     "postern_mailbox_assistants",
-    Syntax(UUID("e59a1c84-2d37-4b60-9c1f-63d80b7f4a15"), 1),
+    Syntax(UUID("e59a1c84-2d37-4b60-9c1f-63d80b7f4a15"), 2),
     {
         0: Operation(
-            Assistants.wake,
-            "The assistants look at what was delivered to this mailbox, soon after the answer. A mailbox that is not there,\n"
-            "or has nothing to look at, is no error.",
-            (Parameter("mailbox", UUID_T),),
-            None,
-            REFUSALS,
-            timeout=TIMEOUT,
-        ),
-        1: Operation(
             Assistants.state,
             "How many messages of all mailboxes of the database wait (of many the first 1,000), and how many this process has\n"
             "applied, left as mail, and set aside since it started.",
@@ -47,5 +38,5 @@ under packet integrity in the profile "reference" (RPC_C_AUTHN_LEVEL_PKT_INTEGRI
 
 This file is generated from postern.protocols.dcerpc.""",
     Assistants,
-    sizes=(2,),
+    sizes=(1,),
 )

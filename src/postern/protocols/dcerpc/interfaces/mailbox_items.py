@@ -305,6 +305,12 @@ _OPERATIONS = {
         "remove, and in the same transaction letters, which are items of the outbox, are ready to be sent.",
         (_MAILBOX, _LETTERS, _FOLDER, _NAME, _EXPECTED),
     ),
+    43: operation(
+        MailboxItems.private_resources,
+        "The private ones among the named items of a folder.",
+        (_MAILBOX, _FOLDER),
+        Parameter("ids", codecs.IDS),
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -313,5 +319,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 43),
+    sizes=(17, 38, 44),
 )

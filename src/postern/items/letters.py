@@ -1,0 +1,35 @@
+"""Makes the mails that carry iTIP messages (iMIP, RFC 6047)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from postern.items import calendar_object, imip
+from postern.items.calendar_object import CalendarObject
+from postern.items.imip import Letter
+from postern.items.organizing import Sending
+from postern.items.text import text_of
+
+_ANSWERS = {"ACCEPTED": "Accepted", "DECLINED": "Declined", "TENTATIVE": "Tentative", "DELEGATED": "Delegated"}
+
+
+def letter(sending: Sending, sender: str, recipients: Sequence[str], message_id: str, date: int) -> bytes:
+    """The mail with a message, from `sender` to those of its addresses that are `recipients`. The subject is the meeting's
+    summary, behind what became of it.
+
+    Bound: linear in the message.
+    """
+    message = calendar_object.read(sending.octets)
+    assert isinstance(message, CalendarObject)
+    begin = _subject_begin(message)
+    summary = text_of(message.main.value("SUMMARY"))
+    subject = f"{begin}: {summary}" if begin else summary
+    text = f"{subject}\n\n{imip.described(message)}" if begin else ""
+    return imip.mail(Letter(sender, recipients, subject, message_id, date), message, text)
+
+
+def _subject_begin(message: CalendarObject) -> str:
+    if message.method == "CANCEL":
+        return "Canceled"
+    attendee = message.main.first("ATTENDEE") if message.method == "REPLY" else None
+    return _ANSWERS.get(attendee.parameter("PARTSTAT").upper(), "Answer") if attendee is not None else ""

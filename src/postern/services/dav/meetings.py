@@ -1,0 +1,267 @@
+"""Changes of meetings by DAV, with the messages that follow from them (implicit scheduling, RFC 6638 section 3).
+
+`items.implicit_scheduling` says what a change means. The messages go out as mails of the calendar's owner, as those do that other
+clients submit from the outbox, and the calendar attendants of the recipients apply them. The order of steps:
+
+1. The letters are created in the outbox, from which nobody sends them yet.
+2. The object is stored, or removed, if it still is what the messages were computed from. The same transaction submits the
+   letters.
+
+A crash before the second step leaves letters in the outbox that are never sent, and the calendar as it was. So no change is told
+that was not made, none is made that is not told, and none is told twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from uuid import uuid4
+
+from postern.items import calendar_object
+from postern.items.calendar_object import CalendarObject, Refused
+from postern.items.implicit_scheduling import NOBODY, SENT, intended, write_statuses
+from postern.items.letters import letter
+from postern.items.organizing import Role, Sending, role_of
+from postern.items.schedule_tag import schedule_tag
+from postern.items.stored import values_of
+from postern.model.directory import DirectoryUnavailable
+from postern.model.domains import fold
+from postern.model.folders import FolderKind
+from postern.model.items import Flag, NewItem
+from postern.model.mailbox import MailboxError
+from postern.model.resources import ABSENT, Put, Resource
+from postern.protocols.dav.names import CALDAV, caldav, element
+from postern.protocols.http.events import Field
+from postern.protocols.smtp.address import parse_mailbox
+from postern.services.dav import contents, folders
+from postern.services.dav.contents import Content
+from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.guarded import need_privileges
+from postern.services.dav.live import href
+from postern.services.dav.mailbox import OwnMailbox, unavailable
+from postern.services.dav.octets import aside, content_of
+from postern.services.dav.places import Space
+from postern.services.dav.request import Refusal, Request
+
+CALENDARS = (Kind.CALENDAR, Kind.TASKS)
+TRIES = 4
+"""Attempts at a change of a meeting while others, such as the calendar attendant, change the same object."""
+MAX_ADDRESSED = 100
+"""Recipients of one mail; further ones get another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A change of a resource. `content` is stored (None: the resource is removed) if what is there is still `expected`, together
+    with `letters`, which are mails. `is_written`: the content is no longer what was put. `tag` is the tag of the new meeting; ""
+    for what is none."""
+
+    content: Content | None
+    expected: bytes | None = None
+    letters: Sequence[bytes] = ()
+    is_written: bool = False
+    tag: str = ""
+    is_meeting: bool = False
+
+    @property
+    def fields(self) -> list[Field]:
+        return tag_fields(self.tag)
+
+
+def tag_fields(tag: str) -> list[Field]:
+    return [(b"schedule-tag", f'"{tag}"'.encode())] if tag else []
+
+
+def may_be_meeting(octets: bytes) -> bool:
+    """Whether it is worth reading an object to see what part its owner has in it."""
+    return b"ORGANIZER" in octets or b"organizer" in octets.lower()
+
+
+async def plan(
+    box: OwnMailbox, request: Request, container: Collection, content: Content | None, old: Resource | None
+) -> Plan:
+    """Plans to store `content` in the place of `old`, or to remove that (None). `old` has come with its octets. Raises Refusal
+    where the owner must not change this."""
+    before = b"" if old is None else await content_of(box, old)
+    after = b"" if content is None else content.octets
+    if container.kind not in CALENDARS or not (may_be_meeting(before) or may_be_meeting(after)):
+        return Plan(content)
+    now = int(time.time())
+    keeps = request.field("if-schedule-tag-match") is not None
+    replies = (request.field("schedule-reply") or "").strip().upper() != "F"
+    was, becomes = [await _read(octets) for octets in (before, after)]
+    outcome = await aside(before + after, lambda: intended(was, becomes, box.calendar_addresses, now, keeps, replies))
+    if isinstance(outcome, Refused):
+        raise contents.refusal(outcome, CALDAV)
+    if outcome.role is Role.NONE:
+        return Plan(content)
+    if becomes is not None and not {id(part) for part in becomes.parts} <= {
+        id(entry) for entry in becomes.root.entries
+    }:
+        # It would be written without those of its components that are in another VCALENDAR.
+        raise contents.refusal(Refused("valid-calendar-object-resource", "a meeting is one VCALENDAR"), CALDAV)
+    if old is None and becomes is not None:
+        await _check_unique(box, container, becomes)
+        if content is not None and content.rendered.ends is not None and content.rendered.ends < now:
+            outcome = outcome._replace(sendings=[])  # a calendar is moved here, and nobody is invited to what is over
+    statuses = await _statuses(box, outcome.sendings)
+    letters = await aside(before + after, lambda: _letters(box, outcome.sendings, statuses, now))
+    expected = ABSENT if old is None else old.tag
+    if content is None or becomes is None:
+        return Plan(None, expected, letters, is_meeting=True)
+    is_written = write_statuses(becomes, outcome.role, statuses) or outcome.is_written
+    octets = becomes.root.octets() if is_written else content.octets
+    content = replace(content, octets=octets, rendered=values_of(becomes, now, box.calendar_addresses))
+    return Plan(content, expected, letters, is_written, schedule_tag(becomes, box.calendar_addresses), is_meeting=True)
+
+
+async def _read(octets: bytes) -> CalendarObject | None:
+    read = await aside(octets, lambda: calendar_object.read(octets)) if octets else None
+    return None if isinstance(read, Refused) else read
+
+
+async def _check_unique(box: OwnMailbox, container: Collection, meeting: CalendarObject) -> None:
+    """Raises Refusal 403 where another calendar of the owner has the meeting already (RFC 6638 section 3.2.4.1)."""
+    others = await box.store.with_uids(box.id, None, [meeting.uid])
+    ids = [each.id for each in others if each.folder != container.id]
+    if not ids:
+        return
+    calendars = {each.id: each for each in await folders.collections(box, Space.CALENDARS) if each.kind in CALENDARS}
+    for other in await box.store.with_ids(box.id, ids, True):
+        calendar = calendars.get(other.folder)
+        if calendar is not None and await tag_of(box, other):
+            raise _not_unique(calendar.path + other.name)
+
+
+def _not_unique(path: str) -> Refusal:
+    return Refusal(HTTPStatus.FORBIDDEN, element(caldav("unique-scheduling-object-resource"), href(path)))
+
+
+async def _statuses(box: OwnMailbox, sendings: Sequence[Sending]) -> dict[str, str]:
+    """The status of each address: SENT, or NOBODY where it is no address of mail, or one of a domain of ours that nobody has."""
+    addresses = {address: fold(address) for sending in sendings for address in sending.addresses}
+    mail = {address: folded for address, folded in addresses.items() if parse_mailbox(folded)}
+    domains = box.access.domains()
+    ours = [folded for folded in mail.values() if folded.rpartition("@")[2] in domains]
+    try:
+        known = await box.access.directory.recipients(ours) if ours else {}
+    except DirectoryUnavailable:
+        raise unavailable() from None
+    nobody = set(ours) - known.keys()
+    return {
+        address: SENT if address in mail and folded not in nobody else NOBODY for address, folded in addresses.items()
+    }
+
+
+def _letters(box: OwnMailbox, sendings: Sequence[Sending], statuses: dict[str, str], now: int) -> list[bytes]:
+    domain = box.address.rpartition("@")[2]
+    letters: list[bytes] = []
+    for sending in sendings:
+        recipients = [address for address in sending.addresses if statuses[address] is SENT]
+        for start in range(0, len(recipients), MAX_ADDRESSED):
+            part = recipients[start : start + MAX_ADDRESSED]
+            letters.append(letter(sending, box.address, part, f"{uuid4()}@{domain}", now))
+    return letters
+
+
+async def carry_out(box: OwnMailbox, container: Collection, name: str, change: Plan, unique: bool) -> Put | None:
+    """Carries out a plan that has letters. Raises MailboxError as `put` and `remove` do, and Refusal 403 where the caller may not
+    send on behalf of the calendar's owner."""
+    if not await box.may_send():
+        raise need_privileges()
+    sender = box.whole  # whose outbox the caller need not see
+    outbox = next((node.id for node in await sender.tree() if node.kind is FolderKind.OUTBOX), 0)
+    ids: list[int] = []
+    content = change.content
+    try:
+        for octets in change.letters:
+            ids += await sender.store.create(box.id, outbox, [NewItem(octets, Flag.SEEN)])
+        if content is None:
+            await box.store.remove_sending(box.id, ids, container.id, name, change.expected)
+            return None
+        return await box.store.put_sending(
+            box.id,
+            ids,
+            container.id,
+            name,
+            content.octets,
+            content.item_class,
+            content.rendered,
+            change.expected,
+            unique,
+        )
+    except (MailboxError, Refusal):
+        await sender.store.delete(box.id, ids)
+        raise
+
+
+async def end(box: OwnMailbox, request: Request, container: Collection, name: str) -> bool:
+    """Removes a meeting that another resource is about to replace, and tells the others. Returns whether there was one."""
+    if container.kind not in CALENDARS:
+        return False
+    for old in await box.store.named(box.id, container.id, [name], True):
+        change = await plan(box, request, container, None, old)
+        if change.letters:
+            await carry_out(box, container, name, change, False)
+            return True
+    return False
+
+
+async def end_all(box: OwnMailbox, request: Request, collection: Collection) -> None:
+    """Removes the meetings of a calendar that is about to go, and tells the others; of those that have ended nobody is told."""
+    after, now = 0, int(time.time())
+    while rendered := await box.store.overlapping(box.id, collection.id, now, 1 << 62, after, 500):
+        after = max(rendered)
+        meetings = [number for number, item in rendered.items() if item.organizer]
+        for old in await box.store.with_ids(box.id, meetings, True) if meetings else ():
+            change = await plan(box, request, collection, None, old)
+            if change.letters:
+                await carry_out(box, collection, old.name, change, False)
+
+
+async def check_copy(box: OwnMailbox, container: Collection, source: Resource, path: str) -> None:
+    """Raises Refusal 403 for a copy of a meeting: its owner has it once."""
+    if container.kind in CALENDARS and await tag_of(box, source):
+        raise _not_unique(path)
+
+
+async def tag_of(box: OwnMailbox, resource: Resource) -> str:
+    """The tag of a meeting (RFC 6638 section 3.2.10); "" for what is none. The content is read where it did not come along."""
+    known = box.access.tags.get(box.id, resource.tag)
+    if known is not None:
+        return known
+    octets = await content_of(box, resource)
+    read = await _read(octets) if may_be_meeting(octets) else None
+    tag = (
+        ""
+        if read is None or role_of(read, box.calendar_addresses) is Role.NONE
+        else schedule_tag(read, box.calendar_addresses)
+    )
+    box.access.tags.put(box.id, resource.tag, tag)
+    return tag
+
+
+async def tags_of(box: OwnMailbox, resources: Sequence[Resource]) -> dict[int, str]:
+    """The tags of those that are meetings, by id. Contents are read a page at a time."""
+    unknown = [each for each in resources if box.access.tags.get(box.id, each.tag) is None]
+    missing = [each.id for each in unknown if each.content is None]
+    for start in range(0, len(missing), 250):
+        for whole in await box.store.with_ids(box.id, missing[start : start + 250], True):
+            await tag_of(box, whole)
+    for each in unknown:
+        if each.content is not None:
+            await tag_of(box, each)
+    tags = {each.id: box.access.tags.get(box.id, each.tag) for each in resources}
+    return {number: tag for number, tag in tags.items() if tag}
+
+
+async def check_tag(box: OwnMailbox, request: Request, resource: Resource | None) -> None:
+    """Raises Refusal 412 where the meeting is another than the client knows (If-Schedule-Tag-Match, RFC 6638 section 8.3)."""
+    wanted = request.field("if-schedule-tag-match")
+    if wanted is None:
+        return
+    tag = "" if resource is None else await tag_of(box, resource)
+    if not tag or wanted.strip() not in (f'"{tag}"', "*"):
+        raise Refusal(HTTPStatus.PRECONDITION_FAILED)

@@ -1,0 +1,27 @@
+"""The octets of resources: reads them, and does work on them without keeping others waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from postern.model.resources import Resource
+from postern.services.dav.mailbox import OwnMailbox
+
+AT_ONCE = 65_536
+"""Octets of an object that is read in the loop, in about 10 ms; a larger one is read in a thread."""
+T = TypeVar("T")
+
+
+async def aside(octets: bytes, work: Callable[[], T]) -> T:
+    """Does work on the octets of an object without keeping others waiting for a large one."""
+    return work() if len(octets) <= AT_ONCE else await asyncio.to_thread(work)
+
+
+async def content_of(box: OwnMailbox, resource: Resource) -> bytes:
+    """Returns the octets of a resource; those that did not fit beside others are asked for alone."""
+    if resource.content is not None:
+        return resource.content
+    again = list(await box.store.with_ids(box.id, [resource.id], True))
+    return (again[0].content or b"") if again else b""
