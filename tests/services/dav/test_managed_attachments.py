@@ -18,6 +18,7 @@ from postern.model.mailbox import MailboxError
 from postern.services.dav import attached
 from postern.services.dav import mailbox as dav_mailbox
 from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, TASKS, DavSite, event, failed, guid_of, propfind, todo
+from tests.services.dav.test_meetings import Post, meeting, work
 
 EVENT = f"{CALENDAR}a.ics"
 TEXT = {"content-type": "text/plain", "content-disposition": 'attachment; filename="agenda.txt"'}
@@ -292,6 +293,23 @@ def test_those_who_may_read_it() -> None:
                 assert (await bob.get(f"/dav/attachments/{path}")).status_code == 404
 
     asyncio.run(work())
+
+
+def test_guests_hear_of_an_attachment_and_read_it() -> None:
+    async def steps(site: DavSite, post_: Post, alice: httpx.AsyncClient) -> None:
+        assert (await alice.put(EVENT, content=meeting())).status_code == 201
+        assert await post_.collect() == [f"REQUEST {BOB}"]
+        await post(alice, "add", b"x")
+        assert await post_.collect() == [f"REQUEST {BOB}"]
+        _, _, message, _ = post_.sent[-1]
+        (line,) = message.main.lines("ATTACH")
+        async with site.client(BOB) as bob:
+            assert (await bob.get(line.value.removeprefix("https://mail.example.test"))).content == b"x"
+        await post(alice, f"remove&managed-id={line.parameter('MANAGED-ID')}")
+        assert await post_.collect() == [f"REQUEST {BOB}"]
+        assert post_.sent[-1][2].main.first("ATTACH") is None and await kept(site) == []
+
+    work(steps)
 
 
 def test_mailboxes_without_attachments_are_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
