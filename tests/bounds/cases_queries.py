@@ -187,6 +187,10 @@ CASES: Cases = {
         partial(_calendar, pattern=_ATTACH.raw),
         lambda calendar: managed_attachments.update(calendar, "a" * 32, _ATTACH),
     ),
+    "items.managed_attachments.enclose": _on(
+        partial(_calendar, pattern=_ATTACH.raw),
+        lambda calendar: managed_attachments.enclose(calendar, {"a" * 32: b"x" * 100}),
+    ),
     "items.managed_attachments.remove": _on(
         partial(_calendar, pattern=_ATTACH.raw), lambda calendar: managed_attachments.remove(calendar, "a" * 32)
     ),

@@ -251,6 +251,12 @@ def _attached(octets: bytes) -> None:
     again = calendar_object.read(calendar.root.octets())
     assert isinstance(again, CalendarObject)
     assert {each.id for each in managed_attachments.managed(again)} == {*before, new.id}
+    copy = calendar_object.read(again.root.octets())
+    assert isinstance(copy, CalendarObject)
+    assert managed_attachments.sizes_of(copy, {new.id: len(names)})[new.id] > len(names)
+    managed_attachments.enclose(copy, {new.id: names})
+    assert {each.id for each in managed_attachments.managed(copy)} == before - {new.id}
+    assert names in [each.octets for each in attachments.of_calendar(copy)] or len(before) > 900
     assert managed_attachments.update(again, new.id, managed_attachments.attach_line(other, "a/b", "x", 1)) is None
     assert managed_attachments.remove(again, other.id) is None
     assert {each.id for each in managed_attachments.managed(again)} == before - {new.id, other.id}
