@@ -26,7 +26,7 @@ from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.ldap.bind import packet
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.items.corpus import CALENDARS, CARDS
-from tests.net.client_hellos import hello_of
+from tests.net.client_hellos import hello_of, records
 from tests.protocols.dcerpc.play import Pair
 from tests.protocols.edge.test_subscription import FILE
 from tests.protocols.kerberos.test_pac import MACHINE
@@ -426,9 +426,13 @@ def _dav() -> Iterator[bytes]:
 
 def _tls() -> Iterator[bytes]:
     """ClientHellos, a certificate and a SID."""
-    yield from (hello_of(name) for name in ("mail.example.test", None))
+    for name in ("mail.example.test", "xn--bcher-kva.test", None):
+        whole = hello_of(name)
+        yield whole
+        yield from (whole[:size] for size in (5, 9, 60))
+        yield from (records(whole[5:], size) for size in (1, 7, 64))
     yield ssl.PEM_cert_to_DER_cert(trustme.CA().issue_cert("a@b.test").cert_chain_pems[0].bytes().decode())
-    yield b"S-1-5-21-1-2-3-500"
+    yield from (b"S-1-5-21-1-2-3-500", b"S-1-281474976710655-0")
 
 
 _MADE = {
