@@ -432,7 +432,7 @@ def _tls() -> Iterator[bytes]:
         yield from (whole[:size] for size in (5, 9, 60))
         yield from (records(whole[5:], size) for size in (1, 7, 64))
     yield ssl.PEM_cert_to_DER_cert(trustme.CA().issue_cert("a@b.test").cert_chain_pems[0].bytes().decode())
-    yield from (b"S-1-5-21-1-2-3-500", b"S-1-281474976710655-0")
+    yield from (b"S-1-5-21-1-2-3-500", b"S-1-281474976710655-0", b"S-1-5", b"S-2-5-21")
 
 
 _MADE = {
