@@ -22,6 +22,7 @@ with instrumented:
         appointment,
         attachments,
         booking,
+        busy_request,
         calendar_data,
         calendar_object,
         calendar_properties,
@@ -128,6 +129,10 @@ def _calendar(octets: bytes) -> None:
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
+    asked = busy_request.read_request(octets, {"a@b.test", "a@x.test"})
+    if isinstance(asked, busy_request.BusyRequest):
+        for attendee in asked.attendees.values():
+            assert b"METHOD:REPLY" in busy_request.answer(asked, attendee, [], 0, "x")
     periods = free_busy.free_busy([calendar], SPAN.start or 0, SPAN.end or 0, budget=budget)
     assert all(first.end <= second.start for first, second in pairwise(periods))
 
@@ -246,6 +251,12 @@ def _attached(octets: bytes) -> None:
     again = calendar_object.read(calendar.root.octets())
     assert isinstance(again, CalendarObject)
     assert {each.id for each in managed_attachments.managed(again)} == {*before, new.id}
+    copy = calendar_object.read(again.root.octets())
+    assert isinstance(copy, CalendarObject)
+    assert managed_attachments.sizes_of(copy, {new.id: len(names)})[new.id] > len(names)
+    managed_attachments.enclose(copy, {new.id: names})
+    assert {each.id for each in managed_attachments.managed(copy)} == before - {new.id}
+    assert names in [each.octets for each in attachments.of_calendar(copy)] or len(before) > 900
     assert managed_attachments.update(again, new.id, managed_attachments.attach_line(other, "a/b", "x", 1)) is None
     assert managed_attachments.remove(again, other.id) is None
     assert {each.id for each in managed_attachments.managed(again)} == before - {new.id, other.id}

@@ -213,6 +213,15 @@ def test_one_occurrence_invited_alone() -> None:
     assert _starts(kim)[:2] == ["0323T0800", "0330T0700"], "now to the whole series"
 
 
+def test_an_occurrence_of_a_series_of_days_that_is_named_by_an_hour() -> None:
+    anna = _read(*_meeting("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=DAILY;COUNT=3"))
+    for hour in ("T090000Z", "T150000Z"):
+        lines = (f"RECURRENCE-ID:20260102{hour}", f"ATTENDEE;PARTSTAT=DECLINED:mailto:{KIM}", "SEQUENCE:0")
+        answer = [f"DTSTAMP:202601{hour[1:3]}T000000Z" if each[:7] == "DTSTAMP" else each for each in event(*lines)]
+        anna = _after(anna, _read(*answer, method="REPLY"), ANNA, KIM)
+    assert [part.value("RECURRENCE-ID") for part in anna.parts] == ["", "20260102"]
+
+
 def test_a_question_for_the_object_as_it_is() -> None:
     kim = _read(*_meeting(*SERIES))
     message = invitations.refresh(kim, KIM, STAMP)

@@ -9,7 +9,7 @@ import ssl
 import urllib.request
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 
 import icalendar
 
@@ -67,9 +67,13 @@ def calendar_of(here: Organization, user: str) -> str:
     return text.replace("&#13;", "").replace("\r", "").replace("\n ", "")
 
 
-def inbox(here: Organization, user: str) -> list[tuple[str, icalendar.Calendar]]:
-    """The meetings in a user's inbox, each with its Message-ID. A hub that could not tell a killed mailbox server that it has
-    queued a message queues it once more, under the same Message-ID (`services.mailbox.submission`)."""
+def subjects(here: Organization, user: str) -> list[str]:
+    """The subjects of the mails in a user's inbox; none where the server does not answer."""
+    return [str(message["subject"]) for message in mails(here, user)]
+
+
+def mails(here: Organization, user: str) -> list[Message]:
+    """The mails in a user's inbox; none where the server does not answer."""
     try:
         with imaplib.IMAP4_SSL("127.0.0.1", here.port(993), ssl_context=context(here), timeout=30) as client:
             client.login(user, PASSWORD)
@@ -77,9 +81,14 @@ def inbox(here: Organization, user: str) -> list[tuple[str, icalendar.Calendar]]
             _, fetched = client.fetch("1:*", "(BODY.PEEK[])")
     except (OSError, imaplib.IMAP4.error):
         return []
+    return [message_from_bytes(entry[1]) for entry in fetched if isinstance(entry, tuple)]
+
+
+def inbox(here: Organization, user: str) -> list[tuple[str, icalendar.Calendar]]:
+    """The meetings in a user's inbox, each with its Message-ID. A hub that could not tell a killed mailbox server that it has
+    queued a message queues it once more, under the same Message-ID (`services.mailbox.submission`)."""
     meetings: dict[str, icalendar.Calendar] = {}
-    for entry in fetched:
-        message = message_from_bytes(entry[1]) if isinstance(entry, tuple) else EmailMessage()
+    for message in mails(here, user):
         for part in message.walk():
             if part.get_content_type() == "text/calendar":
                 meetings.setdefault(

@@ -21,7 +21,7 @@ import pytest
 import recurring_ical_events
 
 from tests import organization
-from tests.journeys.imip_peer import SECONDS, calendar_of, dav, inbox, send
+from tests.journeys.imip_peer import SECONDS, calendar_of, dav, inbox, send, subjects
 from tests.journeys.traveller import until
 from tests.organization import Organization
 
@@ -47,13 +47,14 @@ def here() -> Iterator[Organization]:
 
 
 @contextmanager
-def killing(here: Organization, seed: int) -> Iterator[list[int]]:
-    """Kills a worker of the mailbox server again and again; yields the list of those that were killed."""
+def killing(here: Organization, seed: int, most: int) -> Iterator[list[int]]:
+    """Kills a worker of the mailbox server at random moments, `most` times: the supervisor starts one that ends again and again
+    ever later. Yields the list of those that were killed."""
     killed: list[int] = []
     ended, dice = threading.Event(), random.Random(seed)
 
     def kill() -> None:
-        while not ended.wait(dice.uniform(0.2, 1.2)):
+        while len(killed) < most and not ended.wait(dice.uniform(0.2, 3.0)):
             workers = here.workers("mailbox")
             if workers:
                 killed.append(dice.choice(workers))
@@ -193,7 +194,7 @@ def test_both_sides_agree_after_each_step(here: Organization, seed: int) -> None
         for peer in peers:
             until(lambda peer=peer: peer.agrees(here) and shows(peer.seen()), f"{what}: {peer.address}", SECONDS)
 
-    with killing(here, seed) as killed:
+    with killing(here, seed, most=8) as killed:
         send(here, ALICE, [BOB, CAROL], "REQUEST", series)
         agree("the invitation", (alice, bob, carol), lambda shown: len(shown) == COUNT)
         starts = [f"{FIRST + n * WEEK - timedelta(hours=9):%m%dT%H%M}" for n in range(COUNT)]
@@ -255,3 +256,23 @@ def agree_on(here: Organization, organizer: Peer, attendee: Peer, key: datetime 
         ]
 
     until(is_answered, f"{attendee.address}: {status}", SECONDS)
+
+
+def test_a_reminder_by_mail_comes_once(here: Organization) -> None:
+    event = _event([], start=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+    del event["organizer"]
+    event["uid"] = icalendar.vText("reminding")
+    alarm = icalendar.Alarm()
+    alarm.add("action", "EMAIL")
+    alarm.add("trigger", timedelta(hours=-1, seconds=8))
+    alarm.add("summary", "Soon, in Seoul")
+    event.add_component(alarm)
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//test//test//EN")
+    calendar.add("version", "2.0")
+    calendar.add_component(event)
+    dav(here, CAROL, "PUT", "reminding.ics", calendar.to_ical())
+    with killing(here, 2, most=4):
+        until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "the reminder", SECONDS)
+    until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "an answer", SECONDS)
+    assert subjects(here, CAROL).count("Soon, in Seoul") == 1

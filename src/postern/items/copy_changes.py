@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject
-from postern.items.occurrence import is_future, key_of, occurrence_part
+from postern.items.occurrence import is_future, occurrence_part, series_key
 from postern.items.rendered import sequence_of
 from postern.items.series import Series
 from postern.items.task import time_of
@@ -56,13 +56,17 @@ class Copy:
 
     def __init__(self, stored: CalendarObject) -> None:
         self.stored = stored
-        self.parts = {key_of(stored, part): part for part in stored.parts}
+        self.series = Series(stored)
+        self.parts = {self.key(stored, part): part for part in stored.parts}
         self.is_changed = False
         self.futures = sorted(key for key, part in self.parts.items() if key is not None and is_future(part))
         self.ranges = MAX_RANGES
         self.room = MAX_GROWTH
         self.budget = Budget(STEPS)
-        self.series: Series | None = None
+
+    def key(self, calendar: CalendarObject, part: Component) -> int | None:
+        """The number of the occurrence that a component names; None: it is the series."""
+        return series_key(self.series, calendar, part)
 
     def set(self, key: int | None, part: Component) -> None:
         was_future = key in self.parts and is_future(self.parts[key])
@@ -106,10 +110,9 @@ class Copy:
 
     def part_of(self, message: CalendarObject, part: Component, anew: bool = False) -> Component | None:
         """The exception for the occurrence of a message's part, made of the series where there is none yet, or `anew`."""
-        key = key_of(message, part)
+        key = self.key(message, part)
         if key in self.parts and (key is None or not anew):
             return self.parts[key]
-        self.series = self.series or Series(self.stored)
         made = occurrence_part(self.series, message, part, self.budget)
         self.room -= 0 if made is None else len(made.entries)
         return made if self.room >= 0 else None

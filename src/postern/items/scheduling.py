@@ -67,7 +67,7 @@ def _request(stored: CalendarObject | None, message: CalendarObject, people: Peo
         return Applied(Action.NOTHING, why="not newer")
     is_series_newer = False
     for part in sorted(message.parts, key=lambda part: part.first("RECURRENCE-ID") is not None):
-        key = key_of(message, part)
+        key = copy.key(message, part)
         version: tuple[int, ...] = version_of(message, part)
         known: tuple[int, ...] = copy.version(key)
         if key is not None and is_series_newer:
@@ -129,7 +129,7 @@ def _cancel(stored: CalendarObject | None, message: CalendarObject, people: Peop
         return Applied(Action.NOTHING, why="not there")
     copy = Copy(stored)
     for part in message.parts:
-        key = key_of(message, part)
+        key = copy.key(message, part)
         attendees = {address_of(entry.value) for entry in part.lines("ATTENDEE")}
         if attendees and people.me and attendees.isdisjoint(people.me):
             continue  # others are taken off the list, and the meeting takes place
@@ -171,7 +171,7 @@ def _add(stored: CalendarObject | None, message: CalendarObject, people: People)
             continue
         made = part.copy()
         made.replace("RECURRENCE-ID", line("RECURRENCE-ID", start.value, start.parameters))
-        key = key_of(message, made)
+        key = copy.key(message, made)
         if key in copy.parts or sequence_of(part) < copy.version(None)[0]:
             continue
         dates.append(line("RDATE", start.value, start.parameters))

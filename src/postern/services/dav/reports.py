@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
 from itertools import repeat
@@ -31,7 +31,7 @@ from postern.services.dav.resource_properties import ResourceResponses
 BATCH = 500
 """Resources whose contents are read at a time."""
 _PLAIN = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.~-]*+")
-"""Names that stand for themselves in an href, as most programs make them."""
+"""A name that stands for itself in an href, as most programs make them."""
 MAX_CHANGES = 20_000
 """Changes that one sync-collection tells; then the client asks again."""
 
@@ -91,8 +91,7 @@ async def _multiget(
     """Answers for each href in the order of the request (RFC 4791 section 7.9)."""
     writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
     yield multistatus.BEGIN
-    host = request.host
-    names = [(href, _name_of(box, collection, href, host)) for href in body.hrefs]
+    names = _names_of(box, collection, body.hrefs, request.host)
     batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
     asked = iter([[name for _, name in batch if name] for batch in batches])
 
@@ -127,10 +126,21 @@ def _missing(href: str) -> str:
     return multistatus.state(href_of(path if path is not None else href), HTTPStatus.NOT_FOUND)
 
 
+def _names_of(box: OwnMailbox, collection: Collection, hrefs: Sequence[str], host: str) -> list[tuple[str, str]]:
+    """Returns each href with the name of its resource; "" for what is none of this collection."""
+    path, length, is_plain = collection.path, len(collection.path), _PLAIN.fullmatch
+    return [
+        (
+            href,
+            href[length:]
+            if href.startswith(path) and is_plain(href, length)
+            else _name_of(box, collection, href, host),
+        )
+        for href in hrefs
+    ]
+
+
 def _name_of(box: OwnMailbox, collection: Collection, href: str, host: str) -> str:
-    """Returns the name of a resource of this collection; "" for what is none."""
-    if href.startswith(collection.path) and _PLAIN.fullmatch(rest := href[len(collection.path) :]):
-        return rest
     path = read_url(href, host)
     place = place_of(path) if path is not None else None
     inner = box.inner(place) if place is not None else None
