@@ -74,8 +74,8 @@ class Compressed:
 
 
 def compressed(head: RequestHead, status: int, fields: list[Field], size: int | None) -> Compressed | None:
-    """Returns a compressor if this answer is to be compressed, whose fields are changed then. `size` is that of a body that is there
-    as a whole, else None. An answer with a strong entity tag is left as it is: the tag names these very octets, and clients send
+    """Returns a compressor if this answer is to be compressed, whose fields are changed then. `size` is that of a body that is
+    there as a whole, else None. An answer with a strong entity tag is left as it is: the tag names these very octets, and clients send
     it back with what they change (RFC 9110 section 8.8.1)."""
     named = dict(fields)
     kind = named.get(b"content-type", b"")
