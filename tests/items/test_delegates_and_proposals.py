@@ -209,6 +209,10 @@ def test_one_occurrence_invited_alone() -> None:
     answer = invitations.reply(kim, KIM, "ACCEPTED", STAMP, [kim.parts[0]])
     anna = _after(anna, answer, ANNA, KIM)
     assert [answer_of(part, {KIM}) for part in anna.parts] == ["", "ACCEPTED"]
+    cancelled = _after(kim, _read(*_meeting(*SERIES, "STATUS:CANCELLED", sequence=2), method="CANCEL"), KIM)
+    assert _starts(cancelled) == ["0406T0900C", "0413T0700C"]
+    late = _read(*_meeting(*SERIES, "STATUS:CANCELLED"), method="CANCEL")
+    assert apply(kim, late, {KIM}).action is Action.NOTHING, "it is older than the occurrence"
     kim = _after(kim, _read(*_meeting(*SERIES, sequence=2), method="REQUEST"), KIM)
     assert _starts(kim)[:2] == ["0323T0800", "0330T0700"], "now to the whole series"
 

@@ -27,13 +27,20 @@ def context(here: Organization) -> ssl.SSLContext:
     return made
 
 
-def send(here: Organization, sender: str, recipients: list[str], method: str, event: icalendar.Event) -> None:
-    """Sends an iTIP message as a calendar program does."""
+def calendar_around(*events: icalendar.Event) -> icalendar.Calendar:
+    """A calendar that has these components."""
     calendar = icalendar.Calendar()
     calendar.add("prodid", "-//test//test//EN")
     calendar.add("version", "2.0")
+    for event in events:
+        calendar.add_component(event)
+    return calendar
+
+
+def send(here: Organization, sender: str, recipients: list[str], method: str, event: icalendar.Event) -> None:
+    """Sends an iTIP message as a calendar program does."""
+    calendar = calendar_around(event)
     calendar.add("method", method)
-    calendar.add_component(event)
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, ", ".join(recipients), str(event["summary"])
     message["Message-ID"] = f"<{datetime.now(UTC).timestamp()}@test>"
@@ -67,8 +74,9 @@ def dav(
     except OSError as error:
         if is_patient:
             return ""
-        why = error.read().decode() if isinstance(error, urllib.error.HTTPError) else ""
-        raise AssertionError(f"{method} {url}: {error} {why}") from error
+        if isinstance(error, urllib.error.HTTPError):
+            error.add_note(error.read().decode())
+        raise
 
 
 def calendar_of(here: Organization, user: str, owner: str = "") -> str:

@@ -22,7 +22,7 @@ import pytest
 import recurring_ical_events
 
 from tests import organization
-from tests.journeys.imip_peer import SECONDS, calendar_of, dav, inbox, send, subjects
+from tests.journeys.imip_peer import SECONDS, calendar_around, calendar_of, dav, inbox, send, subjects
 from tests.journeys.traveller import until
 from tests.organization import Organization
 
@@ -112,12 +112,7 @@ class Peer:
         return self.parts[key]
 
     def calendar(self) -> icalendar.Calendar:
-        made = icalendar.Calendar()
-        made.add("prodid", "-//test//test//EN")
-        made.add("version", "2.0")
-        for part in self.parts.values():
-            made.add_component(part)
-        return made
+        return calendar_around(*self.parts.values())
 
     def seen(self) -> Seen:
         return seen(self.calendar())
@@ -268,11 +263,7 @@ def test_a_reminder_by_mail_comes_once(here: Organization) -> None:
     alarm.add("trigger", timedelta(hours=-1, seconds=8))
     alarm.add("summary", "Soon, in Seoul")
     event.add_component(alarm)
-    calendar = icalendar.Calendar()
-    calendar.add("prodid", "-//test//test//EN")
-    calendar.add("version", "2.0")
-    calendar.add_component(event)
-    dav(here, CAROL, "PUT", "reminding.ics", calendar.to_ical())
+    dav(here, CAROL, "PUT", "reminding.ics", calendar_around(event).to_ical())
     with killing(here, 2, most=4):
         until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "the reminder", SECONDS)
     until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "an answer", SECONDS)

@@ -119,6 +119,10 @@ class Copy:
         part = self.describing(key)
         return (-1, 0) if part is None else version_of(self.stored, part)
 
+    def newest(self) -> tuple[int, int]:
+        """The version of the newest component."""
+        return max(version_of(self.stored, part) for part in self.parts.values())
+
     def part_of(self, message: CalendarObject, part: Component, anew: bool = False) -> Component | None:
         """The exception for the occurrence of a message's part, made of the series where there is none yet, or `anew`."""
         key = self.key(message, part)

@@ -128,13 +128,15 @@ def _cancel(stored: CalendarObject | None, message: CalendarObject, people: Peop
     if stored is None:
         return Applied(Action.NOTHING, why="not there")
     copy = Copy(stored)
-    for part in message.parts:
-        key = copy.key(message, part)
+    # A message has one component for an occurrence or for the whole; of several the first counts.
+    by_key = {copy.key(message, part): part for part in reversed(message.parts)}
+    for key, part in reversed(by_key.items()):
         attendees = {address_of(entry.value) for entry in part.lines("ATTENDEE")}
         if attendees and people.me and attendees.isdisjoint(people.me):
             continue  # others are taken off the list, and the meeting takes place
         version = version_of(message, part)
-        if version <= copy.version(key) or version[0] < copy.version(None)[0]:
+        known = copy.newest() if key is None and None not in copy.parts else copy.version(key)
+        if version <= known or version[0] < copy.version(None)[0]:
             continue
         if key is None:
             for each, old in list(copy.parts.items()):
