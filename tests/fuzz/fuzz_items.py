@@ -40,6 +40,7 @@ with instrumented:
         letters,
         managed_attachments,
         organizing,
+        property_values,
         reminder,
         schedule_tag,
         scheduling,
@@ -49,10 +50,11 @@ with instrumented:
         text,
         zones,
     )
-    from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
+    from postern.items.appointment_properties import APPOINTMENT_PROPERTIES, uid_of_global_id
     from postern.items.calendar_object import CalendarObject
     from postern.items.contact import Contact
     from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
+    from postern.items.properties import Type
     from postern.items.series import Series
     from postern.protocols import content_lines
     from postern.protocols.ical import rule, values
@@ -156,6 +158,8 @@ def _meeting(octets: bytes) -> None:
     for after in (message, None):
         organizing.answered(stored, after, "a@b.test", 0)
     organizing.forbidden_change(stored, message, me)
+    organizing.invitation_of(stored, "b@b.test", 0)
+    imip.plain_mail(imip.Letter("a@b.test", ["b@b.test"], "", "1", 0), stored.main.value("SUMMARY"))
     tag = schedule_tag.schedule_tag(stored, me)
     assert bool(tag) is (organizing.role_of(stored, me) is not organizing.Role.NONE)
     for before, after in ((stored, message), (None, stored), (stored, None)):
@@ -233,6 +237,9 @@ def _values(octets: bytes) -> None:
     assert offset is None or values.read_offset(values.written_offset(offset)) == offset
     values.read_interval(value)
     zones.zone_named(value)
+    uid_of_global_id(octets)
+    for type_ in Type:
+        property_values.decoded(type_, octets)
 
 
 def _attached(octets: bytes) -> None:

@@ -222,6 +222,13 @@ def test_an_occurrence_of_a_series_of_days_that_is_named_by_an_hour() -> None:
     assert [part.value("RECURRENCE-ID") for part in anna.parts] == ["", "20260102"]
 
 
+def test_what_a_client_says_to_its_server_is_not_taken_from_messages() -> None:
+    lines = _meeting(*SERIES, "ATTENDEE;SCHEDULE-AGENT=NONE;CN=Lee:mailto:lee@z.test")
+    for stored in (None, _read(*_meeting(*SERIES))):
+        newer = [line.replace("SEQUENCE:0", "SEQUENCE:1") for line in lines]
+        assert b"SCHEDULE-" not in _after(stored, _read(*newer, method="REQUEST"), KIM).root.octets()
+
+
 def test_a_question_for_the_object_as_it_is() -> None:
     kim = _read(*_meeting(*SERIES))
     message = invitations.refresh(kim, KIM, STAMP)

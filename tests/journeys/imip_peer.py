@@ -6,6 +6,7 @@ import base64
 import imaplib
 import smtplib
 import ssl
+import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -44,10 +45,18 @@ def send(here: Organization, sender: str, recipients: list[str], method: str, ev
         client.send_message(message)
 
 
-def dav(here: Organization, user: str, method: str, path: str, content: bytes = b"", is_patient: bool = False) -> str:
-    """Asks for a resource of a user's calendar. With `is_patient` an error, which a server
-    that was just killed gives, is ""."""
-    url = f"https://127.0.0.1:{here.port(443)}/dav/calendars/{user}/calendar/{path}"
+def dav(
+    here: Organization,
+    user: str,
+    method: str,
+    path: str,
+    content: bytes = b"",
+    is_patient: bool = False,
+    owner: str = "",
+) -> str:
+    """Asks for a resource of a user's calendar, or of that of another `owner`. With `is_patient` an error, which a server that
+    was just killed gives, is ""."""
+    url = f"https://127.0.0.1:{here.port(443)}/dav/calendars/{owner or user}/calendar/{path}"
     request = urllib.request.Request(url, content or None, method=method)
     request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{PASSWORD}".encode()).decode())
     request.add_header("Content-Type", "text/xml" if method == "REPORT" else "text/calendar")
@@ -55,15 +64,17 @@ def dav(here: Organization, user: str, method: str, path: str, content: bytes = 
     try:
         with urllib.request.urlopen(request, timeout=30, context=context(here)) as answer:
             return str(answer.read().decode()) or str(answer.status)
-    except OSError:
+    except OSError as error:
         if is_patient:
             return ""
-        raise
+        why = error.read().decode() if isinstance(error, urllib.error.HTTPError) else ""
+        raise AssertionError(f"{method} {url}: {error} {why}") from error
 
 
-def calendar_of(here: Organization, user: str) -> str:
-    """All appointments of a user, one calendar behind the other; "" where the server does not answer."""
-    text = dav(here, user, "REPORT", "", _QUERY, is_patient=True)
+def calendar_of(here: Organization, user: str, owner: str = "") -> str:
+    """The answer with all appointments of a user, or of another `owner`, one behind the other; "" where the server does not
+    answer."""
+    text = dav(here, user, "REPORT", "", _QUERY, is_patient=True, owner=owner)
     return text.replace("&#13;", "").replace("\r", "").replace("\n ", "")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -276,3 +277,29 @@ def test_a_reminder_by_mail_comes_once(here: Organization) -> None:
         until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "the reminder", SECONDS)
     until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "an answer", SECONDS)
     assert subjects(here, CAROL).count("Soon, in Seoul") == 1
+
+
+def test_a_delegate_answers_for_a_room(here: Organization) -> None:
+    car = "car@example.test"
+    here.command("room", "create", "car", "--equipment")
+    here.command("room", "set", "car", "--bookers", "nobody", "--requesters", "everybody", "--delegates", "carol")
+    here.command("mailbox", "grant", "car", "carol", "--rights", "editor", "--send-on-behalf")
+    event = _event([car], start=datetime.now(UTC).replace(microsecond=0) + timedelta(days=7))
+    event["uid"] = icalendar.vText("ride")
+    send(here, ALICE, [car], "REQUEST", event)
+
+    def answers() -> list[str]:
+        calendars = [calendar for _, calendar in inbox(here, ALICE) if calendar["method"] == "REPLY"]
+        events = [each for calendar in calendars for each in calendar.walk("VEVENT") if each["uid"] == "ride"]
+        return [str(each["attendee"].params["PARTSTAT"]) for each in events]
+
+    until(lambda: answers() == ["TENTATIVE"], "the room's answer", SECONDS)
+    until(lambda: "Tentative: Weekly" in subjects(here, CAROL), "the question to the delegate", SECONDS)
+    until(lambda: "UID:ride" in calendar_of(here, CAROL, car), "the room's calendar", SECONDS)
+    text = calendar_of(here, CAROL, car)
+    name = re.search(r"/calendar/([^/<]+\.ics)<", text)
+    begin, end = text.find("BEGIN:VCALENDAR"), text.rfind("END:VCALENDAR")
+    assert name is not None
+    accepted = text[begin : end + 13].replace("PARTSTAT=TENTATIVE", "PARTSTAT=ACCEPTED")
+    dav(here, CAROL, "PUT", name[1], accepted.encode(), owner=car)
+    until(lambda: answers() == ["TENTATIVE", "ACCEPTED"], "the delegate's answer", SECONDS)

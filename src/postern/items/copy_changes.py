@@ -12,7 +12,7 @@ from postern.items.occurrence import is_future, occurrence_part, series_key
 from postern.items.rendered import sequence_of
 from postern.items.series import Series
 from postern.items.task import time_of
-from postern.protocols.content_lines import Component, Line
+from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE
 
@@ -49,6 +49,17 @@ class Applied(NamedTuple):
 def version_of(calendar: CalendarObject, part: Component) -> tuple[int, int]:
     """The version of a component: SEQUENCE, then DTSTAMP (RFC 5546 section 2.1.5)."""
     return sequence_of(part), time_of(calendar, part, "DTSTAMP", UTC_ZONE) or 0
+
+
+def public(part: Component) -> Component:
+    """The component without the parameters by which client and server speak about sending it (RFC 6638 section 7)."""
+    entries: list[Line | Component] = []
+    for entry in part.entries:
+        if isinstance(entry, Line) and "SCHEDULE-" in entry.head.upper():
+            kept = [(name, values) for name, values in entry.parameters if not name.startswith("SCHEDULE-")]
+            entry = line(entry.name, entry.value, kept, entry.group)
+        entries.append(entry)
+    return replace(part, entries=entries)
 
 
 class Copy:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from postern.items import answers
 from postern.items.calendar_object import CalendarObject, organizer_of, uid_of
-from postern.items.copy_changes import Action, Applied, Copy, assembled, version_of
+from postern.items.copy_changes import Action, Applied, Copy, assembled, public, version_of
 from postern.items.occurrence import is_future, key_of
 from postern.items.rendered import sequence_of
 from postern.protocols.content_lines import Component, Line, line
@@ -96,7 +96,7 @@ _MINE = frozenset({"CATEGORIES", "COLOR", "X-MICROSOFT-CDO-BUSYSTATUS", "TRANSP"
 def _with_mine(part: Component, old: Component | None, me: Collection[str]) -> Component:
     """A newer version with what the owner of the copy has set: alarms and categories; where the meeting was not moved, also the
     answer and how it shows in free/busy time."""
-    made = part.copy()
+    made = public(part)  # what a client and its server say to each other is not for messages
     if old is None:
         made.entries = [entry for entry in made.entries if not _is_another_alarm(entry)]
         return made

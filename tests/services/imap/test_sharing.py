@@ -20,6 +20,7 @@ from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Limits
 from postern.model.sharing import ROLES
+from postern.services.imap import selected
 from postern.services.imap.session import ImapSession
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.fake_item_store import FakeItemStore
@@ -200,6 +201,25 @@ def test_idle_in_a_folder_of_another() -> None:
             assert [await says.line(), await says.line()] == ["* 1 EXISTS", "* 1 RECENT"]
             await doors.grant(None)
             assert (await says.line()).startswith("* BYE [NOPERM]")
+
+    played(scenario)
+
+
+def test_idle_hears_of_rights_that_another_process_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That process has its own memory of rights; ours is asked once more when it no longer holds."""
+    monkeypatch.setattr(selected, "AGAIN", 0.05)
+
+    async def scenario(doors: Shared) -> None:
+        await doors.grant(ROLES["reviewer"])
+        inbox = await doors.folder("INBOX")
+        async with doors.logged_on() as says:
+            await says(f'SELECT "{HERS}/INBOX"')
+            await says("IDLE")
+            await doors.items.set_rights(doors.alice.guid, inbox, doors.bob.guid, None)
+            await doors.items.append(doors.alice.guid, inbox, mails(1))
+            assert await says.line() == "* 1 EXISTS"
+            doors.now += 60
+            assert [await says.line(), await says.line()][1].startswith("* BYE [NOPERM]")
 
     played(scenario)
 

@@ -198,9 +198,13 @@ async def carry_out(box: OwnMailbox, container: Collection, name: str, change: P
         raise
 
 
-async def end(box: OwnMailbox, request: Request, container: Collection, name: str) -> bool:
-    """Removes a meeting that another resource is about to replace, and tells the others. Returns whether there was one."""
+async def end(box: OwnMailbox, request: Request, container: Collection, name: str, source: Resource) -> bool:
+    """Removes a meeting that `source` is about to replace, and tells the others. Returns whether there was one. Where the UID of
+    `source` keeps it from coming, the meeting stays."""
     if container.kind not in CALENDARS:
+        return False
+    others = await box.store.with_uids(box.id, container.id, [source.uid])
+    if any(each.id != source.id and each.name != name for each in others):
         return False
     for old in await box.store.named(box.id, container.id, [name], True):
         change = await plan(box, request, container, None, old)

@@ -23,7 +23,7 @@ from postern.services.dav.folders import Collection
 from postern.services.dav.live import Node, sync_token
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, place_of
-from postern.services.dav.propfind import applied, preferences_of
+from postern.services.dav.propfind import AT_ONCE, applied, preferences_of
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
@@ -104,19 +104,19 @@ async def _multiget(
         async for page in pages:
             resources = list(page)
             await writer.prepare(resources)
-            batch = next(written)
-            if is_small(page.sizes):
-                markups = await data.markups(box, resources) if data is not None else repeat("")
-                responses = dict(zip(page.names, writer.responses(resources, markups), strict=True))
-                yield "".join([responses.get(name) or _missing(href) for href, name in batch])
-                continue
             by_name = {resource.name: resource for resource in resources}
-            for href, name in batch:
-                resource = by_name.get(name)
-                if resource is None:
-                    yield _missing(href)
-                else:
-                    yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+            batch = next(written)
+            for start in range(0, len(batch), AT_ONCE):
+                part = batch[start : start + AT_ONCE]
+                there = [by_name[name] for _, name in part if name in by_name]
+                # Large contents are written one by one, each in memory alone.
+                steps = [part] if is_small([each.size for each in there]) else [[each] for each in part]
+                for step in steps:
+                    there = [by_name[name] for _, name in step if name in by_name]
+                    markups = await data.markups(box, there) if data is not None else repeat("")
+                    made = zip(there, writer.responses(there, markups), strict=True)
+                    responses = {resource.name: response for resource, response in made}
+                    yield "".join([responses.get(name) or _missing(href) for href, name in step])
     yield multistatus.END
 
 

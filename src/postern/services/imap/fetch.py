@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from postern.model.folders import Right
 from postern.model.items import Column, FetchedItems, Flag, FlagChange
 from postern.protocols.imap.commands import Fetch
 from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding, plan_of
@@ -116,7 +115,7 @@ class _Batch:
 
 async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], command: Fetch) -> _Batch:
     # RFC 4314 section 4: without the right `s`, FETCH leaves \\Seen as it is
-    marks = plan.sets_seen and not view.read_only and view.may(Right.EDIT_ANY)
+    marks = plan.sets_seen and not view.read_only and view.settable & Flag.SEEN
     if marks and await _mark_seen(view, group) and not plan.asks_flags:
         # The change is told in the same answer: clients take the first FETCH for the one they asked for.
         plan = plan_of((*command.items, "FLAGS"), command.uid, state.condstore, state.utf8)

@@ -10,12 +10,15 @@ from postern.model.mailbox import MailboxError
 from postern.model.search import SearchTerm
 from postern.protocols.imap.commands import Command, Expunge, Select
 from postern.services.access.changes import Watch
+from postern.services.access.sharing import RIGHTS_SECONDS
 from postern.services.imap.failures import no
 from postern.services.imap.homes import Place, refused
 from postern.services.imap.state import REVOKED, ImapState, Revoked
 from postern.services.imap.view import FolderView
 
 GONE = b"[NONEXISTENT] The selected mailbox was deleted"
+AGAIN = RIGHTS_SECONDS + 0.1
+"""Seconds after a change, in IDLE, when the rights in another's folder are looked at once more."""
 _WRITING = Right.CREATE | Right.EDIT_ANY | Right.DELETE_ANY
 """The rights i, s, w, t and e. The flags of s, w and t are shared by all who read the folder."""
 
@@ -149,12 +152,25 @@ class Idle:
         self._command = command
         self._again = False
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._watch: Watch | None = None
         if state.view is not None:
             home = state.view.home
             self._watch = home.changes.watch(home.mailbox, change, self._changed)
 
     def _changed(self) -> None:
+        """In another's folder it may be the rights that changed, and `sharing` may remember those of a moment ago: so they are
+        looked at once more when it asks for them anew."""
+        view = self._state.view
+        if view is not None and not view.home.is_own and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
+        self._look()
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self._look()
+
+    def _look(self) -> None:
         if self._task is not None:
             self._again = True
             return
@@ -182,19 +198,23 @@ class Idle:
 
     def stop(self) -> None:
         """Stops listening, because the connection ended."""
-        if self._watch is not None:
-            self._watch.close()
+        self._listen_no_more()
         if self._task is not None:
             self._task.cancel()
 
     def done(self) -> Awaitable[None] | None:
         """Ends IDLE after DONE, once the changes that are being told are told."""
-        if self._watch is not None:
-            self._watch.close()
+        self._listen_no_more()
         if self._task is None:
             self._state.done(self._command)
             return None
         return self._finish(self._task)
+
+    def _listen_no_more(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+        if self._timer is not None:
+            self._timer.cancel()
 
     async def _finish(self, task: asyncio.Task[None]) -> None:
         await task

@@ -167,10 +167,11 @@ class ImapSession(Conversation):
 
     async def _obey(self, handler: Handler, command: Command) -> None:
         """Runs a handler. A refusal by the store or the command's state becomes the tagged answer."""
-        if self._state.view is not None and handler is not fetch.fetch:
-            self._state.view.ahead = Ahead(NO_COLUMNS)
+        view = self._state.view
+        if view is not None and handler is not fetch.fetch:
+            view.ahead = Ahead(NO_COLUMNS)
         try:
-            if command.name.removeprefix("UID ") in READING:
+            if view is not None and not view.home.is_own and command.name.removeprefix("UID ") in READING:
                 await self._state.renew_rights()
             await handler(self._state, command)
         except Revoked:

@@ -13,7 +13,7 @@ from postern.model.folders import Folder, Right
 from postern.model.items import KEYWORD_BASE, MAX_KEYWORDS, Column, Index
 from postern.model.mailbox import MailboxError
 from postern.net.link import Link
-from postern.protocols.imap import acl, responses
+from postern.protocols.imap import responses
 from postern.protocols.imap.commands import Command
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.machine import ServerMachine
@@ -228,7 +228,7 @@ class ImapState:
             return
         if Right.READ_ANY not in rights:
             raise Revoked
-        view.rights = rights
+        view.grant(rights)
         self.tell_known_flags()
 
     async def loaded(self) -> FolderView:
@@ -367,9 +367,8 @@ class ImapState:
         self.send(b"FLAGS (" + b" ".join([responses.ALL_SYSTEM_FLAGS, *keywords]) + b")")
         permanent: list[bytes] = []
         if not view.read_only:
-            settable = acl.settable(view.rights)
-            permanent = [name for flag, name in responses.SYSTEM_FLAGS if settable & flag]
-            if settable >> KEYWORD_BASE:
+            permanent = [name for flag, name in responses.SYSTEM_FLAGS if view.settable & flag]
+            if view.settable >> KEYWORD_BASE:
                 permanent += keywords
                 if len(keywords) < MAX_KEYWORDS:  # RFC 9051 section 7.1: "\*" says that new keywords can be made
                     permanent.append(b"\\*")

@@ -40,7 +40,7 @@ async def _change(view: FolderView, command: Store, ranges: list[tuple[int, int]
     """Changes those of the flags that the user may change. Raises NO if that is none of them (RFC 4314 section 4: else STORE
     should not fail, as clients do not expect it to)."""
     home, folder, flags = view.home, view.folder, command.flags
-    may_set = settable(view.rights)
+    may_set = view.settable
     adds = command.change is not FlagChange.REMOVE and bool(may_set >> KEYWORD_BASE)
     word = await word_of(home, folder, flags, adds)
     if may_set == EVERY_FLAG:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from postern.model.folders import Right
 from postern.model.items import Column, FetchedItems, Index
+from postern.protocols.imap.acl import settable
 from postern.protocols.imap.cursor import STAR, Ranges
 from postern.services.access.numbers import WORD, from_octets
 from postern.services.imap.homes import Place
@@ -56,7 +57,7 @@ class FolderView:
         folder = place.folder
         self.home = place.home
         self.folder = folder
-        self.rights = place.rights
+        self.grant(place.rights)
         self.read_only = read_only
         self.recent = recent
         self.recent_count = recent_count
@@ -77,6 +78,11 @@ class FolderView:
         """Whether new messages are recent to this session and to no other after it. They stay recent to their owner's sessions
         whoever else looks at them."""
         return not self.read_only and self.home.is_own
+
+    def grant(self, rights: Right) -> None:
+        """Sets the rights of the user, and with them the bits of the flag word that the user may change."""
+        self.rights = rights
+        self.settable = settable(rights)
 
     def may(self, right: Right) -> bool:
         return right in self.rights
