@@ -211,6 +211,8 @@ def test_one_occurrence_invited_alone() -> None:
     assert [answer_of(part, {KIM}) for part in anna.parts] == ["", "ACCEPTED"]
     cancelled = _after(kim, _read(*_meeting(*SERIES, "STATUS:CANCELLED", sequence=2), method="CANCEL"), KIM)
     assert _starts(cancelled) == ["0406T0900C", "0413T0700C"]
+    future = _meeting(BERLIN % ("RANGE=THISANDFUTURE;", "01"), "STATUS:CANCELLED", sequence=3)
+    assert _starts(_after(kim, _read(*future, method="CANCEL"), KIM)) == ["0406T0900C", "0413T0700C"]
     late = _read(*_meeting(*SERIES, "STATUS:CANCELLED"), method="CANCEL")
     assert apply(kim, late, {KIM}).action is Action.NOTHING, "it is older than the occurrence"
     kim = _after(kim, _read(*_meeting(*SERIES, sequence=2), method="REQUEST"), KIM)

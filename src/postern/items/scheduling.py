@@ -15,7 +15,7 @@ from postern.items import answers
 from postern.items.calendar_object import CalendarObject, organizer_of, uid_of
 from postern.items.copy_changes import Action, Applied, Copy, assembled, public, version_of
 from postern.items.occurrence import is_future, key_of
-from postern.items.rendered import sequence_of
+from postern.items.rendered import sequence_of, status_of
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.values import address_of
 
@@ -144,7 +144,9 @@ def _cancel(stored: CalendarObject | None, message: CalendarObject, people: Peop
             continue
         if is_future(part):
             for each in copy.later(key):
-                copy.set(each, _cancelled(copy.parts[each], part))
+                old = copy.parts[each]
+                if status_of(old) != "CANCELLED" or sequence_of(old) < version[0]:
+                    copy.set(each, _cancelled(old, part))
         old_part = copy.part_of(message, part, anew=is_future(part))
         if old_part is not None:
             copy.set(key, _cancelled(old_part, part))
