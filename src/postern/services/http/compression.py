@@ -17,7 +17,8 @@ MIN_SIZE = 1024
 SLICE = 65_536
 """Octets that are compressed in one step; then other connections have their turn."""
 CODINGS = ("br", "gzip")
-"""What is offered; of those that a client likes alike the first, which makes a little less of text in the same time."""
+"""Codings that are offered. Of those that a client likes alike the first is taken: Brotli makes a little less of text in the
+same time."""
 LEVEL = 4
 """zlib's and Brotli's; higher levels cost several times as much and save a few percent of text."""
 WINDOW = 18
@@ -75,8 +76,8 @@ class Compressed:
 
 def compressed(head: RequestHead, status: int, fields: list[Field], size: int | None) -> Compressed | None:
     """Returns a compressor if this answer is to be compressed, whose fields are changed then. `size` is that of a body that is
-    there as a whole, else None. An answer with a strong entity tag is left as it is: the tag names these very octets, and clients send
-    it back with what they change (RFC 9110 section 8.8.1)."""
+    there as a whole, else None. An answer with a strong entity tag is left as it is: the tag names these very octets, and clients
+    send it back with what they change (RFC 9110 section 8.8.1)."""
     named = dict(fields)
     kind = named.get(b"content-type", b"")
     if not kind.startswith(_KINDS) and b"+xml" not in kind:
