@@ -51,7 +51,7 @@ def test_imaplib_shows_and_changes_rights(owner: Mailbox, reader: Mailbox) -> No
     with owner.imap() as imap:
         _, data = imap.getacl("INBOX")
         assert data[0].split() == [
-            *(b'"INBOX"', f'"{owner.address}"'.encode(), b"lriswtekxacd", f'"{reader.address}"'.encode(), b"lr")
+            *(b'"INBOX"', owner.address.encode(), b"lriswtekxacd", reader.address.encode(), b"lr")
         ]
     with reader.imap() as imap:
         assert imap.namespace() == ("OK", [b'(("" "/")) (("Other Users/" "/")) NIL'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +45,19 @@ def test_number_sets(numbers: set[int]) -> None:
 def test_flag_names() -> None:
     word = Flag.SEEN | Flag.DELETED | 1 << 9 | 1 << 40
     assert responses.flag_names(word, ("$Junk", "$Forwarded")) == [b"\\Deleted", b"\\Seen", b"$Forwarded"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("bob@example.test", b"bob@example.test"),
+        ("a b", b'"a b"'),
+        ("", b'""'),
+        ("nil", b'"nil"'),
+        ('a"b', b'"a\\"b"'),
+        ("박@x", b"{5}\r\n\xeb\xb0\x95@x"),
+        ("a{3}", b'"a{3}"'),
+    ],
+)
+def test_a_name_is_bare_where_it_can_be(text: str, sent: bytes) -> None:
+    assert responses.astring(text) == sent

@@ -9,6 +9,7 @@ from postern.model.items import KEYWORD_BASE, Flag
 from postern.protocols.imap import modified_utf7
 
 _NO_QUOTED = re.compile(rb"[\x00\r\n\x80-\xff]")
+_BARE = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]{1,1000}')
 _TO_ESCAPE = re.compile(rb'(["\\])')
 
 SYSTEM_FLAGS = (
@@ -40,8 +41,9 @@ def mailbox(name: str, utf8: bool) -> bytes:
 
 
 def astring(text: str) -> bytes:
-    """A name in UTF-8, such as an identifier of RFC 4314."""
-    return string(text.encode("utf-8", "replace"))
+    """A name in UTF-8, such as an identifier of RFC 4314: bare where the grammar lets it, for IMAPClient keeps the quotes."""
+    data = text.encode("utf-8", "replace")
+    return data if _BARE.fullmatch(data) and data.upper() != b"NIL" else string(data)
 
 
 def flag_names(word: int, keywords: Sequence[str]) -> list[bytes]:
