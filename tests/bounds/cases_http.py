@@ -61,6 +61,10 @@ def _persists(size: int, value: bytes) -> Work:
     return lambda: head.persists(request)
 
 
+def _content_coding(value: bytes) -> object:
+    return negotiation.content_coding(value, ("br", "gzip"))
+
+
 def _value(size: int, reader: Callable[[bytes], object], wire: bytes, begin: bytes = b"") -> Work:
     value = begin + wire * (size // len(wire))
     return lambda: reader(value)
@@ -97,10 +101,8 @@ CASES: Cases = {
     "protocols.http.head.may_begin_line": lambda size: lambda: head.may_begin_line(b"A" * size),
     "protocols.http.head.persists": partial(_persists, value=b" ,"),
     "protocols.http.head.read_line": lambda size: lambda: head.read_line(b"GET /" + b"a" * size + b" HTTP/1.1\r\n"),
-    "protocols.http.negotiation.content_coding": partial(_value, reader=negotiation.content_coding, wire=b"a;q=1,"),
-    "protocols.http.negotiation.content_coding:quotes": partial(
-        _value, reader=negotiation.content_coding, wire=b',a;b="\\"'
-    ),
+    "protocols.http.negotiation.content_coding": partial(_value, reader=_content_coding, wire=b"a;q=1,"),
+    "protocols.http.negotiation.content_coding:quotes": partial(_value, reader=_content_coding, wire=b',a;b="\\"'),
     "protocols.http.negotiation.parse_content_type": partial(
         _value, reader=negotiation.parse_content_type, wire=b';a*0="b"', begin=b"text/xml"
     ),

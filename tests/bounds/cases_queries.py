@@ -10,6 +10,7 @@ from postern.items import (
     alarms,
     attachments,
     booking,
+    busy_request,
     calendar_data,
     calendar_object,
     calendar_query,
@@ -114,6 +115,19 @@ def _organized(size: int) -> Work:
     return lambda: organizing.organized(old, new, (), 0)
 
 
+def _asked(attendees: bytes) -> bytes:
+    begin = b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VFREEBUSY\r\nUID:u\r\nORGANIZER:mailto:a@b.test\r\n"
+    span = b"DTSTART:20260101T120000Z\r\nDTEND:20260102T120000Z\r\n"
+    return begin + span + attendees + b"END:VFREEBUSY\r\nEND:VCALENDAR\r\n"
+
+
+def _answered_when_busy(size: int) -> Work:
+    request = busy_request.read_request(_asked(b"ATTENDEE:mailto:c@b.test\r\n"), {"a@b.test"})
+    assert isinstance(request, busy_request.BusyRequest)
+    periods = [free_busy.Period(number * 2, number * 2 + 1, Busy.BUSY) for number in range(size // 64)]
+    return partial(busy_request.answer, request, request.attendees["c@b.test"], periods, 0, "x")
+
+
 def _intended(size: int) -> Work:
     """An organizer's series, each of whose exceptions has moved."""
     line = b"ORGANIZER:mailto:a@b.test\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:c@b.test\r\n"
@@ -173,6 +187,10 @@ CASES: Cases = {
         partial(_calendar, pattern=_ATTACH.raw),
         lambda calendar: managed_attachments.update(calendar, "a" * 32, _ATTACH),
     ),
+    "items.managed_attachments.enclose": _on(
+        partial(_calendar, pattern=_ATTACH.raw),
+        lambda calendar: managed_attachments.enclose(calendar, {"a" * 32: b"x" * 100}),
+    ),
     "items.managed_attachments.remove": _on(
         partial(_calendar, pattern=_ATTACH.raw), lambda calendar: managed_attachments.remove(calendar, "a" * 32)
     ),
@@ -200,6 +218,10 @@ CASES: Cases = {
         _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)
     ),
     "items.organizing.organized": _organized,
+    "items.busy_request.read_request": lambda size: partial(
+        busy_request.read_request, _asked(b"ATTENDEE:mailto:%d@b.test\r\n" % 7 * (size // 26)), {"a@b.test"}
+    ),
+    "items.busy_request.answer": _answered_when_busy,
     "items.implicit_scheduling.intended": _intended,
     "items.letters.letter": lambda size: partial(
         letters.letter,

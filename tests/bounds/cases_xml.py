@@ -57,6 +57,8 @@ CASES: Cases = {
     P + "read: entities": lambda size: _read(_entities(size)),
     P + "read: comments before a document type": lambda size: _read(_filled(size, b"", b"<!-- -->", b"<!DOCTYPE a>")),
     P + "read: document types in text": lambda size: _read(_filled(size, b"<a><![CDATA[", b"<!DOCTYPE a>", b"]]></a>")),
+    P + "text_of_octets": lambda size: lambda: xml.text_of_octets(b"&\r" * (size // 2)),
+    P + "text_of_octets: marks": lambda size: lambda: xml.text_of_octets(b"\xef\xbf\0" * (size // 3)),
     P + "text": lambda size: lambda: xml.text("&\x00\r" * (size // 3)),
     P + "attribute": lambda size: lambda: xml.attribute('"\n\x00' * (size // 3)),
 }

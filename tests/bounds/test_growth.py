@@ -93,6 +93,7 @@ WRITERS = {
     "dcerpc/interfaces/mailbox_assistants": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/mailbox_items": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/management": "declares an interface; `ndr` reads",
+    "dcerpc/ndr_blobs": "declares types of arrays; the reader of `ndr` bounds them",
     "dcerpc/protection": "says what a security context does",
     "edge/hashes": "hashes addresses",
     "dcerpc/interfaces/resource_codecs": "says which codecs of `codecs` read",

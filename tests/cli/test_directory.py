@@ -10,9 +10,13 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from postern.cli import user_certificate
+from postern.cli.failures import Failure
 from postern.cli.user import user
 from postern.host import configuration, directory, secret_files
 from postern.host import state as state_folder
@@ -77,6 +81,12 @@ def test_the_certificates_of_a_user(org: Organized, tmp_path: Path) -> None:
     assert "no longer has" in org.done("user", "certificate", "remove", "alice", "5F:3A:01")
     assert org.json("user", "certificate", "list", "alice") == []
     assert "there is no" in org.refused("user", "certificate", "list", "carol")
+
+
+def test_active_directory_is_told_what_to_write() -> None:
+    there: Any = SimpleNamespace(certificates=None)
+    with pytest.raises(Failure, match=r"altSecurityIdentities of the account, such as X509:<I>CN=a<SR>01"):
+        asyncio.run(user_certificate._opened(there, "alice", "X509:<I>CN=a<SR>01"))
 
 
 def test_passwords_come_by_standard_input_or_prompt_only(org: Organized) -> None:

@@ -76,14 +76,16 @@ class Program:
                 each.get_display_name() for each in sources if any(each.has_extension(e) for e, _, _ in KINDS.values())
             )
 
-        self._wait(lambda: len(found()) >= 3)
+        self._wait(lambda: len(found()) >= 4)
         return found()
 
     def add(self, kind: str, path: str, is_readonly: bool = False) -> str:
-        """Opens a collection by its path. Returns the display name that the server has for it."""
+        """Opens a collection by its path, if it is not open yet. Returns the display name that the server has for it."""
+        if kind in self._clients:
+            return str(self._clients[kind].get_source().get_display_name())
         extension, backend, opens = KINDS[kind]
         source = self._source(kind)
-        source.set_parent("carddav-stub" if backend == "carddav" else "caldav-stub")
+        source.set_parent(f"{backend}-stub")
         source.get_extension(extension).set_backend_name(backend)
         source.get_extension(EDataServer.SOURCE_EXTENSION_WEBDAV_BACKEND).set_resource_path(path)
         source.get_extension(EDataServer.SOURCE_EXTENSION_OFFLINE).set_stay_synchronized(True)

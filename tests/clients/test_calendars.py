@@ -98,7 +98,7 @@ def test_a_thousand_appointments_and_a_thousand_contacts_go_both_ways(
     def vdirsyncer(*words: str, answers: bytes = b"") -> str:
         return succeeded("vdirsyncer", "--config", settings, *words, data=answers, folder=tmp_path, seconds=180)
 
-    vdirsyncer("discover", answers=b"y\n" * 3)
+    vdirsyncer("discover", answers=b"y\n" * 9)
     calendar, contacts = tmp_path / "calendars" / "calendar", tmp_path / "contacts" / "contacts"
     home, book = (f"/dav/{what}/{owner.address}" for what in ("calendars", "addressbooks"))
     assert calendar.is_dir() and contacts.is_dir() and (tmp_path / "calendars" / "tasks").is_dir()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from tests.clients.evolution import Evolution, started
-from tests.clients.people import Mailbox
+from tests.clients.people import SECONDS, Mailbox
 from tests.organization import Organization
 
 pytestmark = pytest.mark.slow
@@ -64,7 +65,16 @@ def stored(other: httpx.Client, collection: str) -> dict[str, str]:
     return {href: other.get(href).text for href in hrefs if href.endswith((".ics", ".vcf"))}
 
 
-def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_contacts(
+def seen(look: Callable[[], dict[str, str]], holds: Callable[[str], bool]) -> dict[str, str]:
+    """What is stored, as soon as all of it together is as it should be: meetings go by mail."""
+    deadline = time.monotonic() + SECONDS
+    while not holds("".join((contents := look()).values())):
+        assert time.monotonic() < deadline, contents
+        time.sleep(0.1)
+    return contents
+
+
+def test_who_types_the_name_of_the_server_is_offered_calendar_tasks_and_address_books(
     evolution: Evolution, owner: Mailbox
 ) -> None:
     sources, addresses = evolution.ask("discover")
@@ -83,7 +93,7 @@ def test_an_account_finds_its_collections_by_itself(evolution: Evolution) -> Non
 
 def test_appointments_go_both_ways(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
     calendar = f"/dav/calendars/{owner.address}/calendar/"
-    evolution.ask("add", "calendar", calendar)
+    assert evolution.ask("add", "calendar", calendar)
     evolution.ask("create", "calendar", SERIES.format(summary="Planning", more=""))
     ((href, content),) = stored(other, calendar).items()
     assert "SUMMARY:Planning" in content and "RRULE:FREQ=WEEKLY;COUNT=10" in content and "BEGIN:VTIMEZONE" in content
@@ -115,9 +125,32 @@ def test_appointments_go_both_ways(evolution: Evolution, other: httpx.Client, ow
     assert stored(other, calendar) == {}
 
 
+def test_whom_evolution_invites_has_the_meeting_and_its_answer_comes_back(
+    evolution: Evolution, owner: Mailbox, mailbox: Callable[[], Mailbox]
+) -> None:
+    guest = mailbox()
+    calendar, theirs = (f"/dav/calendars/{each.address}/calendar/" for each in (owner, guest))
+    meeting = (
+        "BEGIN:VEVENT\nUID:meeting\nDTSTART:20270401T120000Z\nDURATION:PT1H\nSUMMARY:Meeting\n"
+        f"ORGANIZER:mailto:{owner.address}\nATTENDEE;PARTSTAT=ACCEPTED:mailto:{owner.address}\n"
+        f"ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{guest.address}\nEND:VEVENT\n"
+    )
+    assert evolution.ask("add", "calendar", calendar)
+    evolution.ask("create", "calendar", meeting)
+    with guest.dav() as client, owner.dav() as other:
+        ((href, invitation),) = seen(lambda: stored(client, theirs), bool).items()
+        assert "SUMMARY:Meeting" in invitation and "PARTSTAT=NEEDS-ACTION" in invitation
+        accepted = invitation.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")
+        assert client.put(href, content=accepted).status_code in (200, 204)
+        seen(lambda: stored(other, calendar), lambda text: text.count("PARTSTAT=ACCEPTED") == 2)
+        evolution.ask("shows", "calendar", "Meeting")
+        evolution.ask("remove", "calendar", "meeting")
+        seen(lambda: stored(client, theirs), lambda text: not text or "STATUS:CANCELLED" in text)
+
+
 def test_tasks_are_kept(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
     tasks = f"/dav/calendars/{owner.address}/tasks/"
-    evolution.ask("add", "tasks", tasks)
+    assert evolution.ask("add", "tasks", tasks)
     task = "BEGIN:VTODO\nUID:task\nDUE;VALUE=DATE:20270301\nSUMMARY:Write\nEND:VTODO\n"
     evolution.ask("create", "tasks", task)
     evolution.ask("change", "tasks", task.replace("SUMMARY", "STATUS:COMPLETED\nPERCENT-COMPLETE:100\nSUMMARY"))
@@ -127,7 +160,7 @@ def test_tasks_are_kept(evolution: Evolution, other: httpx.Client, owner: Mailbo
 
 def test_contacts_go_both_ways(evolution: Evolution, other: httpx.Client, owner: Mailbox) -> None:
     contacts = f"/dav/addressbooks/{owner.address}/contacts/"
-    evolution.ask("add", "contacts", contacts)
+    assert evolution.ask("add", "contacts", contacts)
     uid = evolution.ask("create", "contacts", CARD.format(uid="bo", name="Bo Bobson"))
     ((href, content),) = stored(other, contacts).items()
     assert "FN:Bo Bobson" in content and f"UID:{uid}" in content

@@ -20,7 +20,7 @@ from postern.directory.ad import forest as ad_forest
 from postern.directory.ad import setup as ad_setup
 from postern.directory.ad.administrator_connection import AdministratorClient
 from postern.directory.entries import guid_of, proxy_addresses
-from postern.directory.ldap.client import DELETE, REPLACE, SUBTREE, Client, Entry, NoSuchEntry, escape, escape_rdn
+from postern.directory.ldap.client import ADD, DELETE, REPLACE, SUBTREE, Client, Entry, NoSuchEntry, escape, escape_rdn
 from postern.directory.ldap.connection import Connection
 from postern.model.directory import DomainController, RecipientType
 from postern.model.organization import Database, Server
@@ -126,6 +126,10 @@ class DomainWriter:
                 "member": names,
             },
         )
+
+    async def add_member(self, group: str, member: str) -> None:
+        name = (await self._find(member)).dn.encode()
+        await self.client.modify((await self._find(group)).dn, [(ADD, "member", [name])])
 
     async def add_contact(self, address: str, target: str, display_name: str = "") -> UUID:
         return await self._add(

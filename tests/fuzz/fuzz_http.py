@@ -61,7 +61,7 @@ def value(octets: bytes) -> None:
         assert condition("GET", [(name, octets)], current) in (None, 304, 412)
     range_applies([(b"if-range", octets)], current)
     assert all(part.start < part.end <= 100 for part in parse_range(octets, 100) or ())
-    assert content_coding(octets) in (None, "gzip", "identity")
+    assert content_coding(octets, ("br", "gzip")) in (None, "br", "gzip", "identity")
     assert preferred(octets, ("text/html", "application/json")) in (None, "text/html", "application/json")
     parse_content_type(octets)
     path = path_of(octets)

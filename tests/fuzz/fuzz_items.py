@@ -22,6 +22,7 @@ with instrumented:
         appointment,
         attachments,
         booking,
+        busy_request,
         calendar_data,
         calendar_object,
         calendar_properties,
@@ -39,6 +40,7 @@ with instrumented:
         letters,
         managed_attachments,
         organizing,
+        property_values,
         reminder,
         schedule_tag,
         scheduling,
@@ -48,10 +50,11 @@ with instrumented:
         text,
         zones,
     )
-    from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
+    from postern.items.appointment_properties import APPOINTMENT_PROPERTIES, uid_of_global_id
     from postern.items.calendar_object import CalendarObject
     from postern.items.contact import Contact
     from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
+    from postern.items.properties import Type
     from postern.items.series import Series
     from postern.protocols import content_lines
     from postern.protocols.ical import rule, values
@@ -128,6 +131,10 @@ def _calendar(octets: bytes) -> None:
     for attachment in attachments.of_calendar(calendar):
         assert (attachment.octets is None) is bool(attachment.uri)
     booking.decide(calendar, [], booking.Policy(), "", SPAN.start or 0, budget=Budget(5_000))
+    asked = busy_request.read_request(octets, {"a@b.test", "a@x.test"})
+    if isinstance(asked, busy_request.BusyRequest):
+        for attendee in asked.attendees.values():
+            assert b"METHOD:REPLY" in busy_request.answer(asked, attendee, [], 0, "x")
     periods = free_busy.free_busy([calendar], SPAN.start or 0, SPAN.end or 0, budget=budget)
     assert all(first.end <= second.start for first, second in pairwise(periods))
 
@@ -151,6 +158,8 @@ def _meeting(octets: bytes) -> None:
     for after in (message, None):
         organizing.answered(stored, after, "a@b.test", 0)
     organizing.forbidden_change(stored, message, me)
+    organizing.invitation_of(stored, "b@b.test", 0)
+    imip.plain_mail(imip.Letter("a@b.test", ["b@b.test"], "", "1", 0), stored.main.value("SUMMARY"))
     tag = schedule_tag.schedule_tag(stored, me)
     assert bool(tag) is (organizing.role_of(stored, me) is not organizing.Role.NONE)
     for before, after in ((stored, message), (None, stored), (stored, None)):
@@ -228,6 +237,9 @@ def _values(octets: bytes) -> None:
     assert offset is None or values.read_offset(values.written_offset(offset)) == offset
     values.read_interval(value)
     zones.zone_named(value)
+    uid_of_global_id(octets)
+    for type_ in Type:
+        property_values.decoded(type_, octets)
 
 
 def _attached(octets: bytes) -> None:
@@ -246,6 +258,12 @@ def _attached(octets: bytes) -> None:
     again = calendar_object.read(calendar.root.octets())
     assert isinstance(again, CalendarObject)
     assert {each.id for each in managed_attachments.managed(again)} == {*before, new.id}
+    copy = calendar_object.read(again.root.octets())
+    assert isinstance(copy, CalendarObject)
+    assert managed_attachments.sizes_of(copy, {new.id: len(names)})[new.id] > len(names)
+    managed_attachments.enclose(copy, {new.id: names})
+    assert {each.id for each in managed_attachments.managed(copy)} == before - {new.id}
+    assert names in [each.octets for each in attachments.of_calendar(copy)] or len(before) > 900
     assert managed_attachments.update(again, new.id, managed_attachments.attach_line(other, "a/b", "x", 1)) is None
     assert managed_attachments.remove(again, other.id) is None
     assert {each.id for each in managed_attachments.managed(again)} == before - {new.id, other.id}

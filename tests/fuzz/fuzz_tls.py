@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 if __name__ == "__main__":
@@ -25,7 +26,13 @@ with instrumented:
 from tests.bounds.growth import finished
 from tests.net.client_hellos import extension, hello, records
 
-NOBODY: Any = None
+
+async def _nobody(names: object) -> None: ...
+
+
+DIRECTORY: Any = SimpleNamespace(account_of_certificate=_nobody)
+MEMBERSHIP: Any = None
+"""Nobody has the certificate, so nobody is asked whose kind an account is."""
 
 
 def one_input(data: bytes) -> None:
@@ -35,7 +42,7 @@ def one_input(data: bytes) -> None:
         assert isinstance(answer, str) or len(octets) < answer <= MAX_HELLO
         if isinstance(answer, str) and answer:
             assert answer.isascii() and answer == answer.lower()
-    assert isinstance(finished(ClientCertificateOwners(NOBODY, NOBODY).identify(data)), Denied)
+    assert isinstance(finished(ClientCertificateOwners(DIRECTORY, MEMBERSHIP).identify(data)), Denied)
     text = data.decode("latin-1")
     sid = sid_octets(text)
     assert not sid or sid_octets(sid_text(sid)) == sid

@@ -25,6 +25,7 @@ BOUNDS = xml.Bounds(octets=4096, depth=8, elements=50, attributes=50, name=40, v
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where the reader or the writer does what it must not."""
+    assert xml.text_of_octets(data) == xml.text(data.decode("utf-8", "replace"))
     with suppress(xml.XmlError):
         root = xml.read(data, BOUNDS)
         elements = list(root.walk())

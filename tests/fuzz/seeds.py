@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
+
+import trustme
 
 from postern.model.delivery import Delivery
 from postern.model.search import SearchTerm, SortKey
@@ -23,6 +26,7 @@ from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.ldap.bind import packet
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.items.corpus import CALENDARS, CARDS
+from tests.net.client_hellos import hello_of, records
 from tests.protocols.dcerpc.play import Pair
 from tests.protocols.edge.test_subscription import FILE
 from tests.protocols.kerberos.test_pac import MACHINE
@@ -44,6 +48,7 @@ PARSERS = {
     "fuzz_xml": (),
     "fuzz_acme": (),
     "fuzz_dav": (),
+    "fuzz_tls": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -303,6 +308,13 @@ def _items() -> Iterator[bytes]:
     yield from (b"\x04" + rule for rule in _RULES)
     yield from (b"\x05" + value for value in _VALUES)
     yield from (b"\x06" + _MEETING % (b"", b"0", b"") + b"\r\n" + _MEETING % message for message in _MESSAGES)
+    organizer = b"ORGANIZER:mailto:a@b.test\r\nATTENDEE:mailto:b@b.test\r\n"
+    yield b"\x06" + _MEETING % (b"", b"0", organizer) + b"\r\n" + _MEETING % (b"", b"1", b"LOCATION:x\r\n" + organizer)
+    yield (
+        b"\x01BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VFREEBUSY\nUID:f\nDTSTAMP:20260101T000000Z\nDTSTART:20260301T000000Z\n"
+        b"DTEND:20260302T000000Z\nORGANIZER:mailto:a@b.test\nATTENDEE:mailto:b@b.test\nEND:VFREEBUSY\nEND:VCALENDAR\n"
+    )
+    yield from (b"\x07X-A:b\r\n\r\n" + names for names in (b"", b"M", b"20260103T090000Z"))
     for kind in (b"VTODO", b"VJOURNAL", b"VFREEBUSY"):
         yield b"\x01BEGIN:VCALENDAR\nBEGIN:%b\nUID:u\nDTSTART:20260101T090000Z\nFREEBUSY:a/b\nEND:%b" % (kind, kind)
 
@@ -412,7 +424,19 @@ def _dav() -> Iterator[bytes]:
         yield bytes([1 + 2 * number]) + value
 
 
+def _tls() -> Iterator[bytes]:
+    """ClientHellos, a certificate and a SID."""
+    for name in ("mail.example.test", "xn--bcher-kva.test", None):
+        whole = hello_of(name)
+        yield whole
+        yield from (whole[:size] for size in (5, 9, 60))
+        yield from (records(whole[5:], size) for size in (1, 7, 64))
+    yield ssl.PEM_cert_to_DER_cert(trustme.CA().issue_cert("a@b.test").cert_chain_pems[0].bytes().decode())
+    yield from (b"S-1-5-21-1-2-3-500", b"S-1-281474976710655-0", b"S-1-5", b"S-2-5-21")
+
+
 _MADE = {
+    "fuzz_tls": _tls,
     "fuzz_dav": _dav,
     "fuzz_acme": _acme,
     "fuzz_xml": _xml,

@@ -72,3 +72,9 @@ def test_a_calendar_of_a_zone_alone() -> None:
     assert zone is not None
     described = zone_of_calendar(calendar_of(zone, 2025, 2036))
     assert described is not None and described.name == "Asia/Seoul"
+
+
+def test_a_zone_that_no_line_can_name_is_not_put_in() -> None:
+    times = "DTSTART;TZID=/x\x0e.test/Asia/Seoul:20260105T210000"
+    octets = f"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\n{times}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n".encode()
+    assert with_all(octets, 2030) == octets

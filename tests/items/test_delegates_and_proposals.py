@@ -209,8 +209,30 @@ def test_one_occurrence_invited_alone() -> None:
     answer = invitations.reply(kim, KIM, "ACCEPTED", STAMP, [kim.parts[0]])
     anna = _after(anna, answer, ANNA, KIM)
     assert [answer_of(part, {KIM}) for part in anna.parts] == ["", "ACCEPTED"]
+    cancelled = _after(kim, _read(*_meeting(*SERIES, "STATUS:CANCELLED", sequence=2), method="CANCEL"), KIM)
+    assert _starts(cancelled) == ["0406T0900C", "0413T0700C"]
+    future = _meeting(BERLIN % ("RANGE=THISANDFUTURE;", "01"), "STATUS:CANCELLED", sequence=3)
+    assert _starts(_after(kim, _read(*future, method="CANCEL"), KIM)) == ["0406T0900C", "0413T0700C"]
+    late = _read(*_meeting(*SERIES, "STATUS:CANCELLED"), method="CANCEL")
+    assert apply(kim, late, {KIM}).action is Action.NOTHING, "it is older than the occurrence"
     kim = _after(kim, _read(*_meeting(*SERIES, sequence=2), method="REQUEST"), KIM)
     assert _starts(kim)[:2] == ["0323T0800", "0330T0700"], "now to the whole series"
+
+
+def test_an_occurrence_of_a_series_of_days_that_is_named_by_an_hour() -> None:
+    anna = _read(*_meeting("DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=DAILY;COUNT=3"))
+    for hour in ("T090000Z", "T150000Z"):
+        lines = (f"RECURRENCE-ID:20260102{hour}", f"ATTENDEE;PARTSTAT=DECLINED:mailto:{KIM}", "SEQUENCE:0")
+        answer = [f"DTSTAMP:202601{hour[1:3]}T000000Z" if each[:7] == "DTSTAMP" else each for each in event(*lines)]
+        anna = _after(anna, _read(*answer, method="REPLY"), ANNA, KIM)
+    assert [part.value("RECURRENCE-ID") for part in anna.parts] == ["", "20260102"]
+
+
+def test_what_a_client_says_to_its_server_is_not_taken_from_messages() -> None:
+    lines = _meeting(*SERIES, "ATTENDEE;SCHEDULE-AGENT=NONE;CN=Lee:mailto:lee@z.test")
+    for stored in (None, _read(*_meeting(*SERIES))):
+        newer = [line.replace("SEQUENCE:0", "SEQUENCE:1") for line in lines]
+        assert b"SCHEDULE-" not in _after(stored, _read(*newer, method="REQUEST"), KIM).root.octets()
 
 
 def test_a_question_for_the_object_as_it_is() -> None:

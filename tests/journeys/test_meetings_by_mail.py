@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ import pytest
 import recurring_ical_events
 
 from tests import organization
-from tests.journeys.imip_peer import SECONDS, calendar_of, dav, inbox, send
+from tests.journeys.imip_peer import SECONDS, calendar_around, calendar_of, dav, inbox, send, subjects
 from tests.journeys.traveller import until
 from tests.organization import Organization
 
@@ -47,13 +48,14 @@ def here() -> Iterator[Organization]:
 
 
 @contextmanager
-def killing(here: Organization, seed: int) -> Iterator[list[int]]:
-    """Kills a worker of the mailbox server again and again; yields the list of those that were killed."""
+def killing(here: Organization, seed: int, most: int) -> Iterator[list[int]]:
+    """Kills a worker of the mailbox server at random moments, `most` times: the supervisor starts one that ends again and again
+    ever later. Yields the list of those that were killed."""
     killed: list[int] = []
     ended, dice = threading.Event(), random.Random(seed)
 
     def kill() -> None:
-        while not ended.wait(dice.uniform(0.2, 1.2)):
+        while len(killed) < most and not ended.wait(dice.uniform(0.2, 3.0)):
             workers = here.workers("mailbox")
             if workers:
                 killed.append(dice.choice(workers))
@@ -110,12 +112,7 @@ class Peer:
         return self.parts[key]
 
     def calendar(self) -> icalendar.Calendar:
-        made = icalendar.Calendar()
-        made.add("prodid", "-//test//test//EN")
-        made.add("version", "2.0")
-        for part in self.parts.values():
-            made.add_component(part)
-        return made
+        return calendar_around(*self.parts.values())
 
     def seen(self) -> Seen:
         return seen(self.calendar())
@@ -193,7 +190,7 @@ def test_both_sides_agree_after_each_step(here: Organization, seed: int) -> None
         for peer in peers:
             until(lambda peer=peer: peer.agrees(here) and shows(peer.seen()), f"{what}: {peer.address}", SECONDS)
 
-    with killing(here, seed) as killed:
+    with killing(here, seed, most=8) as killed:
         send(here, ALICE, [BOB, CAROL], "REQUEST", series)
         agree("the invitation", (alice, bob, carol), lambda shown: len(shown) == COUNT)
         starts = [f"{FIRST + n * WEEK - timedelta(hours=9):%m%dT%H%M}" for n in range(COUNT)]
@@ -255,3 +252,45 @@ def agree_on(here: Organization, organizer: Peer, attendee: Peer, key: datetime 
         ]
 
     until(is_answered, f"{attendee.address}: {status}", SECONDS)
+
+
+def test_a_reminder_by_mail_comes_once(here: Organization) -> None:
+    event = _event([], start=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1))
+    del event["organizer"]
+    event["uid"] = icalendar.vText("reminding")
+    alarm = icalendar.Alarm()
+    alarm.add("action", "EMAIL")
+    alarm.add("trigger", timedelta(hours=-1, seconds=8))
+    alarm.add("summary", "Soon, in Seoul")
+    event.add_component(alarm)
+    dav(here, CAROL, "PUT", "reminding.ics", calendar_around(event).to_ical())
+    with killing(here, 2, most=4):
+        until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "the reminder", SECONDS)
+    until(lambda: "Soon, in Seoul" in subjects(here, CAROL), "an answer", SECONDS)
+    assert subjects(here, CAROL).count("Soon, in Seoul") == 1
+
+
+def test_a_delegate_answers_for_a_room(here: Organization) -> None:
+    car = "car@example.test"
+    here.command("room", "create", "car", "--equipment")
+    here.command("room", "set", "car", "--bookers", "nobody", "--requesters", "everybody", "--delegates", "carol")
+    here.command("mailbox", "grant", "car", "carol", "--rights", "editor", "--send-on-behalf")
+    event = _event([car], start=datetime.now(UTC).replace(microsecond=0) + timedelta(days=7))
+    event["uid"] = icalendar.vText("ride")
+    send(here, ALICE, [car], "REQUEST", event)
+
+    def answers() -> list[str]:
+        calendars = [calendar for _, calendar in inbox(here, ALICE) if calendar["method"] == "REPLY"]
+        events = [each for calendar in calendars for each in calendar.walk("VEVENT") if each["uid"] == "ride"]
+        return [str(each["attendee"].params["PARTSTAT"]) for each in events]
+
+    until(lambda: answers() == ["TENTATIVE"], "the room's answer", SECONDS)
+    until(lambda: "Tentative: Weekly" in subjects(here, CAROL), "the question to the delegate", SECONDS)
+    until(lambda: "UID:ride" in calendar_of(here, CAROL, car), "the room's calendar", SECONDS)
+    text = calendar_of(here, CAROL, car)
+    name = re.search(r"/calendar/([^/<]+\.ics)<", text)
+    begin, end = text.find("BEGIN:VCALENDAR"), text.rfind("END:VCALENDAR")
+    assert name is not None
+    accepted = text[begin : end + 13].replace("PARTSTAT=TENTATIVE", "PARTSTAT=ACCEPTED")
+    dav(here, CAROL, "PUT", name[1], accepted.encode(), owner=car)
+    until(lambda: answers() == ["TENTATIVE", "ACCEPTED"], "the delegate's answer", SECONDS)

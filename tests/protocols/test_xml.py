@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postern.protocols import xml
@@ -228,3 +228,9 @@ def test_a_surrogate_alone_and_a_control_character_become_a_mark() -> None:
     assert write(Element("{DAV:}a", {"{DAV:}b": "c"}, ["d"]), {"DAV:": "D"}, declaration=False) == (
         b'<D:a xmlns:D="DAV:" D:b="c">d</D:a>'
     )
+
+
+@given(st.binary(max_size=30) | st.text(max_size=20).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@example("\ufffe\uffff\ufffd\r\n&<>\x00 한글".encode())
+def test_octets_are_written_as_their_text_is(octets: bytes) -> None:
+    assert xml.text_of_octets(octets) == xml.text(octets.decode("utf-8", "replace"))

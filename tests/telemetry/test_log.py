@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from postern.telemetry import rotation
 from postern.telemetry.log import Event, configure, log
@@ -32,6 +34,31 @@ def test_a_line_says_what_where_and_how_bad(file: Path) -> None:
         "peer": "192.0.2.1",
         "words": "암호화가 필요합니다",
     }
+
+
+def test_a_line_has_its_time_its_traceback_and_what_json_does_not_know(file: Path) -> None:
+    configure("hub.1", file)
+    before = datetime.datetime.now(datetime.UTC)
+    try:
+        raise ValueError("회사")
+    except ValueError as error:
+        log(Event.HTTP_FAILED, path="caldav", error=repr(error), exc_info=error, odd=b"\x1b", kind=Event.DIED)
+    (line,) = file.read_text(encoding="ascii").splitlines()
+    written = json.loads(line)
+    assert before <= datetime.datetime.fromisoformat(written["timestamp"]) <= datetime.datetime.now(datetime.UTC)
+    assert written["timestamp"].endswith("Z") and len(written["timestamp"]) == 27
+    assert written["exception"].startswith("Traceback") and "ValueError: 회사" in written["exception"]
+    assert "exc_info" not in written and (written["odd"], written["kind"]) == ("b'\\x1b'", "died")
+    assert (written["process"], written["level"], written["event"]) == ("hub.1", "error", "http-failed")
+
+
+def test_another_logger_takes_the_place_of_ours(file: Path) -> None:
+    configure("hub.1", file)
+    with capture_logs() as lines:
+        log(Event.DIED, child="x")
+    assert [line["event"] for line in lines] == ["died"] and not file.read_text()
+    log(Event.DIED, child="y")
+    assert json.loads(file.read_text())["child"] == "y"
 
 
 @pytest.mark.parametrize("name", ["password", "secret", "token", "verifier", "key", "authorization"])

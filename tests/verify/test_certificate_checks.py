@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from postern.host import client_authorities
-from postern.model.directory import PROBE
+from postern.model.directory import CLOSED_PROBE, PROBE
 from postern.model.organization import ClientCertificates
 from postern.model.security import Mechanism
 from postern.net.tls import Certificate
@@ -23,7 +23,7 @@ from postern.verify.web_checks import WebRow
 from tests.services.http.asking import ASKING, DAV, AskingDoor
 from tests.transport.world import organization
 
-NAME = f"{PROBE}@example.test"
+NAME, CLOSED = f"{PROBE}@example.test", f"{CLOSED_PROBE}@example.test"
 
 
 @pytest.fixture
@@ -44,15 +44,17 @@ def report_of(door: AskingDoor, authority: Certificate | None, name: str = "here
         probe=Credentials(NAME, "secret"),
         enabled=frozenset(),
         probe_authority=authority,
+        closed=CLOSED,
     )
     report = RowReport(DAV)
     WebRow("/dav/")(DAV, cast(Any, [server]), cast(Any, subject), report)
     return report
 
 
-def asked(door: AskingDoor, authority: Certificate | None, name: str = "here") -> RowReport:
+def asked(door: AskingDoor, authority: Certificate | None, name: str = "here", is_open: bool = False) -> RowReport:
     async def run() -> RowReport:
         door.people.add(NAME, "secret")
+        door.people.add(CLOSED, "secret", enabled=is_open)
         async with door.serving():
             return await asyncio.to_thread(report_of, door, authority, name)
 
@@ -74,6 +76,7 @@ def test_a_door_as_the_row_says_passes(tmp_path: Path, authority: Certificate, r
     assert {
         "no certificate is refused",
         "a certificate of somebody else is refused",
+        "a certificate of a disabled account is refused",
         "a certificate of another authority is refused",
         "a certificate that has expired is refused",
         "localhost asks for no certificate",
@@ -99,6 +102,7 @@ def test_a_door_that_does_not_know_the_owner_fails(tmp_path: Path, authority: Ce
         ("all validate", "a certificate of another authority is refused"),
         ("all validate", "a certificate that has expired is refused"),
         ("anybody", "a certificate of somebody else is refused"),
+        ("open", "a certificate of a disabled account is refused"),
         ("one for all", f"localhost is not served on a connection for {ASKING}"),
     ],
 )
@@ -118,8 +122,8 @@ def test_each_weakness_is_seen(
             return probe
 
         monkeypatch.setattr(type(door.owners), "_probe", everybody)
-    else:
+    elif weak == "one for all":
         monkeypatch.setattr("postern.services.http.session.HttpSession._is_misdirected", lambda *_: False)
-    report = asked(door, authority)
+    report = asked(door, authority, is_open=weak == "open")
     assert name in [check.name for check in report.checks if not check.passed]
     assert report.verdict is Verdict.FAIL

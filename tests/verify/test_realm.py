@@ -65,6 +65,8 @@ def test_every_listed_mechanism_passes(profile: Profile, prepared: tuple[Kdc, Pa
             assert seals["Kerberos"].startswith(sealed)
         failed = [check for check in report["checks"] if not check["passed"]]
         assert report["checks"] and not failed
+    tried = "a certificate of a disabled account is refused" in _names(reports["caldav"])
+    assert tried is (profile is Profile.HARDENED)
     assert "NTLM is refused" in _names(reports["cas-to-mailbox"]) or profile is not Profile.HARDENED
     assert "a spoiled ticket by GSSAPI is refused on port 993" in _names(reports["imap4"])
     assert "a user's account by Kerberos is refused" in _names(reports["cas-to-mailbox"])

@@ -13,7 +13,7 @@ import click
 from postern.cli.failures import Failure, failure
 from postern.cli.sizes import size
 from postern.cli.terminal import ask, ask_password, print_fields
-from postern.model.directory import PROBE, DirectoryUnavailable, IncompleteAnswer, RecipientType
+from postern.model.directory import CLOSED_PROBE, PROBE, DirectoryUnavailable, IncompleteAnswer, RecipientType
 from postern.model.domains import a_labels, fold, shown
 from postern.model.organization import Role
 
@@ -131,8 +131,8 @@ own_option = click.option("--own", is_flag=True, help="Show also the accounts th
 
 
 def without_own(listings: Iterable[Listing]) -> list[Listing]:
-    """Leaves out the account that `postern verify` logs on with, in whichever domain it was made: it is nobody's mailbox."""
-    return [entry for entry in listings if entry.name.partition("@")[0].lower() != PROBE]
+    """Leaves out the accounts that `postern verify` tries, in whichever domain they were made: they are nobody's mailboxes."""
+    return [entry for entry in listings if entry.name.partition("@")[0].lower() not in (PROBE, CLOSED_PROBE)]
 
 
 def refuse_postmaster(organization: Organization, entry: Listing) -> None:

@@ -180,11 +180,11 @@ class Administration(Settings):
         entry, other = await self._find(name), await self._find(delegate)
         if fold(other.dn) == fold(entry.dn):
             raise AdministrationError(f"{name} sends for itself anyway: name another recipient")
-        await self._change(entry, (ADD, "publicDelegates", [other.dn.encode()]))
+        await self._change(entry, (ADD, entries.DELEGATES, [other.dn.encode()]))
 
     async def remove_delegate(self, name: str, delegate: str) -> None:
         other = await self._find(delegate)
-        await self._change(await self._find(name), (DELETE, "publicDelegates", [other.dn.encode()]))
+        await self._change(await self._find(name), (DELETE, entries.DELEGATES, [other.dn.encode()]))
 
     # Groups and contacts
 

@@ -30,6 +30,8 @@ _FILETIME_EPOCH = 11_644_473_600
 ROOM, EQUIPMENT = "ResourceType:Room", "ResourceType:Equipment"
 """Values of msExchResourceMetaData. Both are resources that take bookings (`RecipientType.ROOM`)."""
 
+DELEGATES = "publicDelegates"
+"""The attribute that names those who may send mail on behalf of a recipient."""
 VERIFIER_ATTRIBUTES = {
     "argon2id": "posternArgon2id",
     "nt": "posternNTHash",
@@ -40,7 +42,7 @@ VERIFIER_ATTRIBUTES = {
 RECIPIENT_ATTRIBUTES = (
     *("objectGUID", "objectClass", "displayName", "proxyAddresses", "homeMDB", "msExchHomeServerName", "targetAddress"),
     *("altRecipient", "deliverAndRedirect", "member", "delivContLength", "submissionContLength"),
-    *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData", "publicDelegates"),
+    *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData", DELEGATES),
 )
 ACCOUNT_ATTRIBUTES = (
     *("objectGUID", "objectClass", "userPrincipalName", "sAMAccountName", "userAccountControl"),
@@ -128,7 +130,7 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         forward_to=addresses_by_name.get(fold(text(values, "altRecipient")), ""),
         deliver_and_forward=flag(values, "deliverAndRedirect"),
         members=addresses("member"),
-        delegates=addresses("publicDelegates"),
+        delegates=addresses(DELEGATES),
         max_receive=number(values, "delivContLength") * 1024,
         max_send=number(values, "submissionContLength") * 1024,
         quota=number(values, "mDBOverHardQuotaLimit") * 1024,
@@ -220,7 +222,7 @@ def mailbox_owner(values: Values) -> str:
 
 def references(values: Values) -> list[str]:
     """Returns the distinguished names of the entries that are needed to read this recipient."""
-    return [*mail_goes_to(values), *(value.decode() for value in values.get("publicDelegates", ()))]
+    return [*mail_goes_to(values), *(value.decode() for value in values.get(DELEGATES, ()))]
 
 
 def is_equipment(values: Values) -> bool:

@@ -1,6 +1,6 @@
 """The authorities of users' certificates on this host: those that postern.toml names, and one of our own for `postern verify`.
 
-The own one issues to verify's mailbox alone (`trust.certificates.client_certificates`), so that verify can try the way of a
+The own one issues to verify's accounts alone (`trust.certificates.client_certificates`), so that verify can try the way of a
 certificate though only the organization's authority has that authority's key. It is made at the first start that needs it.
 """
 

@@ -21,7 +21,7 @@ from postern.directory.ldap.client import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.directory.user_certificates import UserCertificates
 from postern.host import configuration, secret_files
-from postern.model.directory import PROBE, RecipientType
+from postern.model.directory import CLOSED_PROBE, PROBE, RecipientType
 from postern.model.domains import a_labels, shown
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
@@ -34,6 +34,7 @@ from postern.trust.ntlm.handshake import nt_hash
 from postern.trust.passwords.verifiers import matches, verifiers
 
 _PROBE_NAME = "Postern's own probe"
+_CLOSED_NAME = "Postern's own probe, closed"
 
 
 _MOST_STRANDED = 100
@@ -210,3 +211,17 @@ async def ensure_probe_account(
     if not account.enabled:
         await directory.write.set_enabled(name, True)
     return name, password
+
+
+async def ensure_closed_probe(directory: OpenDirectory, organization: Organization) -> str:
+    """Makes the account by which `postern verify` tries that a certificate of a disabled account is refused. Returns its name; ""
+    where clients show no certificates, and in Active Directory, where this server may make no accounts."""
+    if organization.client_certificates is None or organization.active_directory is not None:
+        return ""
+    name = f"{CLOSED_PROBE}@{organization.default_domain}"
+    account = await directory.read.account(name)
+    if account is None and not await _moved(directory, _CLOSED_NAME, name):
+        await directory.write.add_user(name, {}, display_name=_CLOSED_NAME, hidden=True)
+    if account is None or account.enabled:
+        await directory.write.set_enabled(name, False)
+    return name

@@ -80,6 +80,7 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
         reached=reached,
         certificate=certificates.place(folder),
         probe_authority=_probe_authority(folder, organization),
+        closed=answers.closed,
         trusted=answers.trusted,
         controllers=answers.controllers,
         subscribed=answers.subscribed,
@@ -102,16 +103,18 @@ class _Known:
     controllers: tuple[DomainController, ...] = ()
     subscribed: Mapping[str, str] = field(default_factory=dict)
     replication: Mapping[str, tuple[Credentials, ...]] = field(default_factory=dict)
+    closed: str = ""
 
 
 async def _ask(folder: StateFolder, organization: Organization, here: Server) -> _Known:
     """Asks the organization's directory. Raises DirectoryUnavailable, SeedError."""
     async with directory.opened(folder, organization) as opened:
         probe = await directory.ensure_probe_account(opened, folder, organization)
+        closed = await directory.ensure_closed_probe(opened, organization)
         kinds = await opened.read.enabled_verifiers()
         trusted = await opened.read.trusted_certificates()
         controllers = tuple(await opened.locator.controllers()) if opened.locator is not None else ()
-    answers = _Known(probe, kinds, trusted, controllers)
+    answers = _Known(probe, kinds, trusted, controllers, closed=closed)
     if Role.HUB not in here.roles or not organization.with_role(Role.EDGE):
         return answers
     async with edge.hub_side(organization, here, folder) as side:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from postern.items.calendar_object import CalendarObject
 from postern.items.copy_changes import Action, Applied, Copy
-from postern.items.occurrence import key_of
 from postern.items.recurrence import timing_of
 from postern.items.rendered import attendee_of, sequence_of
 from postern.items.series import Series
@@ -37,9 +36,9 @@ def reply(copy: Copy, message: CalendarObject, speaker: str) -> Applied:
         target = copy.part_of(message, part)
         if answer is None or target is None or sequence_of(part) < sequence_of(target):
             continue
-        made = _answered(target, answer, part.value("DTSTAMP"), key_of(message, part) not in copy.parts)
+        made = _answered(target, answer, part.value("DTSTAMP"), copy.key(message, part) not in copy.parts)
         if made is not None:
-            copy.set(key_of(message, part), made)
+            copy.set(copy.key(message, part), made)
     return copy.result(message)
 
 
@@ -51,17 +50,17 @@ def counter(copy: Copy, message: CalendarObject, speaker: str) -> Applied:
         period = _period(message, part)
         if answer is None or target is None or not period or sequence_of(part) < sequence_of(target):
             continue
-        is_new = key_of(message, part) not in copy.parts
+        is_new = copy.key(message, part) not in copy.parts
         made = _answered(target, answer, part.value("DTSTAMP"), is_new, [(PROPOSED, [period])])
         if made is not None:
-            copy.set(key_of(message, part), made)
+            copy.set(copy.key(message, part), made)
     return copy.result(message)
 
 
 def decline_counter(copy: Copy, message: CalendarObject, me: frozenset[str]) -> Applied:
     """Takes the own proposal, which the organizer refuses, out of an attendee's copy."""
     for part in message.parts:
-        place = copy.place_of(key_of(message, part))
+        place = copy.place_of(copy.key(message, part))
         target = copy.parts.get(place)
         mine = None if target is None else attendee_of(target, me)
         if target is None or mine is None or not mine.parameter(PROPOSED):

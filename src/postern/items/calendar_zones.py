@@ -59,7 +59,7 @@ def with_all(octets: bytes, until: int) -> bytes:
 
 def _zones_of(part: Component) -> Iterator[str]:
     for entry in part.lines():
-        if entry.head and (tzid := entry.parameter("TZID")):
+        if entry.head and (tzid := entry.parameter("TZID")) and tzid.isprintable():  # else a line cannot name it
             yield tzid
     for inner in part.components():
         yield from _zones_of(inner)

@@ -8,11 +8,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject
-from postern.items.occurrence import is_future, key_of, occurrence_part
+from postern.items.occurrence import is_future, occurrence_part, series_key
 from postern.items.rendered import sequence_of
 from postern.items.series import Series
 from postern.items.task import time_of
-from postern.protocols.content_lines import Component, Line
+from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE
 
@@ -51,18 +51,33 @@ def version_of(calendar: CalendarObject, part: Component) -> tuple[int, int]:
     return sequence_of(part), time_of(calendar, part, "DTSTAMP", UTC_ZONE) or 0
 
 
+def public(part: Component) -> Component:
+    """The component without the parameters by which client and server speak about sending it (RFC 6638 section 7)."""
+    entries: list[Line | Component] = []
+    for entry in part.entries:
+        if isinstance(entry, Line) and "SCHEDULE-" in entry.head.upper():
+            kept = [(name, values) for name, values in entry.parameters if not name.startswith("SCHEDULE-")]
+            entry = line(entry.name, entry.value, kept, entry.group)
+        entries.append(entry)
+    return replace(part, entries=entries)
+
+
 class Copy:
     """The parts of a stored object by occurrence, as they are changed."""
 
     def __init__(self, stored: CalendarObject) -> None:
         self.stored = stored
-        self.parts = {key_of(stored, part): part for part in stored.parts}
+        self.series = Series(stored)
+        self.parts = {self.key(stored, part): part for part in stored.parts}
         self.is_changed = False
         self.futures = sorted(key for key, part in self.parts.items() if key is not None and is_future(part))
         self.ranges = MAX_RANGES
         self.room = MAX_GROWTH
         self.budget = Budget(STEPS)
-        self.series: Series | None = None
+
+    def key(self, calendar: CalendarObject, part: Component) -> int | None:
+        """The number of the occurrence that a component names; None: it is the series."""
+        return series_key(self.series, calendar, part)
 
     def set(self, key: int | None, part: Component) -> None:
         was_future = key in self.parts and is_future(self.parts[key])
@@ -104,12 +119,15 @@ class Copy:
         part = self.describing(key)
         return (-1, 0) if part is None else version_of(self.stored, part)
 
+    def newest(self) -> tuple[int, int]:
+        """The version of the newest component."""
+        return max(version_of(self.stored, part) for part in self.parts.values())
+
     def part_of(self, message: CalendarObject, part: Component, anew: bool = False) -> Component | None:
         """The exception for the occurrence of a message's part, made of the series where there is none yet, or `anew`."""
-        key = key_of(message, part)
+        key = self.key(message, part)
         if key in self.parts and (key is None or not anew):
             return self.parts[key]
-        self.series = self.series or Series(self.stored)
         made = occurrence_part(self.series, message, part, self.budget)
         self.room -= 0 if made is None else len(made.entries)
         return made if self.room >= 0 else None

@@ -7,7 +7,8 @@ the parameter MANAGED-ID.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject, Refused
@@ -76,6 +77,30 @@ def attach_line(named: Named, media: str, filename: str, size: int) -> Line:
         ("SIZE", [str(size)]),
     ]
     return line("ATTACH", named.uri, parameters)
+
+
+def sizes_of(calendar: CalendarObject, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The octets that these attachments, of which `sizes` has those of each, would take in an object that has them in itself."""
+    total: dict[str, int] = {}
+    for part in calendar.parts:
+        for entry in part.lines("ATTACH"):
+            if (id_ := id_of(entry)) in sizes:
+                total[id_] = total.get(id_, 0) + sizes[id_] * 4 // 3 + len(entry.raw)
+    return total
+
+
+def enclose(calendar: CalendarObject, contents: Mapping[str, bytes]) -> None:
+    """Puts these attachments into an object itself, in the place of their URIs.
+
+    Bound: linear in the object and what is put into it.
+    """
+    for part in calendar.parts:
+        for place, entry in enumerate(part.entries):
+            octets = contents.get(id_of(entry)) if type(entry) is Line and entry.name == "ATTACH" else None
+            if octets is not None and isinstance(entry, Line):
+                kept = [(name, values) for name, values in entry.parameters if name in ("FMTTYPE", "FILENAME")]
+                inline = [*kept, ("ENCODING", ["BASE64"]), ("VALUE", ["BINARY"])]
+                part.entries[place] = line("ATTACH", b64encode(octets).decode(), inline)
 
 
 def add(calendar: CalendarObject, entry: Line, occurrences: Sequence[str] = ()) -> Refused | None:

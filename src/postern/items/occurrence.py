@@ -22,6 +22,16 @@ def key_of(calendar: CalendarObject, part: Component) -> int | None:
     return time_of(calendar, part, "RECURRENCE-ID", UTC_ZONE)
 
 
+def series_key(series: Series, calendar: CalendarObject, part: Component) -> int | None:
+    """The number by which a series knows the occurrence that a component of some calendar names, as `key_of`; a day of a series
+    of days, whatever hour the component says beside it."""
+    when = when_of(part.first("RECURRENCE-ID"))
+    if when is None or not series.masters:
+        return None if when is None else calendar.zones.utc(when, UTC_ZONE)
+    base = series.masters[0]
+    return base.key(when if base.timing.start.is_date else _in_utc(calendar, when))
+
+
 def is_future(part: Component) -> bool:
     """Whether a component changes all occurrences after its own, too (RFC 5545 section 3.2.13)."""
     entry = part.first("RECURRENCE-ID")
@@ -38,11 +48,10 @@ def occurrence_part(
     Bound: linear in the series' dates, and `budget` steps of rules.
     """
     source = part.first("RECURRENCE-ID")
-    when = when_of(source)
-    if source is None or when is None or not series.masters:
+    key = series_key(series, message, part)
+    if source is None or key is None or not series.masters:
         return None
     base = series.masters[0]
-    key = base.key(_in_utc(message, when))
     near = moment(key) if base.timing.start.is_date else base.zone.local(key)
     for local, original, _ in base.originals(near, near, budget or Budget()):
         if original == key:

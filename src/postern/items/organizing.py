@@ -15,7 +15,7 @@ from typing import NamedTuple
 from postern.items import invitations
 from postern.items.answers import MAX_DELEGATES
 from postern.items.calendar_object import CalendarObject, organizer_of
-from postern.items.copy_changes import STEPS
+from postern.items.copy_changes import STEPS, public
 from postern.items.occurrence import key_of, occurrence_at
 from postern.items.rendered import answer_of, sequence_of, status_of
 from postern.items.series import Series
@@ -181,7 +181,7 @@ def _invitation(new: CalendarObject, keys: Keys, stamp: int) -> bytes:
     for part in new.parts:
         key = key_of(new, part)
         if key in keys:
-            parts.append(_public(part))
+            parts.append(public(part))
         elif None in keys and (entry := part.first("RECURRENCE-ID")) is not None:
             without.append(line("EXDATE", entry.value, [each for each in entry.parameters if each[0] != "RANGE"]))
     if without and parts:
@@ -199,7 +199,7 @@ def _cancellation(old: CalendarObject, new: CalendarObject | None, keys: Keys, s
     sequence = max(sequence_of(part) for source in (old, new or old) for part in source.parts)
     if new is None:  # else who is invited again would take the invitation for the older message
         sequence += 1
-    return invitations.cancel(_with_parts(old, [_public(part) for part in parts.values()]), stamp, sequence)
+    return invitations.cancel(_with_parts(old, [public(part) for part in parts.values()]), stamp, sequence)
 
 
 def _with_parts(calendar: CalendarObject, parts: list[Component]) -> CalendarObject:
@@ -209,17 +209,6 @@ def _with_parts(calendar: CalendarObject, parts: list[Component]) -> CalendarObj
 def _with_lines(part: Component, lines: list[Line]) -> Component:
     rest = [entry for entry in part.entries if isinstance(entry, Component)]
     return replace(part, entries=[*part.lines(), *lines, *rest])
-
-
-def _public(part: Component) -> Component:
-    """The component without the parameters by which client and server speak about sending it (RFC 6638 section 7)."""
-    entries: list[Line | Component] = []
-    for entry in part.entries:
-        if isinstance(entry, Line) and "SCHEDULE-" in entry.head.upper():
-            kept = [(name, values) for name, values in entry.parameters if not name.startswith("SCHEDULE-")]
-            entry = line(entry.name, entry.value, kept, entry.group)
-        entries.append(entry)
-    return replace(part, entries=entries)
 
 
 def _shown_of(calendar: CalendarObject, keys: Keys) -> dict[int | None, frozenset[str]]:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from postern.items import answers
 from postern.items.calendar_object import CalendarObject, organizer_of, uid_of
-from postern.items.copy_changes import Action, Applied, Copy, assembled, version_of
+from postern.items.copy_changes import Action, Applied, Copy, assembled, public, version_of
 from postern.items.occurrence import is_future, key_of
-from postern.items.rendered import sequence_of
+from postern.items.rendered import sequence_of, status_of
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.values import address_of
 
@@ -67,7 +67,7 @@ def _request(stored: CalendarObject | None, message: CalendarObject, people: Peo
         return Applied(Action.NOTHING, why="not newer")
     is_series_newer = False
     for part in sorted(message.parts, key=lambda part: part.first("RECURRENCE-ID") is not None):
-        key = key_of(message, part)
+        key = copy.key(message, part)
         version: tuple[int, ...] = version_of(message, part)
         known: tuple[int, ...] = copy.version(key)
         if key is not None and is_series_newer:
@@ -96,7 +96,7 @@ _MINE = frozenset({"CATEGORIES", "COLOR", "X-MICROSOFT-CDO-BUSYSTATUS", "TRANSP"
 def _with_mine(part: Component, old: Component | None, me: Collection[str]) -> Component:
     """A newer version with what the owner of the copy has set: alarms and categories; where the meeting was not moved, also the
     answer and how it shows in free/busy time."""
-    made = part.copy()
+    made = public(part)  # what a client and its server say to each other is not for messages
     if old is None:
         made.entries = [entry for entry in made.entries if not _is_another_alarm(entry)]
         return made
@@ -128,13 +128,15 @@ def _cancel(stored: CalendarObject | None, message: CalendarObject, people: Peop
     if stored is None:
         return Applied(Action.NOTHING, why="not there")
     copy = Copy(stored)
-    for part in message.parts:
-        key = key_of(message, part)
+    # A message has one component for an occurrence or for the whole; of several the first counts.
+    by_key = {copy.key(message, part): part for part in reversed(message.parts)}
+    for key, part in reversed(by_key.items()):
         attendees = {address_of(entry.value) for entry in part.lines("ATTENDEE")}
         if attendees and people.me and attendees.isdisjoint(people.me):
             continue  # others are taken off the list, and the meeting takes place
         version = version_of(message, part)
-        if version <= copy.version(key) or version[0] < copy.version(None)[0]:
+        known = copy.newest() if key is None and None not in copy.parts else copy.version(key)
+        if version <= known or version[0] < copy.version(None)[0]:
             continue
         if key is None:
             for each, old in list(copy.parts.items()):
@@ -142,7 +144,9 @@ def _cancel(stored: CalendarObject | None, message: CalendarObject, people: Peop
             continue
         if is_future(part):
             for each in copy.later(key):
-                copy.set(each, _cancelled(copy.parts[each], part))
+                old = copy.parts[each]
+                if status_of(old) != "CANCELLED" or sequence_of(old) < version[0]:
+                    copy.set(each, _cancelled(old, part))
         old_part = copy.part_of(message, part, anew=is_future(part))
         if old_part is not None:
             copy.set(key, _cancelled(old_part, part))
@@ -171,7 +175,7 @@ def _add(stored: CalendarObject | None, message: CalendarObject, people: People)
             continue
         made = part.copy()
         made.replace("RECURRENCE-ID", line("RECURRENCE-ID", start.value, start.parameters))
-        key = key_of(message, made)
+        key = copy.key(message, made)
         if key in copy.parts or sequence_of(part) < copy.version(None)[0]:
             continue
         dates.append(line("RDATE", start.value, start.parameters))

@@ -14,6 +14,9 @@ from postern.model.organization import AcceptedDomain, Role
 
 PROBE = "postern-probe"
 """Name of the mailbox that `postern verify` logs on to, in the default domain: `run` creates it, and nobody else may have it."""
+CLOSED_PROBE = "postern-probe-closed"
+"""Name of an account that may not log on, by which `postern verify` tries that; `run` creates it where clients show
+certificates."""
 
 
 class RecipientType(StrEnum):

@@ -16,7 +16,7 @@ from postern.services.http.site import Route
 READS = frozenset({"GET", "HEAD"})
 QUESTIONS = frozenset({"GET", "POST"})
 XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
-"""Media types of questions: RFC 7303, and SOAP 1.2 (RFC 3902)."""
+"""Media types of questions, which are XML by itself or in SOAP."""
 REDIRECTED = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 """RFC 6764 section 5: a client of DAV may ask the well-known place by any of its methods."""
 

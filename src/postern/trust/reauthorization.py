@@ -6,7 +6,8 @@ password was set after the log-in. A locked account ends no session: otherwise a
 
 Each reason must be seen in two rounds, since a directory of several servers may answer from one that does not have a change yet.
 
-A session that was proven by a ticket ends with the ticket (RFC 4120 section 5.3: endtime), whatever the directory says.
+A session that was proven by a ticket ends with the ticket (RFC 4120 section 5.3: endtime), whatever the directory says, and one
+that was proven by a certificate with the certificate.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable
 
 from postern.model.directory import Account, Directory, DirectoryUnavailable
-from postern.model.security import Identity
+from postern.model.security import Identity, Mechanism
 from postern.telemetry.log import Event, log
 
 INTERVAL = 10.0
@@ -109,12 +110,16 @@ class Reauthorization:
             session.timer = asyncio.get_running_loop().call_later(wait, self._expect, session, ends)
         else:
             # Not at once: the session that registers has yet to answer the log-in.
-            session.timer = asyncio.get_running_loop().call_soon(self._revoke, session, "the ticket has ended")
+            session.timer = asyncio.get_running_loop().call_soon(self._revoke, session, _ended(session.identity))
 
     def _revoke(self, session: Registration, reason: str) -> None:
         session.end()
         log(Event.SESSION_ENDED, name=session.identity.name, mechanism=session.identity.mechanism, reason=reason)
         session.revoke()
+
+
+def _ended(identity: Identity) -> str:
+    return f"the {'certificate' if identity.mechanism is Mechanism.CERTIFICATE else 'ticket'} has ended"
 
 
 def why_not(account: Account | None, identity: Identity) -> str:

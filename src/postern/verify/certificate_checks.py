@@ -98,6 +98,9 @@ class CertificateChecks:
         self.report.check(
             "a certificate of somebody else is refused", other.status in _REFUSED, f"answers {other.status}"
         )
+        if self.subject.closed:
+            closed = self._ask(self.name, self.issuer.issue(self.subject.closed)).status
+            self.report.check("a certificate of a disabled account is refused", closed in _REFUSED, f"answers {closed}")
         unasked = self._ask(own, proper)
         self.report.check(f"{own} asks for no certificate", unasked.status in _REFUSED, f"answers {unasked.status}")
         self._ends("a certificate of another authority", self.issuer.issue(by_another=True))

@@ -37,7 +37,9 @@ class Subject:
     certificate: Certificate | None = None
     """The certificate of this server, by which direct trust knows it."""
     probe_authority: Certificate | None = None
-    """The authority of this host that issues certificates for `probe`; None where no door asks clients for one."""
+    """The authority of this host that issues certificates for `probe` and `closed`; None where no door asks clients for one."""
+    closed: str = ""
+    """The name of an account that is disabled, "" where there is none to try it with."""
     trusted: tuple[TrustedCertificate, ...] = ()
     """The certificates that the directory has for the servers at the other end of direct trust."""
     controllers: tuple[DomainController, ...] = ()

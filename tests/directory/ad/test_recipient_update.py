@@ -243,3 +243,15 @@ def test_accepted_domains_and_the_servers_own_entry(prepared: Prepared) -> None:
         )
 
     as_server(prepared, steps)
+
+
+def test_send_on_behalf_needs_an_attribute_of_exchange(prepared: Prepared) -> None:
+    async def steps(writer: DomainWriter, update: RecipientUpdate, write: DomainAdministration) -> None:
+        for name in ("judy", "kurt"):
+            await person(writer, name, mailNickname=name)
+        await update.changed()
+        with pytest.raises(AdministrationError, match="not supported here"):
+            await write.add_delegate("judy@corp.test", "kurt@corp.test")
+        assert (await write.show("judy@corp.test")).delegates == ()
+
+    as_server(prepared, steps)

@@ -211,6 +211,23 @@ def test_what_is_shared_over_all_databases() -> None:
     run(steps)
 
 
+def test_a_server_that_is_away_hides_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(world: World) -> None:
+        inbox = await world.folder(world.alice, FolderKind.INBOX)
+        await world.sharing.set_rights(world.alice, inbox, world.bob.guid, ROLES["reviewer"])
+
+        async def away(*_: object) -> None:
+            raise MailboxError("UNAVAILABLE", "away")
+
+        monkeypatch.setattr(world.stores["db2"], "accessible", away)
+        assert [each.folder.id for each in (await world.sharing.shared(world.bob.guid)).folders] == [inbox]
+        monkeypatch.setattr(world.stores["db1"], "shared_with", away)
+        with pytest.raises(MailboxError):
+            await world.sharing.shared(world.carol.guid)
+
+    run(steps)
+
+
 def test_sending_on_behalf() -> None:
     async def steps(world: World) -> None:
         assert await world.sharing.may_send_on_behalf(world.bob.guid, world.alice)

@@ -1,6 +1,6 @@
 """WebDAV clients that nobody here wrote, at a door in TLS: litmus has all of RFC 4918, cadaver is what people type into.
 
-covers: application
+covers: application, address_list, managed_attachments
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from postern.model.folders import FolderKind
 from postern.model.sharing import ROLES
-from tests.services.dav.site import ALICE, BOB, CALENDAR, FILES, DavDoor, event
+from tests.services.dav.site import ALICE, BOB, CALENDAR, FILES, LIST, DavDoor, event
 
 pytestmark = pytest.mark.slow
 PASSWORD = "wonderland"
@@ -136,3 +136,60 @@ username = "{user}"
 password = "{password}"
 verify = "{folder}/ca.pem"
 """
+
+
+@needs("curl")
+def test_curl_attaches_a_file_and_a_guest_reads_it(tmp_path: Path) -> None:
+    """The requests of RFC 8607's examples."""
+    (tmp_path / "agenda.html").write_text("<html><body><h1>Agenda</h1></body></html>")
+    people = (f"ORGANIZER:mailto:{ALICE}", f"ATTENDEE:mailto:{ALICE}", f"ATTENDEE:mailto:{BOB}")
+    (tmp_path / "e.ics").write_bytes(event("e", "Planning", "20300302T100000Z", *people))
+
+    async def work() -> None:
+        async with DavDoor().opened_to_dav() as door:
+            url = f"https://localhost:{door.port}{CALENDAR}64.ics"
+
+            async def curl(*arguments: str, user: str = ALICE) -> str:
+                return await run(tmp_path, "curl", "-sSki", "-u", f"{user}:{PASSWORD}", *arguments)
+
+            def field(answer: str, name: str) -> str:
+                (value,) = re.findall(rf"^{name}: (.*?)\r?$", answer, re.IGNORECASE | re.MULTILINE)
+                return str(value)
+
+            html = ("-H", "content-type: text/html", "-H", "prefer: return=representation")
+            named = (*html, "-H", "content-disposition: attachment; filename=agenda.html")
+            assert " 201 " in await curl("-T", "e.ics", "-H", "content-type: text/calendar", url)
+            added = await curl(*named, "--data-binary", "@agenda.html", f"{url}?action=attachment-add")
+            assert " 201 " in added and field(added, "content-location") == f"{CALENDAR}64.ics" and field(added, "etag")
+            first = field(added, "cal-managed-id")
+            unfolded = added.replace("\r\n ", "")
+            assert f"ATTACH;MANAGED-ID={first};FMTTYPE=text/html;FILENAME=agenda.html;SIZE=41:" in unfolded
+            (place,) = re.findall(r"^ATTACH.*?:(https://\S+)", unfolded, re.MULTILINE)
+            for user in (ALICE, BOB):
+                assert (await curl(place, user=user)).endswith("<h1>Agenda</h1></body></html>")
+            (tmp_path / "agenda.html").write_text("<html><body><h1>Later</h1></body></html>")
+            update = f"{url}?action=attachment-update&managed-id={first}"
+            updated = await curl(*named, "--data-binary", "@agenda.html", update)
+            second = field(updated, "cal-managed-id")
+            assert " 200 " in updated and second != first and " 404 " in await curl(place)
+            removed = await curl("-X", "POST", f"{url}?action=attachment-remove&managed-id={second}")
+            assert " 204 " in removed and "ATTACH" not in await curl(url)
+
+    asyncio.run(work())
+
+
+@needs("curl")
+def test_curl_reads_the_directory(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with DavDoor().opened_to_dav() as door:
+            url = f"https://localhost:{door.port}{LIST}"
+            curl = ("curl", "-sSk", "-u", f"{ALICE}:{PASSWORD}")
+            listed = await run(tmp_path, *curl, "-X", "PROPFIND", "-H", "Depth: 1", url)
+            cards = re.findall(rf"{LIST}([0-9a-f-]{{36}}\.vcf)", listed)
+            assert len(cards) == 2
+            shown = [await run(tmp_path, *curl, f"{url}{name}") for name in cards]
+            assert {name for name in ("FN:Alice", "FN:Bob") for text in shown if name in text} == {"FN:Alice", "FN:Bob"}
+            refused = await run(tmp_path, *curl, "-w", "%{http_code}", "-X", "DELETE", f"{url}{cards[0]}")
+            assert "need-privileges" in refused and refused.endswith("403")
+
+    asyncio.run(work())

@@ -1,6 +1,6 @@
 """Managed attachments: POST to an object, and GET of what it names (RFC 8607).
 
-covers: attached, managed_attachments
+covers: attached, enclosures, managed_attachments
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import httpx
 import pytest
 
 from postern.items import calendar_object
+from postern.items.attachments import of_calendar
 from postern.items.calendar_object import Refused
 from postern.model.folders import EVERYBODY, Right
 from postern.model.mailbox import MailboxError
-from postern.services.dav import attached
+from postern.services.dav import attached, enclosures
 from postern.services.dav import mailbox as dav_mailbox
 from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, TASKS, DavSite, event, failed, guid_of, propfind, todo
+from tests.services.dav.test_meetings import CAROL, Post, meeting, work
 
 EVENT = f"{CALENDAR}a.ics"
 TEXT = {"content-type": "text/plain", "content-disposition": 'attachment; filename="agenda.txt"'}
@@ -292,6 +294,44 @@ def test_those_who_may_read_it() -> None:
                 assert (await bob.get(f"/dav/attachments/{path}")).status_code == 404
 
     asyncio.run(work())
+
+
+def test_guests_hear_of_an_attachment_and_read_it() -> None:
+    async def steps(site: DavSite, post_: Post, alice: httpx.AsyncClient) -> None:
+        assert (await alice.put(EVENT, content=meeting())).status_code == 201
+        assert await post_.collect() == [f"REQUEST {BOB}"]
+        await post(alice, "add", b"x")
+        assert await post_.collect() == [f"REQUEST {BOB}"]
+        _, _, message, _ = post_.sent[-1]
+        (line,) = message.main.lines("ATTACH")
+        async with site.client(BOB) as bob:
+            assert (await bob.get(line.value.removeprefix("https://mail.example.test"))).content == b"x"
+        await post(alice, f"remove&managed-id={line.parameter('MANAGED-ID')}")
+        assert await post_.collect() == [f"REQUEST {BOB}"]
+        assert post_.sent[-1][2].main.first("ATTACH") is None and await kept(site) == []
+
+    work(steps)
+
+
+def test_guests_elsewhere_get_a_small_file_with_the_invitation(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(site: DavSite, post_: Post, alice: httpx.AsyncClient) -> None:
+        await alice.put(EVENT, content=meeting(who=(BOB, CAROL)))
+        assert await post_.collect() == [f"REQUEST {BOB} {CAROL}"]
+        await post(alice, "add", b"small")
+        assert await post_.collect() == [f"REQUEST {BOB}", f"REQUEST {CAROL}"]
+        (here,), (elsewhere,) = (list(message.main.lines("ATTACH")) for _, _, message, _ in post_.sent[-2:])
+        assert here.value.startswith("https://") and here.parameter("MANAGED-ID")
+        assert (elsewhere.parameter("ENCODING"), elsewhere.parameter("VALUE")) == ("BASE64", "BINARY")
+        (file,) = of_calendar(post_.sent[-1][2])
+        assert (file.octets, file.name, file.media) == (b"small", "agenda.txt", "text/plain")
+        monkeypatch.setattr(enclosures, "MAX_ENCLOSED", 1_000)
+        await post(alice, "add", b"x" * 1_000)
+        assert await post_.collect() == [f"REQUEST {BOB}", f"REQUEST {CAROL}"]
+        assert [bool(each.uri) for each in of_calendar(post_.sent[-1][2])] == [False, True], "too large to go along"
+        await alice.delete(EVENT)
+        assert await post_.collect() == [f"CANCEL {BOB} {CAROL}"] and await kept(site) == []
+
+    work(steps)
 
 
 def test_mailboxes_without_attachments_are_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

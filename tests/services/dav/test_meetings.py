@@ -279,8 +279,29 @@ def test_somebody_has_a_meeting_once() -> None:
         await alice.put(f"{CALENDAR}o.ics", content=meeting("o"))
         await post.collect()
         headers = {"destination": f"{CALENDAR}o.ics"}
+        await alice.put(f"{CALENDAR}same.ics", content=event("m1"))
+        kept = await alice.request("MOVE", f"{HOME}team/n.ics", headers=headers)
+        assert kept.status_code == 403 and b"no-uid-conflict" in kept.content and await post.collect() == []
+        await alice.delete(f"{CALENDAR}same.ics")
         assert (await alice.request("MOVE", f"{HOME}team/n.ics", headers=headers)).status_code == 204
         assert await post.collect() == [f"CANCEL {BOB}"] and post.sent[-1][2].uid == "o"
+
+    work(steps)
+
+
+def test_a_copy_in_the_place_of_a_meeting_cancels_it() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        await alice.put(f"{CALENDAR}m.ics", content=meeting())
+        await alice.request("MKCALENDAR", f"{HOME}team/")
+        await alice.put(f"{HOME}team/plain.ics", content=event("plain"))
+        await post.collect()
+        headers = {"destination": f"{CALENDAR}m.ics"}
+        assert (
+            await alice.request("COPY", f"{HOME}team/plain.ics", headers={**headers, "overwrite": "F"})
+        ).status_code == 412
+        assert await post.collect() == []
+        assert (await alice.request("COPY", f"{HOME}team/plain.ics", headers=headers)).status_code == 204
+        assert await post.collect() == [f"CANCEL {BOB}"]
 
     work(steps)
 

@@ -50,6 +50,11 @@ DELEGATES = "".join(
     "</D:property>"
     for name in ("calendar-proxy-read-for", "calendar-proxy-write-for")
 )
+FREE_BUSY = (
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nCALSCALE:GREGORIAN\r\nPRODID:-//Apple Inc.//iOS 18.0//EN\r\nMETHOD:REQUEST\r\n"
+    b"BEGIN:VFREEBUSY\r\nUID:busy\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260301T000000Z\r\nDTEND:20260302T000000Z\r\n"
+    b"ORGANIZER:mailto:alice@example.test\r\nATTENDEE:mailto:bob@example.test\r\nEND:VFREEBUSY\r\nEND:VCALENDAR\r\n"
+)
 ANDROID_START = (
     "D:resourcetype D:displayname I:calendar-color C:calendar-description C:calendar-timezone "
     "D:current-user-privilege-set C:supported-calendar-component-set C:calendar-home-set D:current-user-principal"
@@ -119,6 +124,9 @@ class Phone:
     async def put(self, path: str, content: bytes, kind: str, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self._client.put(path, content=content, headers={"content-type": kind, **named})
+
+    async def post(self, path: str, content: bytes) -> httpx.Response:
+        return await self._client.post(path, content=content, headers={"content-type": "text/calendar; charset=utf-8"})
 
     async def delete(self, path: str, tag: str) -> int:
         return (await self._client.delete(path, headers={"if-match": tag})).status_code
@@ -190,6 +198,17 @@ def test_apple_s_calendar() -> None:
             assert listed.text(href, "S:getctag") and listed.text(href, "D:sync-token")
             assert listed.text(href, "D:displayname") in ("Calendar", "Tasks")
         (calendar,) = (href for href in calendars if 'name="VEVENT"' in shown(listed, href))
+        # Where invitations come in, and where it asks when others are busy.
+        (inbox,) = told.hrefs(principal, "C:schedule-inbox-URL")
+        (outbox,) = told.hrefs(principal, "C:schedule-outbox-URL")
+        coming = await phone.propfind(inbox, "D:resourcetype C:schedule-default-calendar-URL C:calendar-free-busy-set")
+        assert clark("C:schedule-inbox") in types(coming, inbox)
+        assert coming.hrefs(inbox, "C:schedule-default-calendar-URL") == [calendar]
+        assert (await phone.propfind(inbox, "D:getcontenttype D:getetag", "1")).keys() == {inbox}
+        busy = await phone.post(outbox, FREE_BUSY)
+        told_of = ElementTree.fromstring(busy.content)
+        assert busy.status_code == 200 and told_of.tag == clark("C:schedule-response"), busy.text
+        assert "VFREEBUSY" in data(told_of.find("C:response/C:calendar-data", NAMES))
         order = "<D:set><D:prop><I:calendar-order>1</I:calendar-order><I:calendar-color>#FF2968FF</I:calendar-color>"
         kept = await phone.ask(
             "PROPPATCH", calendar, f"<D:propertyupdate>{order}</D:prop></D:set></D:propertyupdate>", "0"

@@ -10,7 +10,7 @@ import asyncio
 import httpx
 import pytest
 
-from postern.services.dav import reports
+from postern.services.dav import ahead, reports
 from tests.services.dav.site import (
     ALICE,
     BOB,
@@ -52,6 +52,26 @@ def test_multigets_bring_the_contents() -> None:
             body = f"<A:addressbook-multiget><D:prop><A:address-data/></D:prop>{hrefs(f'{CONTACTS}x')}</A:addressbook-multiget>"
             answers = Responses(await report(client, CONTACTS, body))
             assert str(answers.text(f"{CONTACTS}x", "A:address-data")).encode() == card("x", "김")
+
+    asyncio.run(work())
+
+
+def test_a_multiget_of_large_contents_keeps_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(ahead, "SMALL", 400)
+        monkeypatch.setattr(reports, "AT_ONCE", 3)
+        async with DavSite().client() as client:
+            there = {name: event(name, "x" * size) for name, size in (("a", 1), ("b", 900), ("c", 1), ("d", 900))}
+            for name, content in there.items():
+                await client.put(f"{CALENDAR}{name}.ics", content=content)
+            names = ("d", "none", "a", "c", "b")
+            body = "<C:calendar-multiget><D:prop><C:calendar-data/></D:prop>"
+            asked = hrefs(*(f"{CALENDAR}{name}.ics" for name in names))
+            answers = Responses(await report(client, CALENDAR, f"{body}{asked}</C:calendar-multiget>"))
+            assert list(answers) == [f"{CALENDAR}{name}.ics" for name in names]
+            for name, content in there.items():
+                assert str(answers.text(f"{CALENDAR}{name}.ics", "C:calendar-data")).encode() == content
+            assert answers.status(f"{CALENDAR}none.ics") == 404
 
     asyncio.run(work())
 

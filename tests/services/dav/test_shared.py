@@ -325,6 +325,28 @@ def test_a_delegate_invites_only_where_he_may_send_on_behalf() -> None:
     asyncio.run(work())
 
 
+def test_who_leaves_a_shared_calendar_ends_nothing_in_it() -> None:
+    """Programs send DELETE for a shared calendar that their user does not want to see any more."""
+
+    async def work() -> None:
+        site = DavSite()
+        meeting = event("m", "Plans", "20300301T120000Z", f"ORGANIZER:mailto:{ALICE}", "ATTENDEE:mailto:c@other.test")
+        alice = site.recipients.known[ALICE]
+        site.recipients.known[ALICE] = replace(alice, delegates=(BOB,))
+        async with site.client() as owner, site.client(BOB) as bob:
+            assert (await owner.request("MKCALENDAR", f"{HOME}plans/")).status_code == 201
+            assert (await owner.put(f"{HOME}plans/m.ics", content=meeting)).status_code == 201
+            node = next(node for node in await site.mailboxes.tree(guid_of(ALICE)) if node.name == "plans")
+            await site.sharing.set_rights(alice, node.id, guid_of(BOB), ROLES["editor"])
+            sent = len(await outbox(site))
+            for path in (f"{HOME}plans/", f"{BOBS_HOME}~{ALICE}~plans/"):
+                answer = await bob.delete(path)
+                assert answer.status_code == 403 and failed(answer) == "D:need-privileges"
+            assert (await bob.get(f"{HOME}plans/m.ics")).status_code == 200 and len(await outbox(site)) == sent
+
+    asyncio.run(work())
+
+
 async def outbox(site: DavSite) -> list[bytes]:
     """The letters in alice's outbox."""
     nodes = await site.mailboxes.tree(guid_of(ALICE))

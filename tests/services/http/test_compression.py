@@ -1,9 +1,11 @@
-"""Answers in gzip: for the routes that allow it, clients that accept it, and texts that are worth it."""
+"""Answers in Brotli and gzip: for the routes that allow it, clients that accept it, and texts that are worth it."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+
+import brotli
 
 from postern.services.http.site import Receive, Scope, Send
 from tests.services.http.doors import ANONYMOUS, WebDoor, answer
@@ -66,12 +68,19 @@ def test_what_is_compressed() -> None:
                 fields, body = await asked(door, path)
                 assert fields[b"content-encoding"] == b"gzip" and b"accept-encoding" in fields[b"vary"], path
                 assert len(body) < len(TEXT) / 5 and gzip.decompress(body) == TEXT
+                fields, body = await asked(door, path, "gzip, br;q=1.0, zstd")
+                assert fields[b"content-encoding"] == b"br" and b"accept-encoding" in fields[b"vary"], path
+                assert len(body) < len(TEXT) / 5 and brotli.decompress(body) == TEXT
+                fields, body = await asked(door, path, "gzip, br;q=0.5")
+                assert fields[b"content-encoding"] == b"gzip" and gzip.decompress(body) == TEXT, (
+                    "what the client likes best"
+                )
             assert (await asked(door, "/told"))[0][b"vary"] == b"cookie, accept-encoding"
             for path in ("/strong", "/picture", "/packed", "/secret/"):
                 fields, body = await asked(door, path)
                 assert body == TEXT and fields.get(b"content-encoding") in (None, b"br"), path
             assert (await asked(door, "/small"))[1] == TEXT[:1000]
-            fields, body = await asked(door, "/whole", "br, identity")
+            fields, body = await asked(door, "/whole", "zstd, identity")
             assert body == TEXT and fields[b"vary"] == b"accept-encoding"
             fields, body = await asked(door, "/whole", method="HEAD")
             assert body == b"" and fields[b"content-length"] == str(len(TEXT)).encode()

@@ -146,7 +146,9 @@ class DomainDirectory:
         whole, since = self._in_catalogue
         if time.monotonic() - since > _REMEMBERED:
             schema = entries.text(await self.controller.root(), "schemaNamingContext")
-            which = "".join(f"(lDAPDisplayName={name})" for name in entries.RECIPIENT_ATTRIBUTES)
+            # Who may send on behalf is not worth asking a controller for everything: without it nobody may.
+            needed = (name for name in entries.RECIPIENT_ATTRIBUTES if name != entries.DELEGATES)
+            which = "".join(f"(lDAPDisplayName={name})" for name in needed)
             attributes = await self.controller.search(
                 schema, ONE_LEVEL, f"(&(objectClass=attributeSchema)(|{which}))", ("isMemberOfPartialAttributeSet",)
             )

@@ -26,6 +26,7 @@ from postern.directory.entries import (
 )
 from postern.directory.ldap.client import (
     BASE,
+    ONE_LEVEL,
     REPLACE,
     SUBTREE,
     AlreadyThere,
@@ -227,6 +228,17 @@ class DomainAdministration(Administration):
         raise NotConfigured(_NO_DIGEST if kind == "digest" else _NO_VERIFIERS)
 
     # Within
+
+    async def add_delegate(self, name: str, delegate: str) -> None:
+        """Lets `delegate` send mail on behalf of `name`, if the schema has the attribute for it, which Exchange's setup adds."""
+        root = await self._client.search("", BASE, "(objectClass=*)", ("schemaNamingContext",))
+        schema = entries.text(root[0].attributes, "schemaNamingContext") if root else ""
+        which = f"(&(objectClass=attributeSchema)(lDAPDisplayName={entries.DELEGATES}))"
+        if not schema or not await self._client.search(schema, ONE_LEVEL, which, ("cn",)):
+            raise AdministrationError(
+                f"send on behalf is not supported here: the schema of this forest has no {entries.DELEGATES}, which Exchange adds"
+            )
+        await super().add_delegate(name, delegate)
 
     async def _below(self, relative: str) -> str:
         if not self._configuration:

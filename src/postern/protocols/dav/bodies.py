@@ -47,6 +47,10 @@ def document(data: bytes, *roots: str, charset: str = "") -> Element:
     return root
 
 
+KINDS = frozenset({dav("prop"), dav("allprop"), dav("propname")})
+"""The elements that say which properties are wanted. They may stand among thousands of others."""
+
+
 class Wanted(Enum):
     """The ways in which a PROPFIND asks: for properties by name, for all, or only for the names."""
 
@@ -81,7 +85,7 @@ def wanted_of(parent: Element) -> PropFind:
 
     Bound: linear; at most MAX_PROPERTIES properties.
     """
-    kinds = [child for child in parent.elements if child.name in (dav("prop"), dav("allprop"), dav("propname"))]
+    kinds = [child for child in parent.elements if child.name in KINDS]
     if len(kinds) != 1:
         raise BodyError("one of prop, allprop and propname is wanted")
     (kind,) = kinds

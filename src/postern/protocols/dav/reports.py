@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from postern.protocols.dav.bodies import MAX_PROPERTIES, BodyError, PropFind, Wanted, document, wanted_of
+from postern.protocols.dav.bodies import KINDS, MAX_PROPERTIES, BodyError, PropFind, Wanted, document, wanted_of
 from postern.protocols.dav.fields import MAX_URL
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav
 from postern.protocols.xml import Element
@@ -149,8 +149,7 @@ def read_report(data: bytes, charset: str = "") -> tuple[str, Report]:
 
 def _wanted(root: Element) -> PropFind:
     """The properties; a report that names none asks for none."""
-    kinds = {dav("prop"), dav("allprop"), dav("propname")}
-    return wanted_of(root) if any(child.name in kinds for child in root.elements) else PropFind(Wanted.NAMED)
+    return wanted_of(root) if any(child.name in KINDS for child in root.elements) else PropFind(Wanted.NAMED)
 
 
 def _number(text: str) -> int:
@@ -172,7 +171,7 @@ def _addressbook_query(root: Element) -> Query:
 
 
 def _multiget(root: Element) -> Multiget:
-    hrefs = tuple(dict.fromkeys(href.text.strip() for href in root.find_all(dav("href"))))
+    hrefs = tuple(dict.fromkeys([href.text.strip() for href in root.find_all(dav("href"))]))
     if not hrefs:
         raise BodyError("no href is named")
     if len(hrefs) > MAX_HREFS:

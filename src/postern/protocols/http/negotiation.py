@@ -39,7 +39,7 @@ def parse_content_type(value: bytes | None) -> ContentType:
     return ContentType(media, dict(parameters).get("charset", "").lower(), parameters)
 
 
-def content_coding(value: bytes | None, offered: Sequence[str] = ("gzip",)) -> str | None:
+def content_coding(value: bytes | None, offered: Sequence[str]) -> str | None:
     """Chooses the coding of an answer by the Accept-Encoding of its request (RFC 9110 section 12.5.3): one of `offered`, the
     first of those that the client likes best, or "identity". None where the client takes none of them, not even identity: RFC
     9110 lets a server send that nevertheless.

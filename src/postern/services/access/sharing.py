@@ -210,18 +210,25 @@ class Sharing:
         return addresses | (await self._directory.mailbox_owners(hidden) if hidden else {})
 
     async def shared(self, user: UUID) -> Shares:
-        """Returns what others share with a user: folders in which an entry of the user, of a group, or of
-        EVERYBODY grants more than free/busy. MAX_SHARED of each at most; those that only EVERYBODY has come last."""
+        """Returns what others share with a user: folders in which an entry of the user, of a group, or of EVERYBODY grants more
+        than free/busy. MAX_SHARED of each at most; those that only EVERYBODY has come last. A server that does not answer is
+        left out."""
         return await self._shared.get(user, lambda: self._all_shared(user))
 
     async def _all_shared(self, user: UUID) -> Shares:
         grantees = await self.grantees(user)
-        answers = await asyncio.gather(*(_shared_in(store, grantees) for store in self._stores()))
-        mailboxes = [mailbox for _, whole in answers for mailbox in whole if mailbox != user][:MAX_SHARED]
+        stores = list(self._stores())
+        asked = await asyncio.gather(*(_shared_or_none(store, grantees) for store in stores))
+        answers = [answer for answer in asked if answer is not None]
+        if stores and not answers:
+            raise MailboxError("UNAVAILABLE", "No mailbox server says what is shared")
+        mailboxes = [mailbox for answer in answers for mailbox in answer.mailboxes if mailbox != user][:MAX_SHARED]
         without = {user, *mailboxes}
-        folders = [each for several, _ in answers for each in several if each.mailbox not in without][:MAX_SHARED]
-        asked = list(dict.fromkeys([*(each.mailbox for each in folders), *mailboxes]))
-        owners = await self._directory.mailbox_owners(asked) if asked else {}
+        everything = [each for answer in answers for each in answer.own]
+        everything += [each for answer in answers for each in answer.everybodys]
+        folders = [each for each in everything if each.mailbox not in without][:MAX_SHARED]
+        guids = list(dict.fromkeys([*(each.mailbox for each in folders), *mailboxes]))
+        owners = await self._directory.mailbox_owners(guids) if guids else {}
         shared = [each._replace(owner=owners[each.mailbox]) for each in folders if each.mailbox in owners]
         return Shares(
             tuple(sorted(shared, key=lambda each: (each.owner, each.folder.id))),
@@ -254,18 +261,37 @@ class Sharing:
         return store
 
 
-async def _shared_in(store: SharingStore, grantees: Sequence[UUID]) -> tuple[list[Shared], list[UUID]]:
-    """Returns the folders on one server that are shared with these grantees, without their owners' addresses, and the mailboxes
-    to which they have full access. EVERYBODY is asked for alone: so many entries as there may be, they leave room for others."""
+class _Found(NamedTuple):
+    """The shares of one server with a user: folders with an entry of the user or of a group, those that only EVERYBODY has, and
+    mailboxes with full access. The folders are without the owners' addresses."""
+
+    own: list[Shared]
+    everybodys: list[Shared]
+    mailboxes: list[UUID]
+
+
+async def _shared_or_none(store: SharingStore, grantees: Sequence[UUID]) -> _Found | None:
+    """Does what `_shared_in` does. None: the server does not answer now; what others have is told all the same."""
+    try:
+        return await _shared_in(store, grantees)
+    except MailboxError as error:
+        if error.code != "UNAVAILABLE":
+            raise
+        return None
+
+
+async def _shared_in(store: SharingStore, grantees: Sequence[UUID]) -> _Found:
+    """Returns what one server shares with these grantees. EVERYBODY is asked for alone: so many entries as there may be, they
+    leave room for others."""
     entries: dict[tuple[UUID, int], dict[UUID, Right]] = {}
     nodes: dict[tuple[UUID, int], FolderNode] = {}
     for asked in (grantees, [EVERYBODY]):
         for mailbox, node, grantee, rights in await store.shared_with(asked):
             nodes[mailbox, node.id] = node
             entries.setdefault((mailbox, node.id), {})[grantee] = rights
-    folders = [
-        Shared("", key[0], nodes[key], rights)
-        for key, held in entries.items()
-        if (rights := granted(held, grantees)) & ~FREE_BUSY
-    ]
-    return folders, await store.accessible(grantees)
+    own: list[Shared] = []
+    everybodys: list[Shared] = []
+    for key, held in entries.items():
+        if (rights := granted(held, grantees)) & ~FREE_BUSY:
+            (everybodys if held.keys() == {EVERYBODY} else own).append(Shared("", key[0], nodes[key], rights))
+    return _Found(own, everybodys, await store.accessible(grantees))

@@ -93,13 +93,13 @@ async def keep(box: OwnMailbox, octets: bytes, filename: str, media: str) -> tup
 async def check(box: OwnMailbox, container: Calendar, content: Content, old: Resource | None) -> set[str]:
     """Raises Refusal 403 where content names an attachment of this mailbox that is not there. Returns the ids that `old` names
     and the content does not. The attachments of others, which invitations bring, are their owners' matter."""
-    if container.kind not in CALENDARS or (not _may_name(content.octets) and await folder_of(box) is None):
+    if container.kind not in CALENDARS or (not may_name(content.octets) and await folder_of(box) is None):
         return set()
     before = await named_by(box, container, old)
     named = await _named(content.octets)
-    mine = [(each.id, name) for each in named if (name := _name_here(box, each)) is not None]
+    mine = [(each.id, name) for each in named if (name := name_here(box, each)) is not None]
     names = list(dict.fromkeys(name for _, name in mine))
-    if not all(name.startswith(f"{id_}-") for id_, name in mine) or not await _are_there(box, names):
+    if not all(name.startswith(f"{id_}-") for id_, name in mine) or len(await stored(box, names, False)) < len(names):
         raise Refusal(HTTPStatus.FORBIDDEN, element(caldav("valid-managed-id")))
     return before - {each.id for each in named}
 
@@ -111,19 +111,19 @@ async def named_by(box: OwnMailbox, container: Calendar, old: Resource | None) -
     return {each.id for each in await _named(await content_of(box, old))}
 
 
-def _may_name(octets: bytes) -> bool:
+def may_name(octets: bytes) -> bool:
     """Whether it is worth reading an object for the attachments that it names."""
     return b"ATTACH" in octets or b"attach" in octets.lower()
 
 
 async def _named(octets: bytes) -> list[Named]:
-    if not _may_name(octets):
+    if not may_name(octets):
         return []
     calendar = await aside(octets, lambda: calendar_object.read(octets))
     return [] if isinstance(calendar, Refused) else managed(calendar)
 
 
-def _name_here(box: OwnMailbox, named: Named) -> str | None:
+def name_here(box: OwnMailbox, named: Named) -> str | None:
     """The name of an attachment of this mailbox; None for one that is elsewhere."""
     path = read_url(named.uri)
     place = place_of(path) if path is not None else None
@@ -132,19 +132,11 @@ def _name_here(box: OwnMailbox, named: Named) -> str | None:
     return place.names[0]
 
 
-async def _are_there(box: OwnMailbox, names: Sequence[str]) -> bool:
+async def stored(box: OwnMailbox, names: Sequence[str], content: bool) -> list[Resource]:
+    """Returns the attachments of these names."""
     box = box.whole
     folder = await folder_of(box) if names else None
-    if folder is None:
-        return not names
-    return len(await box.store.named(box.id, folder.id, names)) == len(names)
-
-
-async def find(box: OwnMailbox, name: str, content: bool) -> Resource | None:
-    """Returns an attachment by its name."""
-    folder = await folder_of(box)
-    resources = () if folder is None else await box.store.named(box.id, folder.id, [name], content)
-    return next(iter(resources), None)
+    return [] if folder is None else list(await box.store.named(box.id, folder.id, names, content))
 
 
 async def media_of(box: OwnMailbox, resource: Resource) -> str:

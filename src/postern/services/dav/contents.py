@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -48,7 +48,7 @@ def check_media(collection: Collection, media: str) -> None:
         raise Refusal(HTTPStatus.FORBIDDEN, element(_SUPPORTED[collection.kind]))
 
 
-def examine(collection: Collection, octets: bytes, me: Sequence[str] = ()) -> Content:
+def examine(collection: Collection, octets: bytes, me: AbstractSet[str] = frozenset()) -> Content:
     """Returns the octets as an item of a collection. `me` are the addresses of the mailbox's owner, whose answer counts for how a
     meeting shows. Raises Refusal 403 with the precondition that they do not meet (RFC 4791
     section 5.3.2.1, RFC 6352 section 6.3.2.1)."""
@@ -82,7 +82,7 @@ def _card(octets: bytes) -> Content:
     )
 
 
-def _calendar(collection: Collection, octets: bytes, now: int, me: Sequence[str]) -> Content:
+def _calendar(collection: Collection, octets: bytes, now: int, me: AbstractSet[str]) -> Content:
     calendar = calendar_object.read(octets)
     refused = calendar if isinstance(calendar, Refused) else calendar_object.check(calendar)
     if refused is not None or isinstance(calendar, Refused):

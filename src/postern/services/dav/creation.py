@@ -12,6 +12,7 @@ from postern.protocols.dav.bodies import BodyError, Change, read_creation
 from postern.protocols.dav.names import DECLARATIONS, caldav, dav, element
 from postern.services.dav import folders, locks, meetings, nodes, properties
 from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
@@ -179,6 +180,8 @@ async def delete(box: OwnMailbox, node: Node, request: Request) -> Answer:
     collection = node.collection
     if collection is None or collection.is_default:
         raise Refusal(HTTPStatus.FORBIDDEN, text="This collection stays")
+    if not box.is_whole:
+        raise need_privileges()  # before anybody is told that meetings end
     held, condition = await held_and_if(box, request, collection)
     await check_if(box, condition, held, collection.path, None)
     held.check(collection.path, condition.tokens, members=True, deep=True)

@@ -59,7 +59,7 @@ class Data:
         if self.zones:
             content = await aside(content, lambda: time_zones.as_asked(content, self.zones))
         start, end = _TAGS[self.name]
-        return f"<{start}>{xml.text(content.decode('utf-8', 'replace'))}</{end}>"
+        return f"<{start}>{xml.text_of_octets(content)}</{end}>"
 
     async def markups(self, box: OwnMailbox, resources: Sequence[Resource]) -> list[str]:
         """Returns the element of each resource."""
@@ -67,8 +67,7 @@ class Data:
         if not is_as_put or any(each.content is None for each in resources):
             return [await self.markup(box, resource) for resource in resources]
         start, end = _TAGS[self.name]
-        texts = [xml.text((resource.content or b"").decode("utf-8", "replace")) for resource in resources]
-        return [f"<{start}>{text}</{end}>" for text in texts]
+        return [f"<{start}>{xml.text_of_octets(resource.content or b'')}</{end}>" for resource in resources]
 
     def _calendar(self, content: bytes, read: CalendarObject | None) -> bytes:
         calendar = read or calendar_object.read(content)

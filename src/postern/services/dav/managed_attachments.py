@@ -1,7 +1,7 @@
 """Managed attachments by DAV (RFC 8607): POST to an appointment or a task adds, replaces or removes one, GET reads it.
 
 `attached` keeps them. They are read by their owner, by those who may read an object that names them, and by those who are invited
-to it. An invitation brings the URI, as it stands, to all who are invited.
+to it. `enclosures` says what guests elsewhere get.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ async def _changed(box: OwnMailbox, request: Request, target: Target, change: Ch
             raise nodes.missing()
         octets = await content_of(box, old.resource)
         changed = await aside(octets, partial(_with, octets, change))
-        content = contents.examine(container, changed)
+        content = contents.examine(container, changed, box.calendar_addresses)
         lost = await attached.check(box, container, content, old.resource)
         plan = await meetings.plan(box, request, container, content, old.resource)
         try:
@@ -146,7 +146,8 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[allow(_READS)])
     owner = box if box.is_mine(place.address) else await _other(box, place.address)
     name = place.names[0]
-    resource = await attached.find(owner, name, request.method == "GET") if owner is not None else None
+    there = await attached.stored(owner, [name], request.method == "GET") if owner is not None else []
+    resource = next(iter(there), None)
     if owner is None or resource is None or (owner is not box and not await _may_read(box, owner, name[: attached.ID])):
         raise nodes.missing()
     if request.method == "OPTIONS":

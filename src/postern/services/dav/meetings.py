@@ -35,7 +35,7 @@ from postern.model.resources import ABSENT, Put, Resource
 from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.http.events import Field
 from postern.protocols.smtp.address import parse_mailbox
-from postern.services.dav import contents, folders
+from postern.services.dav import contents, enclosures, folders
 from postern.services.dav.contents import Content
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.guarded import need_privileges
@@ -107,7 +107,8 @@ async def plan(
         if content is not None and content.rendered.ends is not None and content.rendered.ends < now:
             outcome = outcome._replace(sendings=[])  # a calendar is moved here, and nobody is invited to what is over
     statuses = await _statuses(box, outcome.sendings)
-    letters = await aside(before + after, lambda: _letters(box, outcome.sendings, statuses, now))
+    sendings = await enclosures.for_guests(box, outcome.sendings)
+    letters = await aside(before + after, lambda: _letters(box, sendings, statuses, now))
     expected = ABSENT if old is None else old.tag
     if content is None or becomes is None:
         return Plan(None, expected, letters, is_meeting=True)
@@ -197,9 +198,13 @@ async def carry_out(box: OwnMailbox, container: Collection, name: str, change: P
         raise
 
 
-async def end(box: OwnMailbox, request: Request, container: Collection, name: str) -> bool:
-    """Removes a meeting that another resource is about to replace, and tells the others. Returns whether there was one."""
+async def end(box: OwnMailbox, request: Request, container: Collection, name: str, source: Resource) -> bool:
+    """Removes a meeting that `source` is about to replace, and tells the others. Returns whether there was one. Where the UID of
+    `source` keeps it from coming, the meeting stays."""
     if container.kind not in CALENDARS:
+        return False
+    others = await box.store.with_uids(box.id, container.id, [source.uid])
+    if any(each.id != source.id and each.name != name for each in others):
         return False
     for old in await box.store.named(box.id, container.id, [name], True):
         change = await plan(box, request, container, None, old)

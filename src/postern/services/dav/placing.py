@@ -101,7 +101,7 @@ async def _resource(box: OwnMailbox, request: Request, source: Target, move: _Mo
     _check_class(source, container)
     if not move.is_move:
         await meetings.check_copy(box, container, source.resource, source.path)
-    is_replaced = move.is_move and move.overwrite and await meetings.end(box, request, container, name)
+    is_replaced = move.overwrite and await meetings.end(box, request, container, name, source.resource)
     if kind is Kind.FILES:
         there = await _there(box, container, name)
         if isinstance(there, Collection):

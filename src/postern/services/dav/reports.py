@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
 from itertools import repeat
@@ -23,7 +23,7 @@ from postern.services.dav.folders import Collection
 from postern.services.dav.live import Node, sync_token
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, place_of
-from postern.services.dav.propfind import applied, preferences_of
+from postern.services.dav.propfind import AT_ONCE, applied, preferences_of
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
@@ -31,7 +31,7 @@ from postern.services.dav.resource_properties import ResourceResponses
 BATCH = 500
 """Resources whose contents are read at a time."""
 _PLAIN = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@.~-]*+")
-"""Names that stand for themselves in an href, as most programs make them."""
+"""A name that stands for itself in an href, as most programs make them."""
 MAX_CHANGES = 20_000
 """Changes that one sync-collection tells; then the client asks again."""
 
@@ -91,8 +91,7 @@ async def _multiget(
     """Answers for each href in the order of the request (RFC 4791 section 7.9)."""
     writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
     yield multistatus.BEGIN
-    host = request.host
-    names = [(href, _name_of(box, collection, href, host)) for href in body.hrefs]
+    names = _names_of(box, collection, body.hrefs, request.host)
     batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
     asked = iter([[name for _, name in batch if name] for batch in batches])
 
@@ -105,19 +104,19 @@ async def _multiget(
         async for page in pages:
             resources = list(page)
             await writer.prepare(resources)
-            batch = next(written)
-            if is_small(page.sizes):
-                markups = await data.markups(box, resources) if data is not None else repeat("")
-                responses = dict(zip(page.names, writer.responses(resources, markups), strict=True))
-                yield "".join([responses.get(name) or _missing(href) for href, name in batch])
-                continue
             by_name = {resource.name: resource for resource in resources}
-            for href, name in batch:
-                resource = by_name.get(name)
-                if resource is None:
-                    yield _missing(href)
-                else:
-                    yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+            batch = next(written)
+            for start in range(0, len(batch), AT_ONCE):
+                part = batch[start : start + AT_ONCE]
+                there = [by_name[name] for _, name in part if name in by_name]
+                # Large contents are written one by one, each in memory alone.
+                steps = [part] if is_small([each.size for each in there]) else [[each] for each in part]
+                for step in steps:
+                    there = [by_name[name] for _, name in step if name in by_name]
+                    markups = await data.markups(box, there) if data is not None else repeat("")
+                    made = zip(there, writer.responses(there, markups), strict=True)
+                    responses = {resource.name: response for resource, response in made}
+                    yield "".join([responses.get(name) or _missing(href) for href, name in step])
     yield multistatus.END
 
 
@@ -127,10 +126,21 @@ def _missing(href: str) -> str:
     return multistatus.state(href_of(path if path is not None else href), HTTPStatus.NOT_FOUND)
 
 
+def _names_of(box: OwnMailbox, collection: Collection, hrefs: Sequence[str], host: str) -> list[tuple[str, str]]:
+    """Returns each href with the name of its resource; "" for what is none of this collection."""
+    path, length, is_plain = collection.path, len(collection.path), _PLAIN.fullmatch
+    return [
+        (
+            href,
+            href[length:]
+            if href.startswith(path) and is_plain(href, length)
+            else _name_of(box, collection, href, host),
+        )
+        for href in hrefs
+    ]
+
+
 def _name_of(box: OwnMailbox, collection: Collection, href: str, host: str) -> str:
-    """Returns the name of a resource of this collection; "" for what is none."""
-    if href.startswith(collection.path) and _PLAIN.fullmatch(rest := href[len(collection.path) :]):
-        return rest
     path = read_url(href, host)
     place = place_of(path) if path is not None else None
     inner = box.inner(place) if place is not None else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
@@ -212,11 +211,16 @@ async def _shares(own: OwnMailbox) -> Shares:
 
 
 async def _opened(own: OwnMailbox, addresses: Sequence[str], is_mounted: bool = False) -> list[SharedMailbox]:
-    boxes: list[SharedMailbox] = []
-    for address in list(dict.fromkeys(addresses))[:MAX_OWNERS]:
-        with suppress(Refusal, MailboxError):
-            boxes.append(await _open(own, address, is_mounted))
-    return boxes
+    asked = list(dict.fromkeys(addresses))[:MAX_OWNERS]
+    boxes = await asyncio.gather(*(_open_or_none(own, address, is_mounted) for address in asked))
+    return [box for box in boxes if box is not None]
+
+
+async def _open_or_none(own: OwnMailbox, address: str, is_mounted: bool) -> SharedMailbox | None:
+    try:
+        return await _open(own, address, is_mounted)
+    except (Refusal, MailboxError):
+        return None
 
 
 async def _collections(box: SharedMailbox, space: Space) -> tuple[OwnMailbox, list[Collection]]:

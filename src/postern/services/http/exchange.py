@@ -19,7 +19,7 @@ from postern.protocols.http.events import BodyPiece, Field, Malformed, RequestEn
 from postern.protocols.http.server import ServerMachine
 from postern.services.http.access import HttpLimits
 from postern.services.http.answers import PLAIN, Answer, with_standing
-from postern.services.http.compression import Gzip, gzip_for
+from postern.services.http.compression import Compressed, compressed
 from postern.services.http.site import Message
 
 MAX_HELD = 262_144
@@ -75,7 +75,7 @@ class Exchange:
         self._news: asyncio.Event | None = None
         self._turn: Turn | None = None
         self._start: tuple[int, Sequence[tuple[Any, Any]]] | None = None
-        self._gzip: Gzip | None = None
+        self._compressed: Compressed | None = None
 
     # From the connection
 
@@ -225,8 +225,8 @@ class Exchange:
         data, more = message.get("body", b""), message.get("more_body", False)
         if not self.status:
             self._begin(*self._start, len(data), more)
-        if self._gzip is not None:
-            data = await self._gzip.packed(data, more)
+        if self._compressed is not None:
+            data = await self._compressed.packed(data, more)
         self._write(data)
         if not more:
             self._finish()
@@ -241,8 +241,8 @@ class Exchange:
         fields = [field for field in fields if field[0] not in _OF_MACHINE]
         fields.extend(self._proof)
         if self._compresses:
-            self._gzip = gzip_for(self.head, status, fields, None if more else size)
-        is_known = not more and self._gzip is None and (size > 0 or self.head.method != "HEAD")
+            self._compressed = compressed(self.head, status, fields, None if more else size)
+        is_known = not more and self._compressed is None and (size > 0 or self.head.method != "HEAD")
         self._respond(status, fields, size if is_known else None, ends or not self.is_whole)
 
     def _respond(self, status: int, fields: list[Field], size: int | None, ends: bool) -> None:

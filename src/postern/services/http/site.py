@@ -48,8 +48,8 @@ class Route:
     who may call, and whether port 80 serves (else it redirects to 443). `methods` are those that the application has (others:
     405). `hosts` are names in small letters for which alone the route exists; () for any. `body` bounds a request's body (413),
     and `kinds` are the media types that it may have, in small letters (415; one that says none is taken, and frozenset() is any).
-    `compresses` allows gzip: say so only of an application none of whose answers holds a secret beside something that the
-    caller's page or mail put there (the lengths of such answers tell the secret, as BREACH showed)."""
+    `compresses` allows Brotli and gzip: say so only of an application none of whose answers holds a secret beside something that
+    the caller's page or mail put there (the lengths of such answers tell the secret, as BREACH showed)."""
 
     prefix: str
     guard: Guard

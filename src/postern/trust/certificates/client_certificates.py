@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
-from postern.model.directory import PROBE, Account, CertificateNames, Directory, DirectoryUnavailable
+from postern.model.directory import CLOSED_PROBE, PROBE, Account, CertificateNames, Directory, DirectoryUnavailable
 from postern.model.security import Mechanism
 from postern.protocols import ber
 from postern.trust.acceptor import FAILED_TEXT, UNAVAILABLE, Denied, Granted
@@ -37,7 +37,7 @@ _QUOTED = frozenset(',+="\n<>#;')
 
 
 class ClientCertificateOwners:
-    """`probe_authority` issues certificates for `postern verify`, which are good for its mailbox alone; None: nobody does.
+    """`probe_authority` issues certificates for `postern verify`, which are good for its own accounts alone; None: nobody does.
     `clock` gives epoch seconds."""
 
     def __init__(
@@ -89,7 +89,7 @@ class ClientCertificateOwners:
 
     async def _probe(self, names: CertificateNames) -> Account | None:
         local = names.principal.partition("@")[0].lower()
-        account = await self._directory.account(names.principal) if local == PROBE else None
+        account = await self._directory.account(names.principal) if local in (PROBE, CLOSED_PROBE) else None
         return account if account is not None and account.name.lower() == names.principal.lower() else None
 
 
