@@ -481,3 +481,19 @@ def test_what_is_private_in_any_part_and_by_any_word_is_hidden(content: bytes, i
             assert (await bob.put(path, content=content)).status_code == (403 if is_hidden else 204)
 
     asyncio.run(work())
+
+
+def test_whoever_may_not_set_properties_leaves_no_names_behind() -> None:
+    """A mailbox numbers 32,000 names at most: a reader used them up for its owner."""
+
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as alice, site.client(BOB) as bob:
+            await alice.put(f"{CALENDAR}a.ics", content=event("a"))
+            await grant(site, ROLES["reviewer"])
+            for path in (f"{CALENDAR}a.ics", CALENDAR, MOUNTED):
+                answer = await bob.request("PROPPATCH", path, content=COLOUR)
+                assert (answer.status_code, failed(answer)) == (403, "D:need-privileges")
+            assert not await site.mailboxes.property_names(guid_of(ALICE))
+
+    asyncio.run(work())
