@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postern.items import appointment
-from postern.items.series import Series
+from postern.items.series import OCCURRENCE, Series
 from postern.items.zones import find_zone
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import NamedZone, seconds
@@ -147,6 +147,13 @@ def test_a_rule_that_runs_away_is_cut() -> None:
     budget = Budget(1_000)
     assert [o.start for o in Series(read(*lines)).between(budget=budget)] == [_utc("20260101T1200")]
     assert budget.is_spent
+
+
+def test_an_occurrence_costs_more_of_a_shared_budget_than_a_step() -> None:
+    budget = Budget(1_000)
+    lines = event("DTSTART:20260101T120000Z", "RRULE:FREQ=DAILY")
+    assert len(list(Series(read(*lines)).between(most=50, budget=budget))) == 50
+    assert 1_000 - 50 * (OCCURRENCE + 3) < budget.left < 1_000 - 50 * OCCURRENCE
 
 
 RULES = ["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,WE", "FREQ=MONTHLY;BYDAY=-1FR", "FREQ=YEARLY", "FREQ=DAILY;COUNT=9"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from postern.items import appointment, task
 from postern.items.calendar_object import CalendarObject
@@ -13,6 +13,8 @@ from postern.model.item_store import FROM_EVER, RenderedItem
 
 MAX_ADDRESS = 320
 """Octets of an address that the store keeps to look an item up."""
+_OPEN = frozenset({"", "PUBLIC", "X-PERSONAL"})
+"""Values of CLASS that hide nothing. X-PERSONAL is Outlook's word for what is not about work (MS-OXCICAL)."""
 _CLASSES = {"VTODO": task.ITEM_CLASS, "VJOURNAL": appointment.JOURNAL_CLASS}
 
 
@@ -42,12 +44,22 @@ def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> R
         ends=ends,
         expands=values.recurs or values.floating,
         busy=values.busy,
-        is_private=calendar.main.value("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
+        is_private=is_closed(calendar),
         status=values.status,
         organizer=values.organizer if is_address(values.organizer) else "",
         reminds=next_reminder(calendar, now) if values.has_alarms else None,
         addresses=keys_of(calendar),
     )
+
+
+def is_closed(calendar: CalendarObject) -> bool:
+    """Whether an object is its owner's alone: all of it, even where a single occurrence is."""
+    return closes(entry.value for part in calendar.parts for entry in part.lines("CLASS"))
+
+
+def closes(values: Iterable[str]) -> bool:
+    """Whether one of these values of CLASS keeps others out. An unknown one does (RFC 5545 section 3.8.1.3)."""
+    return any(value.strip().upper() not in _OPEN for value in values)
 
 
 def is_address(address: str) -> bool:

@@ -248,3 +248,25 @@ def test_a_directory_that_does_not_answer() -> None:
             assert (await client.get(CALENDAR)).status_code == 200
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("path", [LIST, BOBS_CARD, f"/dav/addressbooks/{BOB}/~{ALICE}~global-address-list/"])
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_nobody_speaks_in_the_name_of_another_by_his_list(path: str, is_shared: bool) -> None:
+    """Whoever asked for the list in another's home was answered as that one: with what others share with him."""
+
+    async def work() -> None:
+        site = DavSite()
+        await site.mailboxes.logon(guid_of(ALICE))
+        if is_shared:
+            await site.sharing.set_full_access(site.recipients.known[ALICE], guid_of(BOB), True)
+        body = (
+            '<D:expand-property><D:property name="current-user-principal"><D:property name="quota-used-bytes"/>'
+            "</D:property></D:expand-property>"
+        )
+        async with site.client(BOB) as bob:
+            assert (await report(bob, path, body)).status_code == 404
+            for method in ("PROPFIND", "GET", "PUT", "COPY"):
+                assert (await bob.request(method, path, headers={"depth": "0"})).status_code == 404
+
+    asyncio.run(work())

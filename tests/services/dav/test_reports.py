@@ -10,7 +10,7 @@ import asyncio
 import httpx
 import pytest
 
-from postern.services.dav import ahead, reports
+from postern.services.dav import ahead, data, octets, reports
 from tests.services.dav.site import (
     ALICE,
     BOB,
@@ -258,5 +258,41 @@ def test_principals_are_searched() -> None:
             body = "<D:acl-principal-prop-set><D:prop><D:displayname/></D:prop></D:acl-principal-prop-set>"
             assert list(Responses(await report(client, CALENDAR, body))) == [PRINCIPAL]
             assert list(Responses(await report(client, "/dav/", body))) == []
+
+    asyncio.run(work())
+
+
+def test_what_one_report_may_cost_is_shared_by_what_it_expands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "STEPS", 100)
+
+    async def work() -> None:
+        async with DavSite().client() as client:
+            for name in ("a", "b"):
+                series = event(name, name, "20260301T120000Z", "RRULE:FREQ=DAILY")
+                await client.put(f"{CALENDAR}{name}.ics", content=series)
+            asked = '<C:calendar-data><C:expand start="20260301T000000Z" end="20260401T000000Z"/></C:calendar-data>'
+            hrefs = "".join(f"<D:href>{CALENDAR}{name}.ics</D:href>" for name in ("a", "b"))
+            body = f"<C:calendar-multiget><D:prop>{asked}</D:prop>{hrefs}</C:calendar-multiget>"
+            told = Responses(await report(client, CALENDAR, body))
+            assert (told.text(f"{CALENDAR}a.ics", "C:calendar-data") or "").count("BEGIN:VEVENT") == 31
+            assert told.status(f"{CALENDAR}b.ics") == 507
+            body = "<D:sync-collection><D:sync-token/><D:sync-level>1</D:sync-level>"
+            told = Responses(await report(client, CALENDAR, f"{body}<D:prop>{asked}</D:prop></D:sync-collection>"))
+            assert told.status(f"{CALENDAR}b.ics") == 507
+
+    asyncio.run(work())
+
+
+def test_others_have_their_turn_between_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report about thousands of small objects with heavy rules had the loop for itself until its end."""
+    monkeypatch.setattr(octets, "LONG", 0.0)
+
+    async def work() -> None:
+        served: list[str] = []
+        loop = asyncio.get_running_loop()
+        for name in ("a", "b"):
+            loop.call_soon(served.append, "other")
+            await octets.aside(b"BEGIN:VCALENDAR", lambda name=name: served.append(name))  # type: ignore[misc]
+        assert served == ["a", "other", "b", "other"]
 
     asyncio.run(work())

@@ -42,6 +42,11 @@ BOBS_HOME = f"/dav/calendars/{BOB}/"
 MOUNTED = f"{BOBS_HOME}~{ALICE}~calendar/"
 BOBS_PRINCIPAL = f"/dav/principals/users/{BOB}/"
 PRIVATE = event("p", "secret", "20260302T120000Z", "CLASS:PRIVATE")
+PRIVATE_OCCURRENCE = event("s", "open", "20260302T120000Z", "RRULE:FREQ=DAILY;COUNT=3").replace(
+    b"END:VCALENDAR",
+    b"BEGIN:VEVENT\r\nUID:s\r\nDTSTAMP:20260101T000000Z\r\nRECURRENCE-ID:20260303T120000Z\r\nDTSTART:20260303T130000Z\r\n"
+    b"SUMMARY:secret\r\nCLASS:PRIVATE\r\nEND:VEVENT\r\nEND:VCALENDAR",
+)
 COLOUR = (
     f"<D:propertyupdate {XMLNS}><D:set><D:prop><I:calendar-color>#f00</I:calendar-color></D:prop></D:set>"
     f"</D:propertyupdate>"
@@ -449,5 +454,46 @@ def test_exactly_what_is_granted_can_be_done(data: st.DataObject) -> None:
                 assert rights & needed == needed, (at, needed)
             granted = await site.mailboxes.mailbox_rights(guid_of(ALICE))
             assert [dict(entries) for entries in granted.values()] == [{guid_of(BOB): rights}]
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("content", "is_hidden"),
+    [
+        (PRIVATE_OCCURRENCE, True),
+        (event("x", "secret", "20260302T120000Z", "CLASS:X-UNKNOWN"), True),
+        (event("x", "secret", "20260302T120000Z", "CLASS:PUBLIC", "CLASS:PRIVATE"), True),
+        (event("x", "golf", "20260302T120000Z", "CLASS:X-PERSONAL"), False),
+        (card("x", "Secret", "CLASS:PRIVATE"), True),
+        (card("x", "Open", "CLASS:PUBLIC"), False),
+    ],
+)
+def test_what_is_private_in_any_part_and_by_any_word_is_hidden(content: bytes, is_hidden: bool) -> None:
+    async def work() -> None:
+        site = DavSite()
+        is_card = content.startswith(b"BEGIN:VCARD")
+        path = f"{CONTACTS}x.vcf" if is_card else f"{CALENDAR}x.ics"
+        async with site.client() as alice, site.client(BOB) as bob:
+            assert (await alice.put(path, content=content)).status_code == 201
+            await grant(site, ROLES["editor"], FolderKind.CONTACTS if is_card else FolderKind.CALENDAR)
+            assert (await bob.get(path)).status_code == (404 if is_hidden else 200)
+            assert (await bob.put(path, content=content)).status_code == (403 if is_hidden else 204)
+
+    asyncio.run(work())
+
+
+def test_whoever_may_not_set_properties_leaves_no_names_behind() -> None:
+    """A mailbox numbers 32,000 names at most: a reader used them up for its owner."""
+
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as alice, site.client(BOB) as bob:
+            await alice.put(f"{CALENDAR}a.ics", content=event("a"))
+            await grant(site, ROLES["reviewer"])
+            for path in (f"{CALENDAR}a.ics", CALENDAR, MOUNTED):
+                answer = await bob.request("PROPPATCH", path, content=COLOUR)
+                assert (answer.status_code, failed(answer)) == (403, "D:need-privileges")
+            assert not await site.mailboxes.property_names(guid_of(ALICE))
 
     asyncio.run(work())

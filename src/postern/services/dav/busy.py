@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 from postern.items import calendar_object, free_busy
@@ -37,7 +38,14 @@ async def periods_of(
         for first in range(0, len(series), BATCH):
             for resource in await box.store.with_ids(box.id, series[first : first + BATCH], True):
                 content = await content_of(box, resource)
-                read = await aside(content, partial(calendar_object.read, content))
-                if not isinstance(read, Refused):
-                    periods += free_busy.free_busy([read], start, end, floating, budget, box.calendar_addresses)
+                periods += await aside(
+                    content, partial(_of_series, content, start, end, floating, budget, box.calendar_addresses)
+                )
     return periods
+
+
+def _of_series(
+    content: bytes, start: int, end: int, floating: Zone, budget: Budget, me: AbstractSet[str]
+) -> list[Period]:
+    read = calendar_object.read(content)
+    return [] if isinstance(read, Refused) else free_busy.free_busy([read], start, end, floating, budget, me)

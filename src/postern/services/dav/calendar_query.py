@@ -89,12 +89,12 @@ class _Plan:
 async def query(box: OwnMailbox, collection: Collection, body: Query, request: Request) -> Answer:
     floating = await zone_of(box, collection, body.timezone, body.timezone_id)
     plan = _Plan.of(filters.component_filter(body.filter))
-    data = Data.of(body.properties, floating, time_zones.asked(request))
+    budget = Budget(STEPS)
+    data = Data.of(body.properties, floating, time_zones.asked(request), budget)
     preferences = preferences_of(request)
     writer = ResourceResponses(box, collection, body.properties, preferences)
 
     async def pieces() -> AsyncIterator[str]:
-        budget = Budget(STEPS)
         yield multistatus.BEGIN
         async for page, rendered in _candidates(box, collection, plan.span):
             wanted = [(each, plan.decides(each, rendered.get(each.id))) for each in page]
@@ -107,10 +107,12 @@ async def query(box: OwnMailbox, collection: Collection, body: Query, request: R
                     resources = list(await box.store.with_ids(box.id, list(decisions), True))
                 await writer.prepare(resources)
                 for resource in resources:
+                    if budget.is_spent:
+                        break
                     read = None
                     if decisions[resource.id] is None:
-                        read = await _read(box, resource)
-                        if read is None or not calendar_query.matches(read, plan.filter, floating, budget):
+                        read = await _fitting(box, resource, plan.filter, floating, budget)
+                        if read is None:
                             continue
                     markup = await data.markup(box, resource, read) if data is not None else ""
                     yield writer.response(resource, markup)
@@ -123,10 +125,19 @@ async def query(box: OwnMailbox, collection: Collection, body: Query, request: R
     return answer_of(pieces(), applied(preferences))
 
 
-async def _read(box: OwnMailbox, resource: Resource) -> CalendarObject | None:
+async def _fitting(
+    box: OwnMailbox, resource: Resource, wanted: ComponentFilter, floating: Zone, budget: Budget
+) -> CalendarObject | None:
+    """Reads an object; None for one that the filter does not want."""
     content = await content_of(box, resource)
-    calendar = await aside(content, lambda: calendar_object.read(content))
-    return None if isinstance(calendar, Refused) else calendar
+
+    def work() -> CalendarObject | None:
+        calendar = calendar_object.read(content)
+        if isinstance(calendar, Refused) or not calendar_query.matches(calendar, wanted, floating, budget):
+            return None
+        return calendar
+
+    return await aside(content, work)
 
 
 async def _candidates(

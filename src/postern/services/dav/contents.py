@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from postern.items import appointment, calendar_object, contact, task
 from postern.items.calendar_object import Refused
-from postern.items.stored import class_of, is_address, values_of
+from postern.items.stored import class_of, closes, is_address, values_of
 from postern.model.item_store import RenderedItem
 from postern.model.resources import NOTHING_RENDERED
 from postern.protocols import xml
@@ -78,7 +78,7 @@ def _card(octets: bytes) -> Content:
     return Content(
         octets,
         contact.LIST_CLASS if is_list else contact.ITEM_CLASS,
-        RenderedItem(uid=values.uid, addresses=addresses),
+        RenderedItem(uid=values.uid, is_private=closes([card.card.text("CLASS")]), addresses=addresses),
     )
 
 

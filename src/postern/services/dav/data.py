@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from postern.items import calendar_data, calendar_object, card_data, contact
 from postern.items.calendar_data import Wanted
@@ -12,6 +12,7 @@ from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.dav.bodies import PropFind
 from postern.protocols.dav.names import opening
+from postern.protocols.ical import expansion
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE, Zone
 from postern.services.dav import filters, time_zones
@@ -20,22 +21,27 @@ from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.octets import aside, content_of
 from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA, DATA
 
+STEPS = 1_000_000
+"""Steps that the rules of all objects may take for one report that expands them."""
 _TAGS = {name: opening(name) for name in DATA}
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
     """A question for contents: the property's name, and what is wanted of a calendar object or a card. `floating` is the zone
-    of times without one; `zones` is what the client says of VTIMEZONEs (`time_zones.asked`)."""
+    of times without one; `zones` is what the client says of VTIMEZONEs (`time_zones.asked`). `budget` is for all objects."""
 
     name: str
     wanted: Wanted
     card: CardWanted | None
     floating: Zone = UTC_ZONE
     zones: str = ""
+    budget: Budget = field(default_factory=lambda: Budget(STEPS))
 
     @classmethod
-    def of(cls, find: PropFind, floating: Zone = UTC_ZONE, zones: str = "") -> Data | None:
+    def of(
+        cls, find: PropFind, floating: Zone = UTC_ZONE, zones: str = "", budget: Budget | None = None
+    ) -> Data | None:
         """Returns what a report asks for; None where it asks for no content. Raises Refusal."""
         name = next((name for name in DATA if name in find.names), None)
         if name is None:
@@ -47,7 +53,17 @@ class Data:
             filters.address_data(part if name == ADDRESS_DATA else None),
             floating,
             zones if name == CALENDAR_DATA else "",
+            budget or Budget(STEPS),
         )
+
+    @property
+    def is_expanding(self) -> bool:
+        return self.wanted.expand is not None
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether there is no budget left for further objects."""
+        return self.is_expanding and self.budget.is_spent
 
     async def markup(self, box: OwnMailbox, resource: Resource, read: CalendarObject | None = None) -> str:
         """Returns the element with the resource's content. `read` is the object if the caller has read it already."""
@@ -73,7 +89,9 @@ class Data:
         calendar = read or calendar_object.read(content)
         if isinstance(calendar, Refused):
             return content
-        retrieved = calendar_data.retrieve(calendar, self.wanted, self.floating, Budget())
+        own = Budget()  # so that no object is cut because of those before it
+        retrieved = calendar_data.retrieve(calendar, self.wanted, self.floating, own)
+        self.budget.spend(expansion.STEPS - own.left)
         return content if isinstance(retrieved, Refused) else retrieved
 
     def _card(self, content: bytes) -> bytes:

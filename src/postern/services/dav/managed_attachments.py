@@ -15,6 +15,7 @@ from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.managed_attachments import MAX_MANAGED, Named, add, attach_line, managed, remove, update
 from postern.items.rendered import attendee_of
+from postern.items.stored import is_closed
 from postern.model.folders import Right
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
@@ -37,7 +38,6 @@ MAX_FIELDS = 16
 MAX_FILENAME = 200
 TRIES = 4
 """Attempts at a change of an object while others change it, too."""
-_PRIVATE = ("PRIVATE", "CONFIDENTIAL")
 _READS = frozenset({"OPTIONS", "GET", "HEAD"})
 Change = Callable[[CalendarObject], Refused | None]
 
@@ -177,9 +177,7 @@ async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resourc
     for part in calendar.parts:
         if organizer_of(part) in owner.addresses and attendee_of(part, box.addresses) is not None:
             return True
-    if any(part.value("CLASS").strip().upper() in _PRIVATE for part in calendar.parts):
-        return False
-    if box.access.sharing is None:
+    if is_closed(calendar) or box.access.sharing is None:
         return False
     rights = await box.access.sharing.rights(box.id, owner.recipient)
     return bool(rights.in_folder(resource.folder) & Right.READ_ANY)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import TypeVar
 
 from postern.model.resources import Resource
+from postern.net.turns import turns_of
 from postern.services.dav.mailbox import OwnMailbox
 
 AT_ONCE = 65_536
 """Octets of an object that is read in the loop, in about 10 ms; a larger one is read in a thread."""
+LONG = 0.002
+"""Seconds of work after which others have their turn: the rules of a small object may take a quarter of a second, and one report
+names thousands of them."""
 T = TypeVar("T")
 
 
 async def aside(octets: bytes, work: Callable[[], T]) -> T:
-    """Does work on the octets of an object without keeping others waiting for a large one."""
-    return work() if len(octets) <= AT_ONCE else await asyncio.to_thread(work)
+    """Does work on the octets of an object without keeping others waiting for a large one, or for many."""
+    if len(octets) > AT_ONCE:
+        return await asyncio.to_thread(work)
+    began = monotonic()
+    result = work()
+    if monotonic() - began >= LONG:
+        await turns_of(asyncio.get_running_loop()).come()
+    return result
 
 
 async def content_of(box: OwnMailbox, resource: Resource) -> bytes:

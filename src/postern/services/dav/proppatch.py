@@ -8,6 +8,7 @@ from http import HTTPStatus
 from postern.items import calendar_object
 from postern.items.calendar_object import Refused
 from postern.items.zones import zone_named
+from postern.model.folders import Right
 from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import MAX_VALUE, Change, read_proppatch
@@ -15,6 +16,7 @@ from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, dav
 from postern.services.dav import live, nodes, properties
 from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import Level
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
@@ -87,6 +89,8 @@ async def proppatch(box: OwnMailbox, place: Place, request: Request) -> Answer:
     await check_if(box, condition, held, target.path, target.resource if isinstance(target, nodes.Target) else None)
     if place.space is Space.FILES:
         held.check(target.path, condition.tokens)
+    if not box.rights(container.node) & (Right.EDIT_ANY if isinstance(target, nodes.Target) else Right.OWNER):
+        raise need_privileges()  # before the mailbox numbers the names, of which it has a limited count
     if not failures:
         if isinstance(target, nodes.Target):
             await properties.write(box, target.resource.id, {each.name: _markup(each) for each in changes})

@@ -110,8 +110,12 @@ async def _multiget(
                 part = batch[start : start + AT_ONCE]
                 there = [by_name[name] for _, name in part if name in by_name]
                 # Large contents are written one by one, each in memory alone.
-                steps = [part] if is_small([each.size for each in there]) else [[each] for each in part]
+                is_together = is_small([each.size for each in there]) and not (data is not None and data.is_expanding)
+                steps = [part] if is_together else [[each] for each in part]
                 for step in steps:
+                    if data is not None and data.is_spent:
+                        yield "".join([_over_limit(href) for href, _ in step])
+                        continue
                     there = [by_name[name] for _, name in step if name in by_name]
                     markups = await data.markups(box, there) if data is not None else repeat("")
                     made = zip(there, writer.responses(there, markups), strict=True)
@@ -120,10 +124,20 @@ async def _multiget(
     yield multistatus.END
 
 
+def _over_limit(href: str) -> str:
+    """Returns the response about a resource for which nothing is left of what one report may cost."""
+    return _state(href, HTTPStatus.INSUFFICIENT_STORAGE, element(dav("number-of-matches-within-limits")))
+
+
 def _missing(href: str) -> str:
-    """Returns the response about an href that leads to nothing. It is told as the client knows it."""
+    """Returns the response about an href that leads to nothing."""
+    return _state(href, HTTPStatus.NOT_FOUND)
+
+
+def _state(href: str, status: HTTPStatus, error: str = "") -> str:
+    """Returns the response about an href, as the client knows it."""
     path = read_url(href)
-    return multistatus.state(href_of(path if path is not None else href), HTTPStatus.NOT_FOUND)
+    return multistatus.state(href_of(path if path is not None else href), status, error)
 
 
 def _names_of(box: OwnMailbox, collection: Collection, hrefs: Sequence[str], host: str) -> list[tuple[str, str]]:
@@ -172,6 +186,9 @@ async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, r
                 batch = list(await box.store.with_ids(box.id, [each.id for each in batch], True))
             await writer.prepare(batch)
             for resource in batch:
+                if data is not None and data.is_spent:
+                    yield _over_limit(collection.path + resource.name)
+                    continue
                 yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
         base = href_of(collection.path)
         for name in changes.gone:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import cast
 
@@ -20,7 +20,7 @@ from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.sharing import FREE_BUSY
 from postern.services.access.sharing import MailboxRights, Shares
-from postern.services.dav import folders
+from postern.services.dav import address_list, folders
 from postern.services.dav.folders import OUTBOX, Collection, Kind, kind_of
 from postern.services.dav.guarded import GuardedItems, need_privileges
 from postern.services.dav.mailbox import OwnMailbox, unavailable
@@ -151,10 +151,14 @@ async def resolve(own: OwnMailbox, place: Place) -> tuple[OwnMailbox, Place]:
         mount = _mount_of(place)
         if mount is None:
             return own, place
-        if (mount[1],) in _SCHEDULING:
+        inner = Place(place.space, mount[0], (mount[1], *place.names[1:]), place.is_slashed)
+        if (mount[1],) in _SCHEDULING or address_list.holds(inner):
             raise Refusal(HTTPStatus.NOT_FOUND)
         box = await _open(own, mount[0], is_mounted=True)
-        return box, Place(place.space, box.address, (mount[1], *place.names[1:]), place.is_slashed)
+        return box, replace(inner, address=box.address)
+    if address_list.holds(place):
+        # Each caller has the list in his own home, and speaks there for himself alone.
+        raise Refusal(HTTPStatus.NOT_FOUND)
     box = await _open(own, place.address)
     is_owners = place.space is Space.FILES or (place.space is Space.CALENDARS and place.names[:1] in _SCHEDULING)
     if is_owners and not box.is_whole:
