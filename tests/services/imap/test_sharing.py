@@ -133,6 +133,30 @@ def test_a_copy_that_does_not_fit_is_taken_back() -> None:
     played(scenario, Limits(mailbox_quota=100_000_000))
 
 
+def test_nobody_gets_below_a_folder_that_is_not_shared() -> None:
+    """A right to make folders ends where a folder was shared with nobody, and its rights stay as they are."""
+
+    async def scenario(doors: Shared) -> None:
+        for path in (("Team",), ("Team", "Secret"), ("Team", "Secret", "Deep")):
+            await doors.items.create_folder(doors.alice.guid, path)
+        await doors.grant(ROLES["editor"] | Right.CREATE_SUBFOLDER | Right.OWNER, "Team")
+        async with doors.logged_on() as says:
+            made = await says(f'CREATE "{HERS}/Team/Ours"')
+            assert made[-1].startswith("t OK"), made
+            for command in (
+                f'CREATE "{HERS}/Team/Secret/x"',
+                f'CREATE "{HERS}/Team/Secret/Deep/x/y"',
+                f'RENAME "{HERS}/Team/Ours" "{HERS}/Team/Secret/x"',
+            ):
+                assert (await says(command))[-1] == "t NO [NONEXISTENT] Mailbox doesn't exist", command
+            assert (await says(f'SELECT "{HERS}/Team/Secret"'))[-1] == "t NO [NONEXISTENT] Mailbox doesn't exist"
+        rights = await doors.items.mailbox_rights(doors.alice.guid)
+        names = {folder.id: folder.path for folder in await doors.items.folders(doors.alice.guid)}
+        assert {names[folder] for folder, entries in rights.items() if entries} == {("Team",), ("Team", "Ours")}
+
+    played(scenario)
+
+
 def test_groups_and_everybody() -> None:
     async def scenario(doors: Shared) -> None:
         team = Recipient(uuid4(), RecipientType.GROUP, "Team", "team@example.test", ("team@example.test",))
