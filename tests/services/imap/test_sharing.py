@@ -133,6 +133,29 @@ def test_a_copy_that_does_not_fit_is_taken_back() -> None:
     played(scenario, Limits(mailbox_quota=100_000_000))
 
 
+def test_a_move_whose_originals_are_in_doubt_keeps_the_copies() -> None:
+    """A server may have removed the originals before the connection to it broke."""
+
+    async def scenario(doors: Shared) -> None:
+        inbox = await doors.folder("INBOX")
+        await doors.items.append(doors.alice.guid, inbox, mails(2))
+        await doors.grant(ROLES["editor"])
+        expunge = doors.items.expunge
+
+        async def breaks(*arguments: Any) -> list[int]:
+            await expunge(*arguments)
+            raise MailboxError("UNAVAILABLE", "The server does not answer")
+
+        async with doors.logged_on() as says:
+            await says(f'SELECT "{HERS}/INBOX"')
+            _replace(doors.items, "expunge", breaks)
+            assert (await says("MOVE 1:2 Archive"))[-1].startswith("t NO [UNAVAILABLE]")
+            _replace(doors.items, "expunge", expunge)
+            assert (await says("STATUS Archive (MESSAGES)"))[0] == '* STATUS "Archive" (MESSAGES 2)'
+
+    played(scenario)
+
+
 def test_nobody_gets_below_a_folder_that_is_not_shared() -> None:
     """A right to make folders ends where a folder was shared with nobody, and its rights stay as they are."""
 
