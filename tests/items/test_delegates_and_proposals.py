@@ -105,6 +105,17 @@ def test_an_attendee_delegates_and_the_delegate_answers() -> None:
     ]
 
 
+def test_an_attendee_does_not_invite_the_whole_world_by_delegating_again_and_again() -> None:
+    anna = _read(*_meeting(*SERIES))
+    for number in range(5):
+        names = ",".join(f'"mailto:d{number}{each}@w.test"' for each in range(5))
+        lines = event(f"ATTENDEE;PARTSTAT=DELEGATED;DELEGATED-TO={names}:mailto:{KIM}", *_people(), "SEQUENCE:0")
+        stamp = f"DTSTAMP:2026010{number + 2}T000000Z"
+        message = _read(*[stamp if each.startswith("DTSTAMP") else each for each in lines], method="REPLY")
+        anna = _after(anna, message, ANNA, KIM)
+    assert len([each for each in anna.main.lines("ATTENDEE") if "@w.test" in each.value]) == 8
+
+
 def test_a_message_speaks_for_its_speaker_alone() -> None:
     anna = _read(*_meeting(*SERIES, attendees=(KIM, LEE)))
     both = _read(

@@ -176,8 +176,20 @@ def test_nobody_takes_over_a_meeting() -> None:
     stolen = [line.replace("anna@x", "eve@x") for line in _meeting(*SERIES, sequence=9)]
     for method in ("REQUEST", "CANCEL", "ADD"):
         assert apply(kim, _read(*stolen, method=method), {KIM}).why == "another organizer"
+        private = _read(*event(*SERIES))
+        assert apply(private, _read(*stolen, method=method), {KIM}).why == "another organizer", "nobody else's"
     other = _read(*event(*SERIES, uid="u2"), method="REQUEST")
     assert apply(kim, other, {KIM}).why == "another object"
+
+
+@pytest.mark.parametrize("method", ["REQUEST", "ADD"])
+def test_others_do_not_have_mails_sent_to_the_owner(method: str) -> None:
+    alarms = [f"BEGIN:VALARM\r\nACTION:{action}\r\nTRIGGER:-PT1H\r\nEND:VALARM" for action in ("EMAIL", "DISPLAY")]
+    start = "DTSTART;TZID=Europe/Berlin:20260501T090000"
+    message = _read(*_meeting(start, "DURATION:PT3H", *alarms, sequence=1), method=method)
+    stored = _stored(apply(_read(*_meeting(*SERIES)) if method == "ADD" else None, message, {KIM}))
+    kept = [alarm.value("ACTION") for part in stored.parts for alarm in part.components("VALARM")]
+    assert kept == ["DISPLAY"]
 
 
 def test_answers() -> None:

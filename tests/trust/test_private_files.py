@@ -15,6 +15,9 @@ def test_the_new_file_is_private_and_takes_the_place_of_the_old(tmp_path: Path) 
     file = tmp_path / "key"
     file.write_bytes(b"old")
     file.chmod(0o644)
+    left = tmp_path / "key.new"
+    left.write_bytes(b"left by another program")
+    left.chmod(0o644)
     before = os.umask(0)
     try:
         replace_file(file, b"new")

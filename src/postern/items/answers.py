@@ -26,7 +26,9 @@ section 3.2.9)."""
 NOTES = frozenset({REPLIED, PROPOSED})
 """Parameters by which a copy notes something. Others do not get them."""
 MAX_DELEGATES = 8
-"""Delegates of one attendee who are added to the attendees."""
+"""Delegates of one attendee who are added to the attendees, by however many answers."""
+MAX_DELEGATED = 100
+"""Attendees of a component to whom somebody delegated. Their number is what bounds chains of delegates."""
 
 
 def reply(copy: Copy, message: CalendarObject, speaker: str) -> Applied:
@@ -141,9 +143,14 @@ def _with_delegates(part: Component, place: int, answered: Line) -> Component:
     """Adds those to whom an attendee delegated, behind him: they get what the organizer sends, and may answer."""
     if answered.parameter("PARTSTAT").upper() != "DELEGATED":
         return part
-    invited = {address_of(entry.value) for entry in part.lines("ATTENDEE")}
-    for delegate in answered.parameter_values("DELEGATED-TO")[:MAX_DELEGATES]:
-        if "@" in delegate and address_of(delegate) not in invited:
+    attendees = list(part.lines("ATTENDEE"))
+    invited = {address_of(entry.value) for entry in attendees}
+    delegators = [address_of(entry.parameter("DELEGATED-FROM")) for entry in attendees]
+    own, others = delegators.count(address_of(answered.value)), len(delegators) - delegators.count("")
+    room = min(MAX_DELEGATES - own, MAX_DELEGATED - others)
+    for delegate in answered.parameter_values("DELEGATED-TO"):
+        if room > 0 and "@" in delegate and address_of(delegate) not in invited:
+            room -= 1
             said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [answered.value])]
             place += 1
             part.entries.insert(place, line("ATTENDEE", f"mailto:{address_of(delegate)}", said))

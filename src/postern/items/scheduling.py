@@ -51,9 +51,10 @@ def apply(stored: CalendarObject | None, message: CalendarObject, me: Collection
 
 
 def _is_same_organizer(stored: CalendarObject, message: CalendarObject) -> bool:
-    """Nobody takes over a meeting by knowing its UID. Replies need not name the organizer."""
-    theirs, ours = organizer_of(message.main), organizer_of(stored.main)
-    return not theirs or not ours or theirs == ours
+    """Nobody takes over an object by knowing its UID, and the owner's appointments without an organizer are nobody else's.
+    Replies need not name the organizer."""
+    theirs = organizer_of(message.main)
+    return not theirs or theirs == organizer_of(stored.main)
 
 
 def _request(stored: CalendarObject | None, message: CalendarObject, people: People) -> Applied:
@@ -173,7 +174,7 @@ def _add(stored: CalendarObject | None, message: CalendarObject, people: People)
         start = part.first("DTSTART")
         if start is None or part.first("RECURRENCE-ID") is not None:
             continue
-        made = part.copy()
+        made = _with_mine(part, None, ())
         made.replace("RECURRENCE-ID", line("RECURRENCE-ID", start.value, start.parameters))
         key = copy.key(message, made)
         if key in copy.parts or sequence_of(part) < copy.version(None)[0]:

@@ -133,6 +133,53 @@ def test_a_copy_that_does_not_fit_is_taken_back() -> None:
     played(scenario, Limits(mailbox_quota=100_000_000))
 
 
+def test_a_move_whose_originals_are_in_doubt_keeps_the_copies() -> None:
+    """A server may have removed the originals before the connection to it broke."""
+
+    async def scenario(doors: Shared) -> None:
+        inbox = await doors.folder("INBOX")
+        await doors.items.append(doors.alice.guid, inbox, mails(2))
+        await doors.grant(ROLES["editor"])
+        expunge = doors.items.expunge
+
+        async def breaks(*arguments: Any) -> list[int]:
+            await expunge(*arguments)
+            raise MailboxError("UNAVAILABLE", "The server does not answer")
+
+        async with doors.logged_on() as says:
+            await says(f'SELECT "{HERS}/INBOX"')
+            _replace(doors.items, "expunge", breaks)
+            assert (await says("MOVE 1:2 Archive"))[-1].startswith("t NO [UNAVAILABLE]")
+            _replace(doors.items, "expunge", expunge)
+            assert (await says("STATUS Archive (MESSAGES)"))[0] == '* STATUS "Archive" (MESSAGES 2)'
+
+    played(scenario)
+
+
+def test_nobody_gets_below_a_folder_that_is_not_shared() -> None:
+    """A right to make folders ends where a folder was shared with nobody, and its rights stay as they are."""
+
+    async def scenario(doors: Shared) -> None:
+        for path in (("Team",), ("Team", "Secret"), ("Team", "Secret", "Deep")):
+            await doors.items.create_folder(doors.alice.guid, path)
+        await doors.grant(ROLES["editor"] | Right.CREATE_SUBFOLDER | Right.OWNER, "Team")
+        async with doors.logged_on() as says:
+            made = await says(f'CREATE "{HERS}/Team/Ours"')
+            assert made[-1].startswith("t OK"), made
+            for command in (
+                f'CREATE "{HERS}/Team/Secret/x"',
+                f'CREATE "{HERS}/Team/Secret/Deep/x/y"',
+                f'RENAME "{HERS}/Team/Ours" "{HERS}/Team/Secret/x"',
+            ):
+                assert (await says(command))[-1] == "t NO [NONEXISTENT] Mailbox doesn't exist", command
+            assert (await says(f'SELECT "{HERS}/Team/Secret"'))[-1] == "t NO [NONEXISTENT] Mailbox doesn't exist"
+        rights = await doors.items.mailbox_rights(doors.alice.guid)
+        names = {folder.id: folder.path for folder in await doors.items.folders(doors.alice.guid)}
+        assert {names[folder] for folder, entries in rights.items() if entries} == {("Team",), ("Team", "Ours")}
+
+    played(scenario)
+
+
 def test_groups_and_everybody() -> None:
     async def scenario(doors: Shared) -> None:
         team = Recipient(uuid4(), RecipientType.GROUP, "Team", "team@example.test", ("team@example.test",))

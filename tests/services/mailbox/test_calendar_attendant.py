@@ -23,7 +23,7 @@ from postern.model.directory import DirectoryUnavailable
 from postern.model.folders import FOLDER_CLASSES, FolderKind
 from postern.model.item_store import Busy
 from postern.model.mailbox import MailboxError
-from postern.services.mailbox import calendar_attendant
+from postern.services.mailbox import calendar_attendant, resource_booking
 from postern.services.mailbox.assistants import MailboxAssistants, waking
 from tests.model.assistant_store_contract import Store
 from tests.services.fake_assistant_store import FakeAssistantStore
@@ -381,6 +381,20 @@ class TestInMemory(CalendarAttendantCases):
             yield FakeAssistantStore()
 
         return open_one
+
+    def test_a_room_is_not_booked_where_nobody_can_tell_when_it_is_taken(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Rules that take many steps, each within its bound, would hide the appointments behind them."""
+
+        async def steps(world: World) -> None:
+            monkeypatch.setattr(resource_booking, "CALENDAR_STEPS", 40)
+            many = booking_of(more="RRULE:FREQ=DAILY;COUNT=50\r\n")
+            weekly = booking_of(uid="meeting-2", start="20270303T200000Z", more="RRULE:FREQ=WEEKLY;COUNT=3\r\n")
+            assert (await world.attend(many, weekly, owner=ROOM)).left == 1
+            assert await world.answers() == ["REPLY ACCEPTED 0"]
+
+        check(opened, steps)
 
     def test_a_message_that_breaks_it_is_set_aside(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
         async def steps(world: World) -> None:

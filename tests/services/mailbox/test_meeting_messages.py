@@ -118,6 +118,20 @@ class MeetingMessageCases:
 
         check(opened, steps)
 
+    def test_nobody_has_mails_sent_to_others(self, opened: Opened) -> None:
+        """Answers go to the author. SENT-BY of another domain proves nothing but that the author is of the domain."""
+
+        async def steps(world: World) -> None:
+            await world.put(own(meeting("REQUEST", organizer=CAROL, attendee=f":mailto:{ANN}")), CAROL)
+            by_desk = f';SENT-BY="mailto:{DESK}":mailto:{ANN}'
+            question = letter(meeting("REFRESH", organizer=CAROL, attendee=by_desk), DESK)
+            added = letter(meeting("ADD").replace(f"ORGANIZER:mailto:{ANN}", f"ORGANIZER{by_desk}"), DESK)
+            assert (await world.attend(question, owner=CAROL)).left == 1
+            assert (await world.attend(added)).left == 1
+            assert await _sent(world, CAROL) == await _sent(world, BOB) == []
+
+        check(opened, steps)
+
     def test_secretaries(self, opened: Opened) -> None:
         async def steps(world: World) -> None:
             request = meeting("REQUEST", attendee=f":mailto:{CAROL}").replace(

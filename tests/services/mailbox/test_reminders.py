@@ -5,10 +5,12 @@ covers: reminders, items.reminder
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.policy import default
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -16,6 +18,7 @@ from postern.items.calendar_object import CalendarObject, read
 from postern.items.stored import class_of, values_of
 from postern.model.folders import FolderKind
 from postern.model.items import Column
+from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT
 from tests.model.assistant_store_contract import Store
 from tests.services.fake_assistant_store import FakeAssistantStore
@@ -164,6 +167,27 @@ class TestInMemory(ReminderCases):
             yield FakeAssistantStore()
 
         return open_one
+
+    def test_a_reminder_that_the_store_refuses_holds_up_no_others(self, opened: Opened) -> None:
+        async def steps(world: World) -> None:
+            refused = await _put(world, DAILY, SHOWN)
+            await _put(world, DAILY.replace("T100000Z", "T101000Z"), SHOWN, owner=CAROL)
+            with_ids = world.store.with_ids
+
+            async def picky(mailbox: UUID, ids: Sequence[int], content: bool = False) -> Any:
+                if refused in ids:
+                    raise MailboxError("LIMIT", "The store does not give it")
+                return await with_ids(mailbox, ids, content)
+
+            setattr(world.store, "with_ids", picky)  # noqa: B010
+            world.now = NOW + HOUR + 600
+            await world.reminders().attend()
+            assert await _next(world) == [HOUR, DAY + HOUR + 600]
+            for _ in range(2):
+                await world.reminders().attend()
+            assert await _next(world) == [DAY + HOUR + 600]
+
+        check(opened, steps)
 
     def test_a_calendar_that_breaks_it_is_set_aside(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
         async def steps(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL import crypto
 
 from postern.model.directory import PROBE
 from postern.model.security import Mechanism, PrincipalKind
@@ -147,6 +148,18 @@ def test_the_authority_of_verify_speaks_for_its_mailbox_alone(
     people.identities[issuer_and_serial(certificate)] = ALICE
     assert isinstance(judged(people, certificate, authority), Denied)
     assert isinstance(judged(people, certificate), Granted)
+
+
+def test_the_authority_of_verify_does_not_speak_for_others_under_another_spelling(
+    people: People, authority: UserAuthority
+) -> None:
+    spelled = [x509.NameAttribute(each.oid, str(each.value).upper().replace(" ", "  ")) for each in authority.name]
+    authority.name = x509.Name(spelled)
+    certificate = authority.issue(ALICE)[1]
+    store = crypto.X509Store()
+    store.add_cert(crypto.X509.from_cryptography(authority.certificate))
+    crypto.X509StoreContext(store, crypto.X509.from_cryptography(certificate)).verify_certificate()
+    assert isinstance(judged(people, certificate, authority), Denied)
 
 
 def test_a_server_s_account_is_a_server_s(people: People, authority: UserAuthority) -> None:

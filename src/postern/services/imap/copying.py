@@ -1,8 +1,8 @@
 """COPY and MOVE from one folder to another (RFC 9051 sections 6.4.7 and 6.4.8; RFC 6851), of one mailbox or of two.
 
 Within a mailbox the store copies. Between two mailboxes, which may be on two servers, the messages are fetched and appended in
-batches, and taken back if one of them fails. In another's folder only those flags are kept that the user may set there (RFC 4314
-section 4).
+batches, and taken back if one of the batches fails. In another's folder only those flags are kept that the user may set there
+(RFC 4314 section 4).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _SYSTEM_FLAGS = (1 << KEYWORD_BASE) - 1
 
 
 async def copied(state: ImapState, view: FolderView, slices: list[Slice], target: Place, move: bool) -> CopyResult:
-    """Copies or moves messages of the selected folder. Raises MailboxError; then nothing was copied."""
+    """Copies or moves messages of the selected folder. Raises MailboxError; then nothing was copied, but for a MOVE into another
+    mailbox whose originals could not be removed: those are in one of the two, or in both."""
     if target.home.mailbox == view.home.mailbox:
         return await _within(view, slices, target, move)
     async with state.access.answers.of(state.opened.mailbox):
@@ -64,12 +65,13 @@ class _Across:
                     uid_validity = result.uid_validity
                     sources += items.uids
                     targets += result.targets
-            if self._move and sources:
-                await _remove(self._view.home, self._view.folder, sources)
         except MailboxError:
             if targets:
                 await _remove(home, folder, targets)
             raise
+        if self._move and sources:
+            # If this fails, the originals may be gone all the same: so the copies stay (RFC 6851 section 3.3).
+            await _remove(self._view.home, self._view.folder, sources)
         return CopyResult(uid_validity, sources, targets)
 
     async def _fetch(self, group: list[Slice]) -> FetchedItems:

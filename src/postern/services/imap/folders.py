@@ -11,7 +11,7 @@ from postern.protocols.imap.commands import Command, List, OnMailbox, Rename, St
 from postern.protocols.imap.patterns import begins_below, canonical, matches
 from postern.services.imap.acl import told_rights
 from postern.services.imap.failures import no
-from postern.services.imap.homes import OTHERS, Home, Path, Place, refused
+from postern.services.imap.homes import OTHERS, Home, Path, Place, nonexistent, placed, refused
 from postern.services.imap.state import ImapState, path_of
 
 SPECIAL_USE = {
@@ -238,16 +238,21 @@ async def _free_name(state: ImapState, name: str) -> tuple[Home, Path]:
 
 
 async def _may_create(state: ImapState, home: Home, path: Path) -> Place | None:
-    """Returns the nearest folder above that exists. Raises NO without the right to make folders below it; at the top of another's
-    mailbox only full access gives that right."""
+    """Returns the nearest folder above that exists, also where the user must not know of it. Raises NO without the right to make
+    folders below it; at the top of another's mailbox only full access gives that right."""
     if home.is_own and len(path) == 1:
         return None
-    above = {place.folder.path: place for place in await state.homes.places(home)}
-    parent = next((above[path[:depth]] for depth in range(len(path) - 1, 0, -1) if path[:depth] in above), None)
-    if parent is not None:
-        parent.require(Right.CREATE_SUBFOLDER)
-    elif not (await state.homes.rights(home)).is_full:
-        raise refused(Right.VISIBLE)
+    above = {folder.path: folder for folder in await home.mailboxes.folders(home.mailbox)}
+    nearest = next((above[path[:depth]] for depth in range(len(path) - 1, 0, -1) if path[:depth] in above), None)
+    rights = await state.homes.rights(home)
+    if nearest is None:
+        if not rights.is_full:
+            raise refused(Right.VISIBLE)
+        return None
+    parent = placed(home, nearest, rights)
+    if parent is None:
+        raise nonexistent()
+    parent.require(Right.CREATE_SUBFOLDER)
     return parent
 
 

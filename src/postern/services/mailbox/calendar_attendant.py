@@ -202,7 +202,10 @@ class CalendarAttendant:
         me: frozenset[str],
         speaker: Speaker,
     ) -> None:
-        """Sends an attendee the meeting for which he asks, or asks the organizer for one that is not there."""
+        """Sends an attendee the meeting for which he asks, or asks the organizer for one that is not there. Raises Left."""
+        if speaker.is_vouched:
+            # Else one mail to all of our users would have each of their servers write to somebody who never wrote to us.
+            raise Left("only the author would be answered")
         promise = await self._answering.promised(mailbox, message)
         if promise is None:
             now = int(self._clock())

@@ -67,9 +67,9 @@ class Reminders:
         except DirectoryUnavailable:
             raise
         except Exception as error:
-            if isinstance(error, MailboxError):
-                if error.code == "NONEXISTENT":  # removed just now
-                    return True
+            if isinstance(error, MailboxError) and error.code == "NONEXISTENT":  # removed just now
+                return True
+            if isinstance(error, MailboxError) and error.code == "UNAVAILABLE":
                 raise
             log(Event.CONVERSATION_FAILED, conversation="reminders", error=repr(error), exc_info=error)
             strike(key, error)

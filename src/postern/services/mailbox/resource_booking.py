@@ -16,7 +16,8 @@ from postern.items import invitations
 from postern.items.booking import Booking, Decision, Policy, decide
 from postern.items.calendar_object import CalendarObject, organizer_of, read
 from postern.items.copy_changes import STEPS
-from postern.items.free_busy import Period, free_busy, merged
+from postern.items.free_busy import MAX_PERIODS, Period, free_busy, merged
+from postern.items.free_busy import STEPS as CALENDAR_STEPS
 from postern.items.imip import Letter, mail
 from postern.items.occurrence import key_of, occurrence_at
 from postern.items.recurrence import DAY
@@ -164,7 +165,7 @@ def _answer(
     letter: Letter,
 ) -> _Answer:
     """Decides about a request as it would stand in the calendar, and writes the answer. Raises Left for a room that is not among
-    the attendees."""
+    the attendees, and where it cannot be told when the room is taken."""
     request = read(octets)
     assert isinstance(request, CalendarObject)
     attendee = attendee_of(request.main, me)
@@ -172,7 +173,10 @@ def _answer(
         raise Left("the room is not among the attendees")
     objects = [each for each in map(read, contents) if isinstance(each, CalendarObject)]
     now = letter.date
-    periods = free_busy(objects, now, now + policy.window_days * DAY, me=me)
+    budget = Budget(CALENDAR_STEPS)
+    periods = free_busy(objects, now, now + policy.window_days * DAY, budget=budget, me=me)
+    if budget.is_spent or len(periods) >= MAX_PERIODS:
+        raise Left("the room has appointments whose rules are too long to follow")
     organizer = organizer_of(request.main)
     booking = decide(request, merged([*taken, *periods]), policy, organizer, now)
     reply = read(_reply(request, address_of(attendee.value), booking, now))

@@ -38,10 +38,12 @@ class Left(Exception):
 
 class Speaker(NamedTuple):
     """The address for which a message speaks, as the message has it in lower case. `is_delegator`: the author is no organizer,
-    but an attendee who delegates to the owner of the mailbox."""
+    but an attendee who delegates to the owner of the mailbox. `is_vouched`: the author is somebody else outside of this
+    organization, whom SENT-BY names; nothing but the author's domain says that they know each other."""
 
     address: str
     is_delegator: bool = False
+    is_vouched: bool = False
 
 
 class Speakers:
@@ -57,7 +59,8 @@ class Speakers:
         recipient = await self._directory.recipient(author)
         own = frozenset({author} if recipient is None else map(fold, (author, recipient.primary, *recipient.addresses)))
         if message.method in OF_ATTENDEES:
-            return Speaker(await self._attendee(message, author, recipient, own))
+            attendee = await self._attendee(message, author, recipient, own)
+            return Speaker(attendee, is_vouched=recipient is None and fold(attendee) not in own)
         organizers = {organizer_of(part) for part in message.parts}
         if len(organizers) != 1 or "" in organizers:
             raise Left("it does not speak for one organizer")
@@ -66,7 +69,7 @@ class Speakers:
             raise Left("the owner's own meeting")
         lines = [part.first("ORGANIZER") for part in message.parts]
         if fold(organizer) in own or await self._is_sent_by(lines, organizer, author, recipient, own):
-            return Speaker(organizer)
+            return Speaker(organizer, is_vouched=recipient is None and fold(organizer) not in own)
         if message.method == "REQUEST":
             delegator = _delegator(message.parts, own, me)
             if delegator and (recipient is not None or _domain(author) == _domain(organizer)):

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from postern.model.directory import CLOSED_PROBE, PROBE, Account, CertificateNames, Directory, DirectoryUnavailable
@@ -78,11 +79,14 @@ class ClientCertificateOwners:
         return Granted(replace(identity, ends=certificate.not_valid_after_utc.timestamp()))
 
     def _is_for_probe(self, certificate: x509.Certificate) -> bool:
-        authority = self._probe_authority
-        if authority is None or certificate.issuer != authority.subject:
+        """Whether verify's authority signed it. The issuer's name does not decide: OpenSSL takes names as the same that differ in
+        the case of their letters, or in blanks."""
+        key = self._probe_authority.public_key() if self._probe_authority is not None else None
+        algorithm = certificate.signature_hash_algorithm
+        if not isinstance(key, ec.EllipticCurvePublicKey) or algorithm is None:
             return False
         try:
-            certificate.verify_directly_issued_by(authority)
+            key.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(algorithm))
         except InvalidSignature:
             return False
         return True
