@@ -68,6 +68,7 @@ def test_the_certificates_of_a_user(org: Organized, tmp_path: Path) -> None:
     assert org.done("user", "certificate", "list", "alice") == "no certificate\n"
     added = org.done("user", "certificate", "add", "al@example.test", str(file))
     assert "alice@example.test has the certificate 5f3a01, good until" in added
+    assert "no row of the profile practical takes a user's certificate: the profile hardened does" in added
     assert org.json("user", "certificate", "list", "alice") == [
         {"serial": "5f3a01", "issuer": 'O="Example, Inc.",CN=People of Example'}
     ]

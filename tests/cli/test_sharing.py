@@ -63,6 +63,7 @@ def test_what_cannot_be_granted(org: Organized, database: str) -> None:
     }
     for reason, words in refused.items():
         assert reason in org.refused("mailbox", "grant", *words)
+    assert "by default" not in org.done("mailbox", "revoke", "--help"), "without options it takes everything"
 
 
 def test_rooms_and_how_they_are_booked(org: Organized, database: str) -> None:
@@ -100,9 +101,13 @@ def test_rooms_and_how_they_are_booked(org: Organized, database: str) -> None:
     refused = {
         "name what is set": ("set", "blue"),
         "from 0 to 1080": ("set", "blue", "--window-days", "5000"),
-        "is a room: name users": ("set", "blue", "--bookers", "beamer"),
+        "is a room: name everybody, nobody, or users": ("set", "blue", "--bookers", "beamer"),
         "is a user, not a room": ("set", "ruth", "--no-series"),
         "is taken": ("create", "ruth"),
+        "longest-minutes is a number": ("set", "blue", "--longest-minutes", "-5"),
+        "--delegates takes nobody, or names": ("set", "blue", "--delegates", "everybody"),
+        "--bookers takes everybody, nobody": ("set", "blue", "--bookers", "ruth,everybody"),
+        "`postern room list`": ("show", "green"),
     }
     for reason, words in refused.items():
         assert reason in org.refused("room", *words)

@@ -25,7 +25,7 @@ from rich.cells import cell_len
 from rich.table import Table
 
 import postern.cli
-from postern.cli.console import Console, Text, print_rows
+from postern.cli.console import Console, Text, print_fields, print_rows
 from postern.cli.terminal import ask, day, echo, echo_json, json_moment, moment, visible
 
 HOSTILE = "\x1b[2J\x07\x7f\x85\x9b\r\u200e\u202e\u2066\ufeff\U000e0041\ud800"
@@ -119,6 +119,17 @@ def test_a_narrow_terminal_splits_no_word_and_a_pipe_cuts_nothing(
     monkeypatch.delenv("COLUMNS")
     print_rows(columns, [row])
     assert [line for line in capsys.readouterr().out.splitlines() if all(cell in line for cell in row)]
+
+
+def test_the_fields_of_one_thing_are_shown_in_full_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [f"member{number}@example.test" for number in range(40)]
+    monkeypatch.setenv("COLUMNS", "80")
+    print_fields({"members": ", ".join(members), "subject": "x" * 10_000})
+    lines = capsys.readouterr().out.splitlines()
+    assert all(any(member in line for line in lines) for member in members)
+    assert max(map(len, lines)) <= 80 and len(lines) < 60, "a stranger's text floods no terminal"
 
 
 @pytest.mark.parametrize("style", [box.SIMPLE_HEAD, box.HEAVY_HEAD, None])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postern.items import calendar_object
 from postern.items.imip import Letter, described, invitation_in, mail
 from tests.items.calendars import event, octets, read
 
@@ -41,6 +42,15 @@ def test_a_mail_of_ours_is_read_by_others_and_by_us() -> None:
     assert calendar.get_payload(decode=True) == message.root.octets()
     ours = invitation_in(made)
     assert ours is not None and ours.method == "REQUEST" and ours.root.octets() == message.root.octets()
+
+
+def test_lines_that_a_client_stored_with_lf_alone_end_with_crlf_in_the_mail() -> None:
+    message = calendar_object.read(TEXT.replace(b"\r\n", b"\n"))
+    assert isinstance(message, calendar_object.CalendarObject)
+    theirs = email.message_from_bytes(mail(LETTER, message), policy=email.policy.default)
+    text, calendar = (part.get_payload(decode=True) for part in theirs.iter_parts())
+    assert calendar == TEXT
+    assert text.count(b"\n") == text.count(b"\r\n") > 1
 
 
 @pytest.mark.parametrize(

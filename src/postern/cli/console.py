@@ -1,8 +1,9 @@
 """Lays out foreign text with rich's console and tables. `terminal` imports this when there is a table to print.
 
-A table that fits is printed as one, without columns that are empty. On a terminal too narrow for it without
-splitting words, each row becomes a block of lines; values of more than 200 columns are shortened there, and --json has them
-whole. Without a terminal (a pipe, a file) nothing is cut, wrapped or left out, so that each row stays one line to search for.
+A table that fits is printed as one, without columns that are empty. On a terminal too narrow for it without splitting
+words, each row becomes a block of lines. Long values are shortened there, to 200 columns in a table and to 2,000 where
+one thing is shown by its fields; --json has them whole. Without a terminal (a pipe, a file) nothing is cut, wrapped or
+left out, so that each row stays one line to search for.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ UNBOUNDED = 100_000
 _SHORT = 20
 """A column whose cells are no longer than this is never wrapped: dates, sizes, states, addresses."""
 _LONGEST = 200
-"""Columns of the longest value that a terminal gets."""
+"""Columns of the longest value that a terminal gets in a table."""
+_LONGEST_FIELD = 2_000
+"""The same where one thing is shown: the doors of a certificate and the members of a group are what was asked for."""
 
 
 class Console(rich.console.Console):
@@ -118,7 +121,7 @@ def print_fields(fields: Mapping[str, str]) -> None:
     """Prints the fields of one thing, a line each. Commands call it through `terminal.print_fields`."""
     console = Console()
     if console.width < UNBOUNDED:
-        console.print(_fields([(label, _cell(value, console)) for label, value in fields.items()]))
+        console.print(_fields([(label, _cell(value, console, _LONGEST_FIELD)) for label, value in fields.items()]))
         return
     margin = max(map(len, fields)) + 2
     for label, value in fields.items():
@@ -137,10 +140,10 @@ def _fields(fields: Sequence[tuple[str, rich.text.Text]]) -> Table:
     return grid
 
 
-def _cell(value: str | Text, console: Console) -> rich.text.Text:
+def _cell(value: str | Text, console: Console, longest: int = _LONGEST) -> rich.text.Text:
     text = Text(value) if isinstance(value, str) else value
     if isinstance(value, str) and console.width < UNBOUNDED:
-        text.truncate(_LONGEST, overflow="ellipsis")
+        text.truncate(longest, overflow="ellipsis")
     return text
 
 

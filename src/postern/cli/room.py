@@ -222,14 +222,15 @@ async def _addresses(directory: OpenDirectory, setting: str, text: str) -> list[
         return [EVERYBODY]
     if names == ["nobody"]:
         return []
+    choice = "nobody" if setting == "delegates" else "everybody, nobody"
+    if not names or "everybody" in names or "nobody" in names:
+        raise Failure(f"--{setting} takes {choice}, or names of users", os.EX_USAGE)
     addresses = []
     for name in names:
         entry = await directory.write.show(name)
         if entry.type is not RecipientType.USER:
-            raise Failure(f"{name} is a {entry.type}: name users, everybody or nobody", os.EX_DATAERR)
+            raise Failure(f"{name} is a {entry.type}: name {choice}, or users", os.EX_DATAERR)
         addresses.append(entry.primary)
-    if not addresses:
-        raise Failure(f"--{setting} is everybody, nobody, or names of users", os.EX_USAGE)
     return addresses
 
 
@@ -243,7 +244,7 @@ async def _change(organization: Organization, entry: Listing, settings: Mapping[
             kept = all_values_of(await policies.read(entry.guid))
             policy = policy_of({**kept, **settings})
         except ValueError as error:
-            raise Failure(str(error), os.EX_DATAERR) from None
+            raise Failure(str(error).replace("_", "-"), os.EX_DATAERR) from None  # as the options are written
         await policies.write(entry.guid, policy)
 
 

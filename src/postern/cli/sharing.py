@@ -31,12 +31,8 @@ _ANYBODY = {"everybody": EVERYBODY, "anonymous": ANONYMOUS}
 _WHOLE = "the whole mailbox"
 _FULL, _ON_BEHALF = "full access", "send on behalf"
 
-folder_option = click.option(
-    "--folder",
-    default="",
-    metavar="PATH",
-    help="A folder, such as calendar, inbox, or Projects/2026; by default the calendar.",
-)
+_FOLDER = "A folder, such as calendar, inbox, or Projects/2026"
+
 full_option = click.option("--full-access", is_flag=True, help="The whole mailbox, as its owner has it.")
 behalf_option = click.option("--send-on-behalf", is_flag=True, help="Sending mail on behalf of its owner.")
 
@@ -57,7 +53,7 @@ class _Granted:
 @click.option(
     "--rights", type=click.Choice(tuple(ROLES)), metavar="ROLE", help=f"The rights in a folder: {', '.join(ROLES)}."
 )
-@folder_option
+@click.option("--folder", default="", metavar="PATH", help=f"{_FOLDER}; by default the calendar.")
 @full_option
 @behalf_option
 @state_option
@@ -113,7 +109,7 @@ def grant(
 @click.command("revoke")
 @click.argument("mailbox")
 @click.argument("grantee")
-@folder_option
+@click.option("--folder", default="", metavar="PATH", help=f"{_FOLDER}.")
 @full_option
 @behalf_option
 @state_option
@@ -270,4 +266,4 @@ async def _folder(database: MailboxDatabase, owner: Listing, wanted: str) -> tup
     for node in (*by_path, *by_kind):
         return node, paths[node.id]
     names = ", ".join(sorted("/".join(path) for path in paths.values())[:20])
-    raise Failure(f"the mailbox of {owner.name} has no folder {wanted}: it has {names}", os.EX_DATAERR)
+    raise Failure(f"the mailbox of {owner.name} has no folder {wanted}: it has {names}", os.EX_NOUSER)

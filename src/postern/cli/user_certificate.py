@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from postern.model.organization import Organization, StateFolder
 
 _SERIAL = "<SR>"
+_ROWS = ("caldav", "carddav")
+"""The rows on which users may prove themselves by certificates."""
 
 
 @click.group("certificate")
@@ -148,8 +150,13 @@ def _warning(shown: x509.Certificate, organization: Organization) -> str:
     import contextlib
     from pathlib import Path
 
+    from postern.model.security import Mechanism
+    from postern.paths.table import settle
     from postern.trust.certificates.authorities import read_authorities
 
+    rows = settle(organization.profile)
+    if not any(Mechanism.CERTIFICATE in rows[row].supported_auth for row in _ROWS):
+        return f"no row of the profile {organization.profile} takes a user's certificate: the profile hardened does"
     certified = organization.client_certificates
     if certified is None:
         return "no host name asks for certificates: [client-certificates] in postern.toml names them"

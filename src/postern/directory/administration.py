@@ -336,7 +336,9 @@ class Administration(Settings):
             ]
         what = f"{of_class or 'entry'} with the name or address {name}"
         if not matches:
-            raise NotFound(f"there is no {what}: `postern user list` and `postern group list` show them")
+            raise NotFound(
+                f"there is no {what}: `postern user list`, `postern room list` and `postern group list` show them"
+            )
         if len(matches) > 1:
             raise AdministrationError(f"there is more than one {what}: write the whole address")
         return matches[0]

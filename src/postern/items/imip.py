@@ -111,6 +111,9 @@ def _frame(letter: Letter) -> list[str]:
 
 
 def _encoded(octets: bytes) -> list[str]:
+    """The rest of a part that is text: its lines end with CR LF before they are encoded (RFC 2045 section 6.8), also those that a
+    client has stored with LF alone."""
+    octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     return ["Content-Transfer-Encoding: base64", "", *encodebytes(octets).decode("ascii").splitlines()]
 
 

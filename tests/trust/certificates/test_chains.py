@@ -108,8 +108,8 @@ def test_der_is_read() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "neither PEM nor PKCS #12"),
-        (b"hello", "neither PEM nor PKCS #12"),
+        (b"", "neither PEM nor DER nor PKCS #12"),
+        (b"hello", "neither PEM nor DER nor PKCS #12"),
         (pem(LEAF.certificate).replace(b"M", b"!"), "damaged"),
         (key_pem(LEAF)[:80], "the key in the file is damaged"),
         (pem(LEAF.certificate) * 21, "21 certificates"),

@@ -118,7 +118,9 @@ def _pkcs12(data: bytes, password: Callable[[], str]) -> Bundle:
             break
         except ValueError as error:
             if "password" not in str(error).lower() and "mac" not in str(error).lower():
-                raise ChainError("the file is neither PEM nor PKCS #12: bring a certificate in one of these") from None
+                raise ChainError(
+                    "the file is neither PEM nor DER nor PKCS #12: bring a certificate in one of these"
+                ) from None
     if opened is None:
         raise ChainError("the file does not open with this password: type the one that it was encrypted with")
     first = (opened.cert.certificate,) if opened.cert is not None else ()
