@@ -53,6 +53,12 @@ def test_the_next_reminder_is_the_first_to_come() -> None:
     assert values_of(calendar("VEVENT", "DTSTART:20270301T100000Z", *alarm), START).reminds is None
 
 
+def test_an_alarm_that_repeats_often_does_not_hide_an_earlier_one() -> None:
+    often = ("BEGIN:VALARM", "TRIGGER:-PT10M", "REPEAT:30", "DURATION:PT5M", "ACTION:DISPLAY", "END:VALARM")
+    hour = ("BEGIN:VALARM", "TRIGGER:-PT1H", "ACTION:DISPLAY", "END:VALARM")
+    assert values_of(calendar("VEVENT", "DTSTART:20270301T100000Z", *often, *hour), 0).reminds == START - 3600
+
+
 def test_an_address_that_is_too_long_is_not_looked_up() -> None:
     long = "é" * 320 + "@x.test"
     made = calendar("VEVENT", "DTSTART:20270301T100000Z", f"ORGANIZER:mailto:{long}")

@@ -148,7 +148,9 @@ def _within(
             yield Alarm(time, occurrence, trigger.component)
 
 
-def next_alarm(calendar: CalendarObject, after: int, floating: Zone = UTC_ZONE) -> Alarm | None:
+def next_alarm(
+    calendar: CalendarObject, after: int, floating: Zone = UTC_ZONE, budget: Budget | None = None
+) -> Alarm | None:
     """The alarm that goes off first after a time; None: none does.
 
     Bound: as `alarms`.
@@ -156,7 +158,7 @@ def next_alarm(calendar: CalendarObject, after: int, floating: Zone = UTC_ZONE) 
     triggers = [trigger for part in calendar.parts for trigger in triggers_of(calendar, part, floating)]
     before = max((-min(trigger.lead[0], 0) for trigger in triggers), default=0)
     best: Alarm | None = None
-    for alarm in alarms(calendar, after + 1, None, floating):
+    for alarm in alarms(calendar, after + 1, None, floating, budget):
         if best is None or alarm.time < best.time:
             best = alarm
         if alarm.occurrence is not None and alarm.occurrence.start > best.time + before:

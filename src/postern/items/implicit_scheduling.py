@@ -8,6 +8,7 @@ they are, but for the lines that the server has to write.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from postern.items.answers import REPLIED
@@ -67,7 +68,7 @@ def intended(
         ours_before, ours_after = (old if before is Role.ORGANIZER else None), new if after is Role.ORGANIZER else None
         if ours_before is not None and ours_after is not None:
             if keeps_answers:
-                is_written = _keep_answers(ours_before, ours_after, me)
+                is_written = _keep_answers(ours_before, ours_after)
             is_written = _ask_anew(ours_before, ours_after, me) or is_written
         sendings = organized(ours_before, ours_after, me, stamp)
         role = Role.ORGANIZER
@@ -121,16 +122,7 @@ def _unanswered(calendar: CalendarObject, me: Collection[str]) -> CalendarObject
         _change_attendees(
             part, lambda entry: address_of(entry.value) in me, lambda entry: _with(entry, {"PARTSTAT": ""})
         )
-    return CalendarObject(
-        calendar.root,
-        calendar.kind,
-        calendar.uid,
-        parts,
-        calendar.zones,
-        calendar.defects,
-        calendar.method,
-        calendar.kinds,
-    )
+    return replace(calendar, parts=parts)
 
 
 def _ask_anew(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> bool:
@@ -155,7 +147,7 @@ def _ask_anew(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> 
     return is_written
 
 
-def _keep_answers(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> bool:
+def _keep_answers(old: CalendarObject, new: CalendarObject) -> bool:
     """Takes over the answers that the client has not seen. Returns whether something was written."""
     known = {key_of(old, part): part for part in old.parts}
     is_written = False

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from itertools import islice
 from typing import NamedTuple
 
-from postern.items.alarms import Alarm, alarms
+from postern.items.alarms import Alarm, alarms, next_alarm
 from postern.items.calendar_object import CalendarObject
 from postern.items.imip import Letter, described, plain_mail
 from postern.items.occurrence import occurrence_at
@@ -23,7 +23,7 @@ from postern.protocols.ical.values import address_of
 STEPS = 20_000
 """Steps for the next alarm of an object: about 20 ms."""
 FEW = 16
-"""Alarms of which the first is taken, since they come about in the order of the occurrences that they are for."""
+"""Alarms of one minute of which the first that asks for a mail is taken."""
 TOGETHER = 60
 """Seconds within which the alarms of an item are one reminder. So no rule of seconds makes more than one a minute."""
 LATE = 3_600
@@ -45,8 +45,8 @@ def next_reminder(calendar: CalendarObject, after: int) -> int | None:
 
     Bound: STEPS steps, of rules and of times that are looked at.
     """
-    coming = islice(alarms(calendar, after, None, budget=Budget(STEPS)), FEW)
-    return min((alarm.time for alarm in coming), default=None)
+    alarm = next_alarm(calendar, after - 1, budget=Budget(STEPS))
+    return None if alarm is None else alarm.time
 
 
 def due(calendar: CalendarObject, at: int, now: int, me: Collection[str], letter: Letter) -> Due:

@@ -127,7 +127,7 @@ def _is_another_alarm(entry: Line | Component) -> bool:
 
 def _cancel(stored: CalendarObject | None, message: CalendarObject, people: People) -> Applied:
     if stored is None:
-        return Applied(Action.NOTHING, why="not there")
+        return _ABSENT
     copy = Copy(stored)
     # A message has one component for an occurrence or for the whole; of several the first counts.
     by_key = {copy.key(message, part): part for part in reversed(message.parts)}

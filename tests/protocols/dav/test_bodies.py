@@ -21,15 +21,7 @@ from postern.protocols.dav.bodies import (
     read_propfind,
     read_proppatch,
 )
-from postern.protocols.dav.names import (
-    DECLARATIONS,
-    apple_ical,
-    caldav,
-    calendar_server,
-    carddav,
-    dav,
-    element,
-)
+from postern.protocols.dav.names import DECLARATIONS, caldav, calendar_server, carddav, dav, element
 
 NS = f'xmlns="DAV:"{DECLARATIONS}'
 
@@ -82,7 +74,7 @@ def test_proppatch_keeps_the_order() -> None:
         )
     )
     assert [(change.name, change.value is None) for change in changes] == [
-        (apple_ical("calendar-color"), True),
+        ("{http://apple.com/ns/ical/}calendar-color", True),
         (dav("displayname"), False),
         ("{urn:x}author", False),
     ]

@@ -68,9 +68,9 @@ def test_free_busy() -> None:
 
 def test_sync() -> None:
     text = "<sync-collection><sync-token>{}</sync-token><sync-level>{}</sync-level>{}<prop><getetag/></prop></sync-collection>"
-    assert read(text.format("", "1", ""))[1] == SyncCollection(FIND, "", False)
+    assert read(text.format("", "1", ""))[1] == SyncCollection(FIND, "")
     limit = "<limit><nresults>7</nresults></limit>"
-    assert read(text.format(" data:,1-2 ", "infinite", limit))[1] == SyncCollection(FIND, "data:,1-2", True, 7)
+    assert read(text.format(" data:,1-2 ", "infinite", limit))[1] == SyncCollection(FIND, "data:,1-2", 7)
 
 
 def test_expand_property() -> None:

@@ -36,10 +36,6 @@ def calendar_server(name: str) -> str:
     return f"{{{CALENDAR_SERVER}}}{name}"
 
 
-def apple_ical(name: str) -> str:
-    return f"{{{APPLE_ICAL}}}{name}"
-
-
 def opening(name: str) -> tuple[str, str]:
     """Returns a name as it stands in a start tag and in an end tag. A name in a namespace without a prefix of ours brings its
     declaration: `x:color xmlns:x="urn:foo"`.

@@ -55,7 +55,6 @@ class SyncCollection:
 
     properties: PropFind
     token: str
-    is_deep: bool
     limit: int = 0
 
 
@@ -195,7 +194,7 @@ def _sync(root: Element) -> SyncCollection:
     if len(token.text) > MAX_URL:
         raise BodyError("the sync-token is too long")
     limit = _number(root.text_of(dav("limit"), dav("nresults")))
-    return SyncCollection(_wanted(root), token.text.strip(), level == "infinite", limit)
+    return SyncCollection(_wanted(root), token.text.strip(), limit)
 
 
 def _expand(root: Element) -> ExpandProperty:

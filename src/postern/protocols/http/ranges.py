@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_RANGES = 16
@@ -58,13 +57,3 @@ def parse_range(value: bytes, size: int) -> tuple[ByteRange, ...] | None:
 def content_range(part: ByteRange | None, size: int) -> bytes:
     """Writes the Content-Range of a part (206), or with None that of an answer without one (416)."""
     return b"bytes */%d" % size if part is None else b"bytes %d-%d/%d" % (part.start, part.end - 1, size)
-
-
-def part_heads(parts: Sequence[ByteRange], size: int, kind: bytes, boundary: bytes) -> tuple[list[bytes], bytes]:
-    """Writes multipart/byteranges (section 14.6): the octets before each part, and those behind the last. `kind` is the media
-    type of the whole; `boundary` is for the caller to choose, so that it is in no part."""
-    heads = [
-        b"--%b\r\nContent-Type: %b\r\nContent-Range: %b\r\n\r\n" % (boundary, kind, content_range(part, size))
-        for part in parts
-    ]
-    return [heads[0], *(b"\r\n" + head for head in heads[1:])], b"\r\n--%b--\r\n" % boundary

@@ -16,17 +16,16 @@ NONE = Right(0)
 
 
 class Letters(NamedTuple):
-    """Letters that are tied together, and the bits that they stand for: `needed` gives the letters to who has it, `granted` is
-    set by SETACL, `taken` is cleared by it."""
+    """Letters that are tied together, and the bits that they stand for: `needed` gives the letters to who has it, and `bits` are
+    set and cleared by SETACL."""
 
     letters: str
     needed: Right
-    granted: Right
-    taken: Right
+    bits: Right
 
 
 def _letters(letters: str, needed: Right, with_it: Right = NONE) -> Letters:
-    return Letters(letters, needed, needed | with_it, needed | with_it)
+    return Letters(letters, needed, needed | with_it)
 
 
 RIGHTS = (
@@ -56,8 +55,6 @@ VIRTUAL = {"c": "k", "d": "te"}
 ALL_LETTERS = "lriswtekxacd"
 """The letters of one who has all rights."""
 _ANY_OF = Right.VISIBLE | Right.READ_ANY | Right.CREATE | Right.CREATE_SUBFOLDER | Right.OWNER
-
-
 EVERY_FLAG = (1 << 63) - 1
 """All bits of a flag word: system flags and keywords."""
 
@@ -113,14 +110,14 @@ def changed(rights: Right, sign: str, letters: str) -> Granted:
     if sign == "-":
         for entry in RIGHTS:
             if named & set(entry.letters):
-                rights &= ~entry.taken
+                rights &= ~entry.bits
         return Granted(rights, "")
     whole = [entry for entry in RIGHTS if named.issuperset(entry.letters)]
     if not sign:
         for entry in RIGHTS:
-            rights &= ~entry.taken
+            rights &= ~entry.bits
     for entry in whole:
-        rights |= entry.granted
+        rights |= entry.bits
     left_out = named.difference(*(entry.letters for entry in whole))
     return Granted(rights, "".join(letter for letter in "lrswipkxtea" if letter in left_out))
 

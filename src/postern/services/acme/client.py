@@ -172,7 +172,7 @@ class AcmeClient:
     async def _settled(self, directory: Directory, place: str, order: Order, while_in: set[str]) -> Order:
         """Waits until an order leaves these states."""
         wait = SHORTEST
-        while order.status in while_in and not (order.status == "ready" and "ready" not in while_in):
+        while order.status in while_in:
             await asyncio.sleep(wait)
             answer = await self._post(directory, place, None)
             order, wait = read_order(_object(answer)), _pause(answer, wait)

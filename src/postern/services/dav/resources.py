@@ -12,7 +12,7 @@ from postern.protocols.dav.names import CALDAV, CARDDAV, element
 from postern.protocols.http.conditions import condition, range_applies
 from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
-from postern.protocols.http.ranges import parse_range
+from postern.protocols.http.ranges import content_range, parse_range
 from postern.services.dav import attached, contents, folders, locks, meetings, nodes, propfind, time_zones
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import href
@@ -74,12 +74,11 @@ def served(request: Request, resource: Resource, content_type: str, is_document:
     if wanted is not None and range_applies(request.fields, validators_of(resource)):
         ranges = parse_range(wanted.encode("latin-1"), len(content))
         if ranges == ():
-            return Answer(
-                HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, [(b"content-range", b"bytes */%d" % len(content))]
-            )
-        if ranges is not None and len(ranges) == 1:
+            unmet = [(b"content-range", content_range(None, len(content)))]
+            return Answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, unmet)
+        if ranges is not None and len(ranges) == 1:  # of several, the whole is sent (RFC 9110 section 14.2)
             (part,) = ranges
-            fields.append((b"content-range", b"bytes %d-%d/%d" % (part.start, part.end - 1, len(content))))
+            fields.append((b"content-range", content_range(part, len(content))))
             return Answer(HTTPStatus.PARTIAL_CONTENT, fields, content[part.start : part.end])
     return Answer(HTTPStatus.OK, fields, content)
 

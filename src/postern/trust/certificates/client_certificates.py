@@ -24,7 +24,6 @@ from postern.trust.membership import Membership
 _PRINCIPAL = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 """The user principal name in the subject alternative name (MS-PKCA section 3.1.5.2.1.2)."""
 _SID_EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.311.25.2")
-_SID_ATTRIBUTE = x509.ObjectIdentifier("1.3.6.1.4.1.311.25.2.1")
 _SID_URI = "tag:microsoft.com,2022-09-14:sid:"
 """The same in the subject alternative name, for requests that cannot bring extensions."""
 _UTF8, _EXPLICIT, _OTHER_NAME, _OID = 0x0C, 0xA0, 0xA0, 0x06
