@@ -26,8 +26,8 @@ from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.names import caldav, element
 from postern.services.dav import properties
 from postern.services.dav.contents import FILE_CLASS, Content
+from postern.services.dav.folders import CALENDARS, find_at_top, make_at_top
 from postern.services.dav.folders import Collection as Calendar
-from postern.services.dav.folders import Kind, find_at_top, make_at_top
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import ROOT, Space, place_of
@@ -45,7 +45,6 @@ ID = 32
 MOST_NAMING = 50
 """Objects that are looked at to see who may read an attachment."""
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
-CALENDARS = (Kind.CALENDAR, Kind.TASKS)
 
 
 async def folder_of(box: OwnMailbox) -> FolderNode | None:

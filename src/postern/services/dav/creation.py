@@ -11,7 +11,7 @@ from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import BodyError, Change, read_creation
 from postern.protocols.dav.names import DECLARATIONS, caldav, dav, element
 from postern.services.dav import folders, locks, meetings, nodes, properties
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import OwnMailbox
@@ -185,7 +185,7 @@ async def delete(box: OwnMailbox, node: Node, request: Request) -> Answer:
     held, condition = await held_and_if(box, request, collection)
     await check_if(box, condition, held, collection.path, None)
     held.check(collection.path, condition.tokens, members=True, deep=True)
-    if collection.kind in meetings.CALENDARS:
+    if collection.kind in CALENDARS:
         await meetings.end_all(box, request, collection)
     await remove(box, collection)
     await locks.forget(box, held, collection.path)

@@ -44,6 +44,8 @@ class Kind(_Class, Enum):
     """The schedule inbox (RFC 6638 section 2.2), which the calendar attendant fills."""
 
 
+CALENDARS = (Kind.CALENDAR, Kind.TASKS)
+"""The kinds that CalDAV calls a calendar: a list of tasks is one that takes VTODO alone."""
 FILES_NAMES = ("Files", "Files (DAV)")
 INBOX_NAMES = ("Schedule inbox", "Schedule inbox (DAV)")
 OUTBOX = "outbox"

@@ -22,7 +22,7 @@ from postern.protocols.content_lines import Line
 from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.mime.parameters import parameter, parse_value
 from postern.services.dav import attached, contents, meetings, nodes, resources
-from postern.services.dav.attached import CALENDARS
+from postern.services.dav.folders import CALENDARS
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.nodes import Target

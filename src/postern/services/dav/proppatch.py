@@ -14,7 +14,7 @@ from postern.protocols.dav.bodies import MAX_VALUE, Change, read_proppatch
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, dav
 from postern.services.dav import live, nodes, properties
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.live import Level
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
@@ -43,7 +43,7 @@ def checked(kind: Kind, change: Change) -> str | None:
         return "<C:valid-timezone/>"
     if change.name == _TRANSPARENCY and not {child.name for child in change.value.elements} <= _TRANSPARENCIES:
         return "<C:valid-calendar-data/>"
-    if change.name == TIME_ZONE and kind in (Kind.CALENDAR, Kind.TASKS) and not _is_time_zone(change.value.text):
+    if change.name == TIME_ZONE and kind in CALENDARS and not _is_time_zone(change.value.text):
         return "<C:valid-calendar-data/>"
     return None
 

@@ -14,7 +14,7 @@ from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import parse_range
 from postern.services.dav import attached, contents, folders, locks, meetings, nodes, propfind, time_zones
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.meetings import Plan
@@ -37,7 +37,7 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
         text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
         return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
     resource, kind = target.resource, target.container.kind
-    schedule_tag = await meetings.tag_of(box, resource) if kind in meetings.CALENDARS else ""
+    schedule_tag = await meetings.tag_of(box, resource) if kind in CALENDARS else ""
     if wish:
         octets = await content_of(box, resource)
         shown = await aside(octets, lambda: time_zones.as_asked(octets, wish))
