@@ -18,7 +18,7 @@ from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
 from postern.services.dav.properties import COMPONENTS, SEGMENT
 from postern.services.dav.proppatch import checked, kept_of
-from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.request import Answer, Refusal, Request, not_allowed
 from postern.services.dav.writing import check_if, held_and_if
 
 ALL_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
@@ -71,8 +71,7 @@ async def _check_free(box: OwnMailbox, place: Place) -> None:
         if refusal.status is not HTTPStatus.NOT_FOUND:
             raise
     else:
-        allow = [(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")]
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, element(dav("resource-must-be-null")), allow)
+        raise not_allowed(precondition=element(dav("resource-must-be-null")))
     if place.is_slashed and place.names:
         # "a/" is free where a resource "a" is; it would not be afterwards.
         await _check_free(box, Place(place.space, place.address, place.names, False))
