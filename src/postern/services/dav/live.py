@@ -78,7 +78,7 @@ def href(path: str) -> str:
 
 
 def sync_token(folder: int, change: int) -> str:
-    """Returns the token of a folder's state, which is a URI as RFC 6578 section 6.4 wants it."""
+    """Returns the token of a folder's state, which is a URI as RFC 6578 section 3.2 wants it."""
     return f"data:,{folder}-{change}"
 
 

@@ -141,7 +141,7 @@ def _with(octets: bytes, change: Change) -> bytes:
 
 
 async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
-    """Answers with an attachment (RFC 8607 section 3.9)."""
+    """Answers with an attachment (RFC 8607 section 3)."""
     if request.method not in _READS:
         raise not_allowed(*_READS)
     owner = box if box.is_mine(place.address) else await _other(box, place.address)
