@@ -123,12 +123,20 @@ class Answer:
     fields: list[Field] = field(default_factory=list)
     body: bytes | AsyncIterator[str] = b""
     first: str = ""
-    """The first piece of the body, which `begin` has made."""
+    """The beginning of the body, which `begin` has made."""
 
     async def begin(self) -> None:
-        """Makes the first piece of the body: what fails until then is refused by an answer of its own."""
-        if not isinstance(self.body, bytes):
-            self.first = await anext(self.body)
+        """Makes what is sent of the body at first, PIECE octets: what fails until then is refused by an answer of its own."""
+        if isinstance(self.body, bytes):
+            return
+        pieces: list[str] = []
+        size = 0
+        async for piece in self.body:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= PIECE:
+                break
+        self.first = "".join(pieces)
 
     async def send(self, send: Send) -> None:
         """Sends the answer. Of one to HEAD, the door leaves the body out."""
