@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from postern.directory.listing import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.organization import Organization, StateFolder
+    from postern.store.database import MailboxDatabase
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HELP = {
@@ -145,12 +146,8 @@ def listing(as_json: bool, state_dir: str | None) -> None:
             entry.name,
             entry.display_name,
             "equipment" if entry.equipment else "room",
-            ""
-            if policy is None
-            else _who(all_values_of(policy)["bookers"])
-            if policy.automatic
-            else "a person answers",
-            "" if policy is None else f"{policy.window_days} days",
+            _booked_by(policy) if policy is not None else "",
+            f"{policy.window_days} days" if policy is not None else "",
         )
         for entry, policy in rooms
     ]
@@ -248,7 +245,7 @@ async def _change(organization: Organization, entry: Listing, settings: Mapping[
         await policies.write(entry.guid, policy)
 
 
-async def _policy(database: Any, entry: Listing) -> Policy:
+async def _policy(database: MailboxDatabase, entry: Listing) -> Policy:
     """Returns the policy of a room; the default one where nothing has reached its mailbox yet, or another host has it."""
     from postern.services.mailbox.booking_policies import BookingPolicies
 
@@ -260,6 +257,10 @@ async def _policy(database: Any, entry: Listing) -> Policy:
         return Policy()
     except ValueError as error:
         raise Failure(f"the settings of {entry.name} cannot be read: {error}", os.EX_DATAERR) from None
+
+
+def _booked_by(policy: Policy) -> str:
+    return _who(all_values_of(policy)["bookers"]) if policy.automatic else "a person answers"
 
 
 def _who(value: Plain) -> str:

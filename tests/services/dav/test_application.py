@@ -9,12 +9,14 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postern.model.directory import DirectoryUnavailable, RecipientType
 from postern.model.mailbox import MailboxError
+from postern.services.dav import request
 from postern.services.dav.application import METHODS
 from postern.services.dav.places import Place, Space, place_of
 from tests.services.dav.site import (
@@ -31,6 +33,7 @@ from tests.services.dav.site import (
     card,
     event,
     propfind,
+    report,
 )
 
 
@@ -124,20 +127,40 @@ def test_stores_and_directories_that_do_not_answer() -> None:
     asyncio.run(work())
 
 
-def test_a_store_that_fails_in_the_middle_of_an_answer_breaks_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that has begun cannot become another: the door cuts the connection, and nobody takes a part for the whole."""
+QUERY = '<C:calendar-query><D:prop/><C:filter><C:comp-filter name="VCALENDAR"/></C:filter></C:calendar-query>'
+MULTIGET = f"<C:calendar-multiget><D:prop/><D:href>{CALENDAR}x.ics</D:href></C:calendar-multiget>"
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+@pytest.mark.parametrize("body", ["", QUERY, MULTIGET])
+def test_a_store_that_fails_in_the_middle_of_an_answer(
+    monkeypatch: pytest.MonkeyPatch, has_begun: bool, body: str
+) -> None:
+    """As long as nothing was sent the client is asked to come again. An answer that has begun cannot become another: the door
+    cuts the connection, and nobody takes a part for the whole."""
+
+    async def fails(*arguments: Any) -> Any:
+        raise MailboxError("UNAVAILABLE", "The database does not answer")
 
     async def work() -> None:
         site = DavSite()
         async with site.client() as client:
             await client.put(f"{CALENDAR}x.ics", content=event("x"))
-
-            async def fails(*arguments: Any) -> Any:
-                raise MailboxError("UNAVAILABLE", "The database does not answer")
-
             monkeypatch.setattr(site.mailboxes, "resources", fails)
-            with pytest.raises(MailboxError):
-                await client.request("PROPFIND", CALENDAR, headers={"depth": "1"})
+            monkeypatch.setattr(site.mailboxes, "named", fails)
+
+            async def ask() -> httpx.Response:
+                if body:
+                    return await report(client, CALENDAR, body)
+                return await client.request("PROPFIND", CALENDAR, headers={"depth": "1"})
+
+            if has_begun:
+                monkeypatch.setattr(request, "PIECE", 1)
+                with pytest.raises(MailboxError):
+                    await ask()
+            else:
+                answer = await ask()
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
     asyncio.run(work())
 

@@ -10,6 +10,7 @@ import asyncio
 import pytest
 
 from postern.model.folders import FolderKind
+from postern.services.dav import attached, documents, folders
 from tests.services.dav.site import (
     ALICE,
     CALENDAR,
@@ -234,5 +235,42 @@ def test_folders_that_others_made_or_threw_away() -> None:
             await store.move_folder(mailbox, node.id, trash.id, "Renamed")
             assert (await client.get(f"{path}x.ics")).status_code == 404
             assert path not in await propfind(client, HOME, "D:displayname", depth="1")
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_mail_folders_have_the_names_of_the_servers_own(number: int) -> None:
+    """Other programs may have made folders with these names: then the server takes a second one, or says what is in its way."""
+
+    async def work() -> None:
+        site = DavSite()
+        names = [*folders.FILES_NAMES[:number], *folders.INBOX_NAMES[:number], *attached.FOLDER_NAMES[:number]]
+        async with site.client() as client:
+            await client.put(f"{CALENDAR}x.ics", content=event("x"))
+            for name in names:
+                await site.mailboxes.create_in(guid_of(ALICE), 0, name, "IPF.Note")
+            answers = [
+                await client.put(f"{FILES}x", content=b"x"),
+                await client.request("PROPFIND", f"{HOME}inbox/", headers={"depth": "0"}),
+                await client.post(f"{CALENDAR}x.ics?action=attachment-add", content=b"x"),
+            ]
+            statuses = [answer.status_code for answer in answers]
+            assert statuses == ([201, 207, 201] if number == 1 else [409, 409, 409])
+            assert number == 1 or all("rename one" in answer.text for answer in answers)
+
+    asyncio.run(work())
+
+
+def test_a_mail_folder_has_the_name_of_the_folder_of_locks() -> None:
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as client:
+            await client.put(f"{FILES}x", content=b"x")
+            await site.mailboxes.create_in(guid_of(ALICE), 0, documents.FOLDER_NAME, "IPF.Note")
+            kinds = "<D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>"
+            info = f"<D:lockinfo {XMLNS}>{kinds}</D:lockinfo>"
+            answer = await client.request("LOCK", f"{FILES}x", content=info)
+            assert answer.status_code == 409 and documents.FOLDER_NAME in answer.text
 
     asyncio.run(work())

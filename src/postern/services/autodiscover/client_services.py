@@ -71,7 +71,6 @@ def client_services(
 
     client_access = _nearest(organization, Role.CLIENT_ACCESS, near)
     web = _root(organization, client_access.fqdn) if client_access is not None else ""
-
     if not any(runs(row.id) for row in rows.values() if _is_web(row)):
         web = ""
 

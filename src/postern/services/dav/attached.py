@@ -26,14 +26,15 @@ from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.names import caldav, element
 from postern.services.dav import properties
 from postern.services.dav.contents import FILE_CLASS, Content
+from postern.services.dav.folders import CALENDARS, find_at_top, make_at_top
 from postern.services.dav.folders import Collection as Calendar
-from postern.services.dav.folders import Kind
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import ROOT, Space, place_of
 from postern.services.dav.request import Refusal
 
 FOLDER_CLASS = "IPF.Attachments"
+FOLDER_NAMES = ("Calendar attachments", "Calendar attachments (DAV)")
 MEDIA = "Postern:media"
 """The name of the property that keeps the media type of an attachment, among those in `properties`."""
 UNNAMED_SECONDS = 3_600
@@ -44,23 +45,11 @@ ID = 32
 MOST_NAMING = 50
 """Objects that are looked at to see who may read an attachment."""
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
-CALENDARS = (Kind.CALENDAR, Kind.TASKS)
 
 
-async def folder_of(box: OwnMailbox, make: bool = False) -> FolderNode | None:
-    """Returns the folder of attachments; None where there is none yet, unless it is to be made."""
-    box = box.whole
-    for name in ("Calendar attachments", "Calendar attachments (DAV)"):
-        node = next((each for each in await box.tree() if each.folder_class == FOLDER_CLASS), None)
-        if node is not None or not make:
-            return node
-        try:
-            await box.store.create_in(box.id, 0, name, FOLDER_CLASS)
-        except MailboxError as error:
-            if error.code != "ALREADYEXISTS":
-                raise
-        box.forget()
-    return await folder_of(box)
+async def folder_of(box: OwnMailbox) -> FolderNode | None:
+    """Returns the folder of attachments; None where there is none yet."""
+    return await find_at_top(box.whole, FOLDER_CLASS)
 
 
 def name_of(id_: str, filename: str) -> str:
@@ -80,8 +69,7 @@ def uri_of(box: OwnMailbox, host: str, name: str) -> str:
 async def keep(box: OwnMailbox, octets: bytes, filename: str, media: str) -> tuple[str, str]:
     """Stores an attachment that nothing names yet. Returns its id and its name."""
     box = box.whole
-    folder = await folder_of(box, make=True)
-    assert folder is not None
+    folder = await make_at_top(box, FOLDER_CLASS, *FOLDER_NAMES)
     await sweep(box, folder)
     id_ = uuid4().hex
     name = name_of(id_, filename)

@@ -20,7 +20,6 @@ from postern.protocols import xml
 from postern.protocols.content_lines import component, line
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import dav, element
 from postern.protocols.dav.reports import FreeBusyQuery, Query
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
@@ -30,8 +29,8 @@ from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.octets import aside, content_of
-from postern.services.dav.propfind import PAGE, applied, preferences_of
-from postern.services.dav.request import Answer, Request
+from postern.services.dav.propfind import PAGE
+from postern.services.dav.request import TOO_MANY, Answer, Request, applied
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 from postern.services.dav.time_zones import TIME_ZONE, TIME_ZONE_ID
@@ -91,7 +90,7 @@ async def query(box: OwnMailbox, collection: Collection, body: Query, request: R
     plan = _Plan.of(filters.component_filter(body.filter))
     budget = Budget(STEPS)
     data = Data.of(body.properties, floating, time_zones.asked(request), budget)
-    preferences = preferences_of(request)
+    preferences = request.preferences
     writer = ResourceResponses(box, collection, body.properties, preferences)
 
     async def pieces() -> AsyncIterator[str]:
@@ -117,8 +116,7 @@ async def query(box: OwnMailbox, collection: Collection, body: Query, request: R
                     markup = await data.markup(box, resource, read) if data is not None else ""
                     yield writer.response(resource, markup)
             if budget.is_spent:
-                limits = element(dav("number-of-matches-within-limits"))
-                yield multistatus.state(href_of(collection.path), HTTPStatus.INSUFFICIENT_STORAGE, limits)
+                yield multistatus.state(href_of(collection.path), HTTPStatus.INSUFFICIENT_STORAGE, TOO_MANY)
                 break
         yield multistatus.END
 
@@ -156,7 +154,7 @@ async def _candidates(
         after = max(rendered)
 
 
-async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuery, request: Request) -> Answer:
+async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuery) -> Answer:
     """Says when the owner is not free. Of series alone the content is read."""
     span = filters.time_range(body.start, body.end)
     start, end = span.start or 0, span.end or 0

@@ -19,8 +19,8 @@ from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.octets import aside, content_of
-from postern.services.dav.propfind import PAGE, TOO_MANY, applied, preferences_of
-from postern.services.dav.request import Answer, Request
+from postern.services.dav.propfind import PAGE
+from postern.services.dav.request import TOO_MANY, Answer, Request, applied
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 
@@ -31,7 +31,7 @@ BATCH = 250
 async def query(box: OwnMailbox, collection: Collection, body: Query, request: Request) -> Answer:
     wanted = filters.card_filter(body.filter)
     data = Data.of(body.properties)
-    preferences = preferences_of(request)
+    preferences = request.preferences
     writer = ResourceResponses(box, collection, body.properties, preferences)
 
     async def pieces() -> AsyncIterator[str]:

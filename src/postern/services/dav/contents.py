@@ -68,9 +68,10 @@ def refusal(refused: Refused, space: str) -> Refusal:
 
 def _card(octets: bytes) -> Content:
     card = contact.read(octets)
-    refused = card if isinstance(card, Refused) else contact.check(card)
-    if refused is not None or isinstance(card, Refused):
-        assert refused is not None
+    if isinstance(card, Refused):
+        raise refusal(card, CARDDAV)
+    refused = contact.check(card)
+    if refused is not None:
         raise refusal(refused, CARDDAV)
     values = contact.render(card)
     is_list = values.kind == "group"
@@ -84,9 +85,10 @@ def _card(octets: bytes) -> Content:
 
 def _calendar(collection: Collection, octets: bytes, now: int, me: AbstractSet[str]) -> Content:
     calendar = calendar_object.read(octets)
-    refused = calendar if isinstance(calendar, Refused) else calendar_object.check(calendar)
-    if refused is not None or isinstance(calendar, Refused):
-        assert refused is not None
+    if isinstance(calendar, Refused):
+        raise refusal(calendar, CALDAV)
+    refused = calendar_object.check(calendar)
+    if refused is not None:
         raise refusal(refused, CALDAV)
     if calendar.kind not in collection.components:
         raise Refusal(HTTPStatus.FORBIDDEN, element(f"{{{CALDAV}}}supported-calendar-component"))

@@ -11,14 +11,14 @@ from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import BodyError, Change, read_creation
 from postern.protocols.dav.names import DECLARATIONS, caldav, dav, element
 from postern.services.dav import folders, locks, meetings, nodes, properties
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
 from postern.services.dav.properties import COMPONENTS, SEGMENT
 from postern.services.dav.proppatch import checked, kept_of
-from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.request import Answer, Refusal, Request, not_allowed
 from postern.services.dav.writing import check_if, held_and_if
 
 ALL_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
@@ -71,8 +71,7 @@ async def _check_free(box: OwnMailbox, place: Place) -> None:
         if refusal.status is not HTTPStatus.NOT_FOUND:
             raise
     else:
-        allow = [(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")]
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, element(dav("resource-must-be-null")), allow)
+        raise not_allowed(precondition=element(dav("resource-must-be-null")))
     if place.is_slashed and place.names:
         # "a/" is free where a resource "a" is; it would not be afterwards.
         await _check_free(box, Place(place.space, place.address, place.names, False))
@@ -185,7 +184,7 @@ async def delete(box: OwnMailbox, node: Node, request: Request) -> Answer:
     held, condition = await held_and_if(box, request, collection)
     await check_if(box, condition, held, collection.path, None)
     held.check(collection.path, condition.tokens, members=True, deep=True)
-    if collection.kind in meetings.CALENDARS:
+    if collection.kind in CALENDARS:
         await meetings.end_all(box, request, collection)
     await remove(box, collection)
     await locks.forget(box, held, collection.path)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from postern.model.folders import FolderNode
 from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT, NOTHING_RENDERED
 from postern.protocols.dav.names import dav, element
+from postern.services.dav.folders import find_at_top, make_at_top
 from postern.services.dav.mailbox import OwnMailbox, unavailable
 from postern.services.dav.request import Refusal
 
@@ -45,8 +45,7 @@ async def change(box: OwnMailbox, name: str, work: Callable[[Document], T]) -> T
             return result
         if len(after) > MAX_DOCUMENT:
             raise Refusal(HTTPStatus.INSUFFICIENT_STORAGE, element(dav("sufficient-disk-space")))
-        folder = await _folder(box, create=True)
-        assert folder is not None
+        folder = await make_at_top(box, FOLDER_CLASS, FOLDER_NAME)
         try:
             await box.store.put(box.id, folder.id, name, after, ITEM_CLASS, NOTHING_RENDERED, tag)
         except MailboxError as error:
@@ -62,28 +61,8 @@ def _written(document: Document) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
-async def _folder(box: OwnMailbox, create: bool = False) -> FolderNode | None:
-    folder = await _existing(box)
-    if folder is not None or not create:
-        return folder
-    try:
-        await box.store.create_in(box.id, 0, FOLDER_NAME, FOLDER_CLASS)
-    except MailboxError as error:
-        if error.code != "ALREADYEXISTS":
-            raise
-    box.forget()
-    folder = await _existing(box)
-    if folder is None:
-        raise Refusal(HTTPStatus.CONFLICT, text=f"A folder of mail has the name {FOLDER_NAME}")
-    return folder
-
-
-async def _existing(box: OwnMailbox) -> FolderNode | None:
-    return next((node for node in await box.tree() if node.folder_class == FOLDER_CLASS and not node.parent), None)
-
-
 async def _read(box: OwnMailbox, name: str) -> tuple[Document, bytes]:
-    folder = await _folder(box)
+    folder = await find_at_top(box, FOLDER_CLASS)
     if folder is None:
         return {}, ABSENT
     try:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
+from http import HTTPStatus
 from typing import NamedTuple
 
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode
@@ -18,6 +19,7 @@ from postern.services.dav import properties
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space, home_path
 from postern.services.dav.properties import COMPONENTS, SEGMENT, Values
+from postern.services.dav.request import Refusal
 from postern.services.mailbox.schedule_inbox import INBOX_CLASS
 
 
@@ -42,8 +44,10 @@ class Kind(_Class, Enum):
     """The schedule inbox (RFC 6638 section 2.2), which the calendar attendant fills."""
 
 
-FILES_NAME = "Files"
-INBOX_NAME = "Schedule inbox"
+CALENDARS = (Kind.CALENDAR, Kind.TASKS)
+"""The kinds that CalDAV calls a calendar: a list of tasks is one that takes VTODO alone."""
+FILES_NAMES = ("Files", "Files (DAV)")
+INBOX_NAMES = ("Schedule inbox", "Schedule inbox (DAV)")
 OUTBOX = "outbox"
 """The segment of the schedule outbox (RFC 6638 section 2.1), which is no folder: nothing is kept in it."""
 
@@ -54,7 +58,11 @@ def kind_of(node: FolderNode) -> Kind | None:
 
 @lru_cache(maxsize=256)  # each request asks it of each folder
 def _kind_of(folder_class: str) -> Kind | None:
-    return next((kind for kind in Kind if f"{folder_class}.".startswith(f"{kind.folder_class}.")), None)
+    return next((kind for kind in Kind if _is_of(folder_class, kind.folder_class)), None)
+
+
+def _is_of(folder_class: str, wanted: str) -> bool:
+    return f"{folder_class}.".startswith(f"{wanted}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,28 +150,42 @@ def _is_inbox(node: FolderNode) -> bool:
 
 async def _inbox(box: OwnMailbox) -> Collection | None:
     """Makes the schedule inbox when it is first asked for. From then on the calendar attendant puts messages into it."""
-    try:
-        await box.store.create_in(box.id, 0, INBOX_NAME, INBOX_CLASS)
-    except MailboxError as error:
-        if error.code != "ALREADYEXISTS":
-            raise
-    box.forget()
-    return next((_default(box, node) for node in await box.tree() if _is_inbox(node)), None)
+    return _default(box, await make_at_top(box, INBOX_CLASS, *INBOX_NAMES))
 
 
 async def files_root(box: OwnMailbox) -> Collection:
     """Returns the folder that documents lie in; it is made when it is first asked for."""
-    for name in (FILES_NAME, f"{FILES_NAME} (DAV)"):
-        root = next((node for node in await box.tree() if kind_of(node) is Kind.FILES and not node.parent), None)
-        if root is not None:
-            return Collection(Kind.FILES, root, home_path(Space.FILES, box.address), is_default=True)
+    root = await make_at_top(box, Kind.FILES.folder_class, *FILES_NAMES)
+    return Collection(Kind.FILES, root, home_path(Space.FILES, box.address), is_default=True)
+
+
+async def find_at_top(box: OwnMailbox, folder_class: str) -> FolderNode | None:
+    """Finds the folder of a class at the top of a mailbox: there the server keeps one of each class that it made for itself."""
+    nodes = await box.tree()
+    return next((node for node in nodes if not node.parent and _is_of(node.folder_class, folder_class)), None)
+
+
+async def make_at_top(box: OwnMailbox, folder_class: str, *names: str) -> FolderNode:
+    """Returns the folder of a class at the top of a mailbox. Where there is none it is made, under the first of these names that
+    is free. Raises Refusal 409 where other folders have all of them: the mail programs of a user may name folders so."""
+    for name in names:
+        node = await find_at_top(box, folder_class)
+        if node is not None:
+            return node
         try:
-            await box.store.create_in(box.id, 0, name, Kind.FILES.folder_class)
+            await box.store.create_in(box.id, 0, name, folder_class)
         except MailboxError as error:
             if error.code != "ALREADYEXISTS":
                 raise
         box.forget()
-    return await files_root(box)
+    node = await find_at_top(box, folder_class)
+    if node is None:
+        taken = ", ".join(names)
+        raise Refusal(
+            HTTPStatus.CONFLICT,
+            text=f"Other folders have all names that this one may have ({taken}): rename one of them",
+        )
+    return node
 
 
 async def files_folder(box: OwnMailbox, names: Sequence[str]) -> Collection | None:

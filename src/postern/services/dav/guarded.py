@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import NoReturn
 from uuid import UUID
 
-from postern.model.folders import FolderNode, Right
+from postern.model.folders import MAIL, FolderNode, Right
 from postern.model.item_store import PropertyName, RenderedItem
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import ABSENT, FolderState, Put, Resource, ResourceChanges, Resources
@@ -215,7 +215,7 @@ class GuardedItems:
             raise need_privileges()
         await self._store.move_folder(mailbox, folder, parent, name)
 
-    async def create_in(self, mailbox: UUID, parent: int, name: str, folder_class: str = "") -> FolderNode:
+    async def create_in(self, mailbox: UUID, parent: int, name: str, folder_class: str = MAIL) -> FolderNode:
         raise need_privileges()
 
     async def _there(self, mailbox: UUID, folder: int, name: str) -> Resource | None:

@@ -19,7 +19,7 @@ from postern.protocols import xml
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
 from postern.services.dav import address_list, privileges, schedule_markup
-from postern.services.dav.folders import OUTBOX, Collection, Kind
+from postern.services.dav.folders import CALENDARS, OUTBOX, Collection, Kind
 from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.places import ROOT, Space, home_path, principal_path
@@ -27,7 +27,7 @@ from postern.services.dav.places import ROOT, Space, home_path, principal_path
 
 class Level(Enum):
     """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, a
-    collection of resources, or the schedule outbox."""
+    collection of resources, or the schedule outbox (RFC 6638 section 2.1)."""
 
     ROOT = auto()
     PRINCIPALS = auto()
@@ -36,7 +36,6 @@ class Level(Enum):
     HOME = auto()
     COLLECTION = auto()
     OUTBOX = auto()
-    """The schedule outbox (RFC 6638 section 2.1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Node:
 
     @property
     def is_calendar(self) -> bool:
-        return self.kind in (Kind.CALENDAR, Kind.TASKS)
+        return self.kind in CALENDARS
 
     @property
     def is_scheduling(self) -> bool:
@@ -79,7 +78,7 @@ def href(path: str) -> str:
 
 
 def sync_token(folder: int, change: int) -> str:
-    """Returns the token of a folder's state, which is a URI as RFC 6578 section 6.4 wants it."""
+    """Returns the token of a folder's state, which is a URI as RFC 6578 section 3.2 wants it."""
     return f"data:,{folder}-{change}"
 
 
@@ -300,7 +299,6 @@ def _own_card(node: Node) -> str | None:
     )
 
 
-_CALENDARS = (Kind.CALENDAR, Kind.TASKS)
 _CALENDAR_DATA = '<C:calendar-data content-type="text/calendar" version="2.0"/>'
 _ADDRESS_DATA = "".join(
     f'<A:address-data-type content-type="text/vcard" version="{version}"/>' for version in ("3.0", "4.0")
@@ -323,20 +321,20 @@ LIVE: Mapping[str, Property] = {
     dav("lockdiscovery"): _of_collection(lambda node: discovery(node.locks), Kind.FILES),
     dav("quota-available-bytes"): _quota_available,
     dav("quota-used-bytes"): _quota_used,
-    dav("add-member"): _of_collection(lambda node: href(node.path), *_CALENDARS, Kind.ADDRESSBOOK),
+    dav("add-member"): _of_collection(lambda node: href(node.path), *CALENDARS, Kind.ADDRESSBOOK),
     dav("sync-token"): _token,
     calendar_server("getctag"): _ctag,
     caldav("supported-calendar-component-set"): _components,
     caldav("supported-calendar-data"): _of_calendars_and_scheduling(lambda node: _CALENDAR_DATA),
     caldav("supported-collation-set"): _of_collection(
         lambda node: "".join(f"<C:supported-collation>{name}</C:supported-collation>" for name in _COLLATIONS),
-        *_CALENDARS,
+        *CALENDARS,
     ),
     caldav("max-resource-size"): _of_calendars_and_scheduling(lambda node: str(MAX_RESOURCE)),
-    caldav("schedule-calendar-transp"): _of_collection(lambda node: "<C:opaque/>", *_CALENDARS),
+    caldav("schedule-calendar-transp"): _of_collection(lambda node: "<C:opaque/>", *CALENDARS),
     caldav("schedule-default-calendar-URL"): _of_collection(_in_calendars(Kind.CALENDAR.segment), Kind.INBOX),
-    caldav("max-attachment-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
-    caldav("max-attachments-per-resource"): _of_collection(lambda node: str(MAX_MANAGED), *_CALENDARS),
+    caldav("max-attachment-size"): _of_collection(lambda node: str(MAX_RESOURCE), *CALENDARS),
+    caldav("max-attachments-per-resource"): _of_collection(lambda node: str(MAX_MANAGED), *CALENDARS),
     # Empty: attachments are on the server that has the calendars (RFC 8607 section 6.1).
     caldav("managed-attachments-server-URL"): lambda node: (
         "" if node.level is Level.HOME and node.space is Space.CALENDARS else None

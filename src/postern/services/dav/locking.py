@@ -13,7 +13,7 @@ from postern.services.dav.locks import DEFAULT_SECONDS, MAX_SECONDS, Lock, disco
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.meetings import Plan
 from postern.services.dav.places import Place, Space, path_in
-from postern.services.dav.request import Answer, Refusal, Request, document
+from postern.services.dav.request import Answer, Refusal, Request, document, not_allowed
 from postern.services.dav.resources import store
 from postern.services.dav.writing import check_if, held_and_if
 
@@ -52,7 +52,7 @@ async def lock(box: OwnMailbox, place: Place, request: Request) -> Answer:
 
 def _check(place: Place) -> None:
     if place.space is not Space.FILES or not place.address:
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+        raise not_allowed()
 
 
 def _answer(status: HTTPStatus, taken: Lock) -> Answer:

@@ -23,13 +23,13 @@ from postern.protocols.content_lines import Line
 from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.mime.parameters import parameter, parse_value
 from postern.services.dav import attached, contents, meetings, nodes, resources
-from postern.services.dav.attached import CALENDARS
+from postern.services.dav.folders import CALENDARS
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.nodes import Target
 from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place
-from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.request import Answer, Refusal, Request, not_allowed
 from postern.services.dav.writing import CONDITIONAL, guard
 from postern.services.http.answers import allow
 
@@ -47,7 +47,7 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     asked = _query(request)
     target = await nodes.find(box, place)
     if not isinstance(target, Target) or target.container.kind not in CALENDARS:
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+        raise not_allowed()
     if not box.rights(target.container.node) & Right.EDIT_ANY:
         raise need_privileges()  # before anything is kept
     action, id_ = asked.get("action", ""), asked.get("managed-id", "")
@@ -141,9 +141,9 @@ def _with(octets: bytes, change: Change) -> bytes:
 
 
 async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
-    """Answers with an attachment (RFC 8607 section 3.9)."""
+    """Answers with an attachment (RFC 8607 section 3)."""
     if request.method not in _READS:
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[allow(_READS)])
+        raise not_allowed(*_READS)
     owner = box if box.is_mine(place.address) else await _other(box, place.address)
     name = place.names[0]
     there = await attached.stored(owner, [name], request.method == "GET") if owner is not None else []

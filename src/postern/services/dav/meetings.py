@@ -37,7 +37,7 @@ from postern.protocols.http.events import Field
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.dav import contents, enclosures, folders
 from postern.services.dav.contents import Content
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import OwnMailbox, unavailable
@@ -45,7 +45,6 @@ from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Space
 from postern.services.dav.request import Refusal, Request
 
-CALENDARS = (Kind.CALENDAR, Kind.TASKS)
 TRIES = 4
 """Attempts at a change of a meeting while others, such as the calendar attendant, change the same object."""
 MAX_ADDRESSED = 100

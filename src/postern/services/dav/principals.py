@@ -24,8 +24,8 @@ from postern.services.dav import live, nodes, principal_search
 from postern.services.dav.live import Level, Node
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Space, place_of, principal_path
-from postern.services.dav.propfind import TOO_MANY, ask, node_response, preferences_of
-from postern.services.dav.request import Answer, Refusal, Request, document, whole
+from postern.services.dav.propfind import ask, node_response
+from postern.services.dav.request import TOO_MANY, Answer, Refusal, Request, document, whole
 from postern.services.dav.resource_properties import ResourceResponses
 from postern.services.dav.shared import resolve
 
@@ -35,7 +35,7 @@ _HREF = re.compile(r"<D:href>([^<]*+)</D:href>")
 
 
 async def answer(box: OwnMailbox, target: Node | nodes.Target, body: Report, request: Request) -> Answer:
-    preferences = preferences_of(request)
+    preferences = request.preferences
     if isinstance(body, ExpandProperty):
         await box.measure()
         await box.look(grants=True, shares=True)

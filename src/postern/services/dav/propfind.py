@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import PropFind, Wanted, read_propfind
-from postern.protocols.dav.fields import Depth, Preferences, read_depth, read_preferences
+from postern.protocols.dav.fields import Depth, Preferences, read_depth
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import dav, element
 from postern.services.dav import address_list, live, locks, nodes
@@ -16,7 +16,7 @@ from postern.services.dav.live import Node
 from postern.services.dav.locks import Locks
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
-from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.request import TOO_MANY, Answer, Refusal, Request, applied
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 
@@ -28,23 +28,10 @@ MAX_DEEP = 20_000
 """Resources and folders that one PROPFIND of infinite depth tells."""
 
 
-TOO_MANY = element(dav("number-of-matches-within-limits"))
-"""The precondition that does not hold where there is more than is told."""
-
-
-def preferences_of(request: Request) -> Preferences:
-    return read_preferences(request.field("prefer"), request.field("brief"))
-
-
-def applied(preferences: Preferences) -> list[tuple[bytes, bytes]]:
-    """Returns the field that says which preference was obeyed (RFC 7240 section 3)."""
-    return [(b"preference-applied", b"return=minimal"), (b"vary", b"Prefer, Brief")] if preferences.is_minimal else []
-
-
 async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
     depth = read_depth(request.field("depth"), Depth.INFINITY)
     find = read_propfind(await request.body(), request.charset)
-    preferences = preferences_of(request)
+    preferences = request.preferences
     held = await locks.read(box) if place.space is Space.FILES and place.address else locks.NO_LOCKS
     if find.wanted is Wanted.NAMES or live.QUOTAS & set(find.names):
         await box.measure()

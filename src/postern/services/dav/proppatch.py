@@ -13,9 +13,9 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import MAX_VALUE, Change, read_proppatch
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import caldav, dav
+from postern.protocols.dav.names import caldav, dav, element
 from postern.services.dav import live, nodes, properties
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import Level
 from postern.services.dav.mailbox import OwnMailbox
@@ -28,7 +28,10 @@ from postern.services.dav.writing import check_if, held_and_if
 _NAME = dav("displayname")
 _TRANSPARENCY = caldav("schedule-calendar-transp")
 _TRANSPARENCIES = {caldav("opaque"), caldav("transparent")}
-_PROTECTED = "<D:cannot-modify-protected-property/>"
+_PROTECTED = element(dav("cannot-modify-protected-property"))
+_FULL = element(dav("sufficient-disk-space"))
+_INVALID = element(caldav("valid-calendar-data"))
+_STATUS = {_FULL: HTTPStatus.INSUFFICIENT_STORAGE}
 _COMPUTED = frozenset({*IN_ALL, *DATA, SCHEDULE_TAG, *(name for name in live.LIVE if name not in live.SETTABLE)})
 """Properties that no client sets, of collections and of resources."""
 
@@ -40,13 +43,13 @@ def checked(kind: Kind, change: Change) -> str | None:
     if change.value is None:
         return None
     if len(change.markup.encode()) > MAX_VALUE:
-        return "<D:sufficient-disk-space/>"
+        return _FULL
     if change.name == TIME_ZONE_ID and zone_named(change.value.text.strip()) is None:
-        return "<C:valid-timezone/>"
+        return element(caldav("valid-timezone"))
     if change.name == _TRANSPARENCY and not {child.name for child in change.value.elements} <= _TRANSPARENCIES:
-        return "<C:valid-calendar-data/>"
-    if change.name == TIME_ZONE and kind in (Kind.CALENDAR, Kind.TASKS) and not _is_time_zone(change.value.text):
-        return "<C:valid-calendar-data/>"
+        return _INVALID
+    if change.name == TIME_ZONE and kind in CALENDARS and not _is_time_zone(change.value.text):
+        return _INVALID
     return None
 
 
@@ -72,7 +75,7 @@ async def proppatch(box: OwnMailbox, place: Place, request: Request) -> Answer:
     target = await nodes.find(box, place)
     if isinstance(target, nodes.Target):
         failures = {
-            change.name: _PROTECTED if change.name in _COMPUTED else "<D:sufficient-disk-space/>"
+            change.name: _PROTECTED if change.name in _COMPUTED else _FULL
             for change in changes
             if change.name in _COMPUTED or (change.value is not None and len(change.markup.encode()) > MAX_VALUE)
         }
@@ -117,9 +120,6 @@ def _answer(path: str, changes: Sequence[Change], failures: dict[str, str]) -> A
     return whole(text)
 
 
-_STATUS = {"<D:sufficient-disk-space/>": HTTPStatus.INSUFFICIENT_STORAGE}
-
-
 async def _change_collection(box: OwnMailbox, collection: Collection, changes: Sequence[Change]) -> None:
     """Keeps properties of a collection. A display name becomes the folder's, where the store takes it, for other clients show
     that; a folder of files keeps its name, which is in its path."""
@@ -127,7 +127,6 @@ async def _change_collection(box: OwnMailbox, collection: Collection, changes: S
     folder_name = collection.node.name
     if names and names[-1].value is not None and collection.kind is not Kind.FILES and not collection.is_default:
         folder_name = await _renamed(box, collection, names[-1].value.text)
-
     values = {change.name: _markup(change) for change in changes} | both(changes)
     if names and names[-1].value is not None and names[-1].value.text == folder_name:
         values[_NAME] = None

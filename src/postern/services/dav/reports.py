@@ -23,8 +23,8 @@ from postern.services.dav.folders import Collection
 from postern.services.dav.live import Node, sync_token
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, place_of
-from postern.services.dav.propfind import AT_ONCE, applied, preferences_of
-from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.propfind import AT_ONCE
+from postern.services.dav.request import TOO_MANY, Answer, Refusal, Request, applied
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 
@@ -48,7 +48,7 @@ async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if isinstance(body, Multiget):
         assert collection is not None
         data = Data.of(body.properties, zones=time_zones.asked(request))
-        return answer_of(_multiget(box, collection, body, data, request), applied(preferences_of(request)))
+        return answer_of(_multiget(box, collection, body, data, request), applied(request.preferences))
     if isinstance(body, SyncCollection):
         assert collection is not None
         return await _sync(box, collection, body, request)
@@ -59,7 +59,7 @@ async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
         return await card_query.query(box, collection, body, request)
     if isinstance(body, FreeBusyQuery):
         assert collection is not None
-        return await calendar_query.busy_times(box, collection, body, request)
+        return await calendar_query.busy_times(box, collection, body)
     return await principals.answer(box, target, body, request)
 
 
@@ -89,7 +89,7 @@ async def _multiget(
     box: OwnMailbox, collection: Collection, body: Multiget, data: Data | None, request: Request
 ) -> AsyncIterator[str]:
     """Answers for each href in the order of the request (RFC 4791 section 7.9)."""
-    writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
+    writer = ResourceResponses(box, collection, body.properties, request.preferences)
     yield multistatus.BEGIN
     names = _names_of(box, collection, body.hrefs, request.host)
     batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
@@ -173,11 +173,11 @@ async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, r
     if changes.change < since:
         raise _invalid_token()
     if body.limit and len(changes.there) + len(changes.gone) > body.limit:
-        raise Refusal(HTTPStatus.FORBIDDEN, element(dav("number-of-matches-within-limits")))
+        raise Refusal(HTTPStatus.FORBIDDEN, TOO_MANY)
     data = Data.of(body.properties, zones=time_zones.asked(request))
 
     async def pieces() -> AsyncIterator[str]:
-        writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
+        writer = ResourceResponses(box, collection, body.properties, request.preferences)
         yield multistatus.BEGIN
         resources = list(changes.there)
         for start in range(0, len(resources), BATCH if data is not None else MAX_CHANGES):
@@ -194,11 +194,10 @@ async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, r
         for name in changes.gone:
             yield multistatus.state(base + href_of(name), HTTPStatus.NOT_FOUND)
         if changes.more:
-            limits = element(dav("number-of-matches-within-limits"))
-            yield multistatus.state(base, HTTPStatus.INSUFFICIENT_STORAGE, limits)
+            yield multistatus.state(base, HTTPStatus.INSUFFICIENT_STORAGE, TOO_MANY)
         yield f"<D:sync-token>{sync_token(collection.id, changes.change)}</D:sync-token>{multistatus.END}"
 
-    return answer_of(pieces(), applied(preferences_of(request)))
+    return answer_of(pieces(), applied(request.preferences))
 
 
 def _since(collection: Collection, token: str) -> int:

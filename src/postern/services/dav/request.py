@@ -10,14 +10,21 @@ from http import HTTPStatus
 from postern.net.turns import turns_of
 from postern.protocols import xml
 from postern.protocols.dav.bodies import BOUNDS
+from postern.protocols.dav.fields import Preferences, read_preferences
 from postern.protocols.dav.multistatus import error_body
+from postern.protocols.dav.names import dav, element
 from postern.protocols.http.events import Field
 from postern.protocols.http.negotiation import ContentType, parse_content_type
+from postern.services.http.answers import allow
 from postern.services.http.site import Caller, Receive, Scope, Send, caller_of
 
 XML = b"application/xml; charset=utf-8"
+TOO_MANY = element(dav("number-of-matches-within-limits"))
+"""The precondition that does not hold where there is more than is told."""
 PIECE = 65_536
 """Octets of a long answer that are sent at once."""
+_OF_COLLECTION = ("OPTIONS", "PROPFIND", "PROPPATCH", "REPORT")
+"""The methods that every collection has."""
 
 
 class Refusal(Exception):
@@ -87,6 +94,10 @@ class Request:
         """The charset of an XML body, if the client names one."""
         return self.content_type.charset
 
+    @property
+    def preferences(self) -> Preferences:
+        return read_preferences(self.field("prefer"), self.field("brief"))
+
     async def body(self, most: int = BOUNDS.octets, precondition: str = "") -> bytes:
         """Reads the body. Raises Refusal: 413, or 403 with `precondition`, for one that is longer than `most`."""
         pieces: list[bytes] = []
@@ -112,12 +123,20 @@ class Answer:
     fields: list[Field] = field(default_factory=list)
     body: bytes | AsyncIterator[str] = b""
     first: str = ""
-    """The first piece of the body, which `begin` has made."""
+    """The beginning of the body, which `begin` has made."""
 
     async def begin(self) -> None:
-        """Makes the first piece of the body: what fails until then is refused by an answer of its own."""
-        if not isinstance(self.body, bytes):
-            self.first = await anext(self.body)
+        """Makes what is sent of the body at first, PIECE octets: what fails until then is refused by an answer of its own."""
+        if isinstance(self.body, bytes):
+            return
+        pieces: list[str] = []
+        size = 0
+        async for piece in self.body:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= PIECE:
+                break
+        self.first = "".join(pieces)
 
     async def send(self, send: Send) -> None:
         """Sends the answer. Of one to HEAD, the door leaves the body out."""
@@ -149,6 +168,16 @@ def refused(refusal: Refusal) -> Answer:
         return Answer(refusal.status, fields)
     text = f"{refusal.text or refusal.status.phrase}\n".encode()
     return Answer(refusal.status, [*fields, (b"content-type", b"text/plain; charset=utf-8")], text)
+
+
+def not_allowed(*methods: str, precondition: str = "") -> Refusal:
+    """Returns the refusal of a method that a thing does not have; `methods` are those that it has."""
+    return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, precondition, [allow(methods or _OF_COLLECTION)])
+
+
+def applied(preferences: Preferences) -> list[Field]:
+    """Returns the fields that say which preference was obeyed (RFC 7240 section 3)."""
+    return [(b"preference-applied", b"return=minimal"), (b"vary", b"Prefer, Brief")] if preferences.is_minimal else []
 
 
 def multistatus(pieces: AsyncIterator[str], more: Sequence[Field] = ()) -> Answer:

@@ -18,7 +18,7 @@ from postern.protocols.dav.multistatus import href_of, hrefs_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
 from postern.protocols.http.dates import http_date
 from postern.services.dav import meetings, privileges, properties
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.live import href, privileges_in
 from postern.services.dav.locks import NO_LOCKS, SUPPORTED_LOCK, Locks, discovery
 from postern.services.dav.mailbox import OwnMailbox
@@ -136,7 +136,7 @@ class ResourceResponses:
         has_some = bool(parts) or any(name in DATA for name in names)
         self._template = self._compiled() if has_some else ""
         self._dead: dict[int, dict[str, str]] = {}
-        self._is_calendar = container.kind in meetings.CALENDARS
+        self._is_calendar = container.kind in CALENDARS
 
     def _compiled(self) -> str:
         """Returns a response with a place for the name, one for each value that differs between resources, and one for the

@@ -13,15 +13,15 @@ from postern.protocols.http.conditions import condition, range_applies
 from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import content_range, parse_range
-from postern.services.dav import attached, contents, folders, locks, meetings, nodes, propfind, time_zones
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav import attached, contents, folders, locks, meetings, nodes, time_zones
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.meetings import Plan
 from postern.services.dav.nodes import Target
 from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place, Space
-from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.request import Answer, Refusal, Request, not_allowed
 from postern.services.dav.resource_properties import content_type_of, etag_of
 from postern.services.dav.writing import guard, tag_field, validators_of
 
@@ -37,7 +37,7 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
         text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
         return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
     resource, kind = target.resource, target.container.kind
-    schedule_tag = await meetings.tag_of(box, resource) if kind in meetings.CALENDARS else ""
+    schedule_tag = await meetings.tag_of(box, resource) if kind in CALENDARS else ""
     if wish:
         octets = await content_of(box, resource)
         shown = await aside(octets, lambda: time_zones.as_asked(octets, wish))
@@ -93,7 +93,7 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if container.kind is Kind.INBOX:
         raise Refusal(HTTPStatus.FORBIDDEN, text="Messages come into the schedule inbox by themselves")
     if place.is_slashed or (place.space is Space.FILES and await folders.files_folder(box, place.names) is not None):
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH")])
+        raise not_allowed("OPTIONS", "PROPFIND", "PROPPATCH")
     if request.field("content-range") is not None:
         raise Refusal(HTTPStatus.BAD_REQUEST, text="A part of a resource cannot be put")  # RFC 9110 section 14.5
     contents.check_media(container, request.content_type.media)
@@ -118,7 +118,7 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     """Adds a member under a name that the server chooses."""
     container = await folders.collection_of(box, place) if place.names else None
     if container is None or container.kind in (Kind.FILES, Kind.INBOX):
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+        raise not_allowed()
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
     content = await aside(octets, lambda: contents.examine(container, octets, box.calendar_addresses))
@@ -169,7 +169,7 @@ def uid_conflict(container: Collection, name: str) -> Refusal:
 async def stored_answer(request: Request, container: Collection, name: str, change: Plan, stored: Put) -> Answer:
     assert change.content is not None
     fields = change.fields
-    is_returned = propfind.preferences_of(request).wants_representation
+    is_returned = request.preferences.wants_representation
     if is_returned or not change.is_written:  # else the client would take its own octets for what the tag stands for
         fields.append(tag_field(stored.tag))
     status = HTTPStatus.CREATED if stored.is_new else HTTPStatus.NO_CONTENT

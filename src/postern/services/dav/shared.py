@@ -21,13 +21,13 @@ from postern.model.mailbox_server import MailboxItems
 from postern.model.sharing import FREE_BUSY
 from postern.services.access.sharing import MailboxRights, Shares
 from postern.services.dav import address_list, folders
-from postern.services.dav.folders import OUTBOX, Collection, Kind, kind_of
+from postern.services.dav.folders import CALENDARS, OUTBOX, Collection, Kind, kind_of
 from postern.services.dav.guarded import GuardedItems, need_privileges
 from postern.services.dav.mailbox import OwnMailbox, unavailable
 from postern.services.dav.places import Place, Space, home_path
 from postern.services.dav.request import Refusal
 
-SHARED = (Kind.CALENDAR, Kind.TASKS, Kind.ADDRESSBOOK)
+SHARED = (*CALENDARS, Kind.ADDRESSBOOK)
 """The kinds that are shared by single folders. Documents are for those with full access: their locks lie in one place for all."""
 _SCHEDULING = ((Kind.INBOX.segment,), (OUTBOX,))
 MARK = "~"

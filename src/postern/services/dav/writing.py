@@ -10,7 +10,7 @@ from postern.protocols.dav.conditions import IfHeader, read_if
 from postern.protocols.http.conditions import Validators, condition
 from postern.protocols.http.events import Field
 from postern.services.dav import locks, meetings, nodes
-from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.folders import CALENDARS, Collection, Kind
 from postern.services.dav.locks import Locks
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import place_of
@@ -51,7 +51,7 @@ async def guard(
     ):
         return Before(None, ABSENT, held, condition_)  # the store judges it in the same step
     is_conditional = bool(conditions)
-    resource = await nodes.resource_in(box, container, name, content=container.kind in meetings.CALENDARS)
+    resource = await nodes.resource_in(box, container, name, content=container.kind in CALENDARS)
     await meetings.check_tag(box, request, resource)
     current = None if resource is None else validators_of(resource)
     if is_conditional and condition(request.method, request.fields, current) is not None:

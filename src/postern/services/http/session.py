@@ -32,8 +32,6 @@ GONE_AFTER = 5.0
 MAX_TOLD = 1000
 """Characters of a path that the log has."""
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
-
-
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 """Methods that change nothing (RFC 9110 section 9.2.1)."""
 
