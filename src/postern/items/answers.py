@@ -46,10 +46,11 @@ def reply(copy: Copy, message: CalendarObject, speaker: str) -> Applied:
 
 def counter(copy: Copy, message: CalendarObject, speaker: str) -> Applied:
     """Notes in the organizer's copy which time an attendee proposes. The organizer decides: the times stay as they are."""
+    series = Series(message)  # made once: it looks at all components
     for part in message.parts:
         answer = _answer_in(part, speaker)
         target = copy.part_of(message, part)
-        period = _period(message, part)
+        period = _period(message, series, part)
         if answer is None or target is None or not period or sequence_of(part) < sequence_of(target):
             continue
         is_new = copy.key(message, part) not in copy.parts
@@ -89,12 +90,12 @@ def _answer_in(part: Component, speaker: str) -> Line | None:
     return attendee_of(part, (speaker,)) if speaker else part.first("ATTENDEE")
 
 
-def _period(message: CalendarObject, part: Component) -> str:
+def _period(message: CalendarObject, series: Series, part: Component) -> str:
     """The time of a component as a PERIOD; "" if it has none."""
     timing = timing_of(part, message.zones)
     if timing is None or part.first("DTSTART") is None:
         return ""
-    end = Series(message).end_of(timing.start, timing.length)
+    end = series.end_of(timing.start, timing.length)
     kind = Kind.DATE if timing.start.is_date else Kind.UTC
     start = message.zones.utc(timing.start, UTC_ZONE)
     return "/".join([written(When(moment(time), kind)) for time in (start, end)])
