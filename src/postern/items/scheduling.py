@@ -51,7 +51,7 @@ def apply(stored: CalendarObject | None, message: CalendarObject, me: Collection
 
 
 def _is_same_organizer(stored: CalendarObject, message: CalendarObject) -> bool:
-    """Nobody takes over an object by knowing its UID, and the owner's appointments without an organizer are nobody else's.
+    """Nobody takes over an object by knowing its UID, and nobody else changes an appointment of the owner that has no organizer.
     Replies need not name the organizer."""
     theirs = organizer_of(message.main)
     return not theirs or theirs == organizer_of(stored.main)

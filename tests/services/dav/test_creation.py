@@ -239,6 +239,19 @@ def test_folders_that_others_made_or_threw_away() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("path", [f"{HOME}work/", f"{BOOKS}work/", f"{FILES}work/"])
+def test_a_collection_whose_properties_cannot_be_kept_is_not_made(path: str) -> None:
+    async def work() -> None:
+        async with DavSite().client() as client:
+            long = "y" * 100
+            value = f"<D:set><D:prop><x:{long} xmlns:x='urn:{'x' * 200}'>1</x:{long}></D:prop></D:set>"
+            body = f"<D:mkcol {XMLNS}>{value}</D:mkcol>"
+            assert (await client.request("MKCOL", path, content=body)).status_code == 507
+            assert (await client.request("PROPFIND", path, headers={"depth": "0"})).status_code == 404
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_mail_folders_have_the_names_of_the_servers_own(number: int) -> None:
     """Other programs may have made folders with these names: then the server takes a second one, or says what is in its way."""

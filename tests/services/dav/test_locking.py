@@ -6,6 +6,7 @@ covers: locks
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -84,6 +85,25 @@ def test_a_lock_of_what_is_not_there_makes_it() -> None:
             assert answer.status_code == 201 and (await client.get(X)).content == b""
             assert (await lock(client, f"{FILES}no/such")).status_code == 409
             assert (await lock(client, f"{FILES}none/")).status_code == 409
+
+    asyncio.run(work())
+
+
+def test_a_lock_of_what_another_makes_meanwhile_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client has no token of such a lock, and could not end it."""
+
+    async def work() -> None:
+        async with DavSite().client() as client:
+            take = locks.take
+
+            async def slow(*arguments: Any) -> Any:
+                monkeypatch.setattr(locks, "take", take)
+                assert (await client.put(X, content=b"faster")).status_code == 201
+                return await take(*arguments)
+
+            monkeypatch.setattr(locks, "take", slow)
+            assert (await lock(client, X)).status_code == 412
+            assert (await client.put(X, content=b"again")).status_code == 204
 
     asyncio.run(work())
 

@@ -12,6 +12,7 @@ import httpx
 from postern.services.dav import documents
 from postern.services.dav.mailbox import own_mailbox
 from tests.services.dav.site import (
+    ALICE,
     CALENDAR,
     CONTACTS,
     FILES,
@@ -174,5 +175,20 @@ def test_changes_of_a_document_at_once_lose_nothing() -> None:
         assert await documents.read(boxes[0], "test") == {str(number): number for number in range(5)}
         folders = [node for node in await boxes[0].tree() if node.folder_class == documents.FOLDER_CLASS]
         assert len(folders) == 1
+
+    asyncio.run(work())
+
+
+def test_a_calendar_keeps_its_name_where_another_property_cannot_be_kept() -> None:
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as client:
+            path, long = f"{HOME}work/", "y" * 100
+            assert (await client.request("MKCALENDAR", path)).status_code == 201
+            values = f"<D:displayname>Play</D:displayname><x:{long} xmlns:x='urn:{'x' * 200}'>1</x:{long}>"
+            body = f"<D:propertyupdate {XMLNS}><D:set><D:prop>{values}</D:prop></D:set></D:propertyupdate>"
+            assert (await client.request("PROPPATCH", path, content=body)).status_code == 507
+            assert (await propfind(client, path, "D:displayname")).text(path, "D:displayname") == "work"
+            assert "Play" not in {node.name for node in await site.mailboxes.tree(guid_of(ALICE))}
 
     asyncio.run(work())

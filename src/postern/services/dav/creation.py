@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from postern.model.folders import FolderNode
@@ -126,20 +126,30 @@ async def _create_collection(
     segment = place.names[0]
     shown = _shown_name(changes)
     names = dict.fromkeys(name for name in (shown, segment, f"{shown or segment} ({segment})") if name)
-    node = await _named_folder(box, 0, list(names), kind)
-    kept = kept_of(node.name, changes)
-    try:
-        await properties.write_folder(
-            box, node.id, {SEGMENT: segment, COMPONENTS: ",".join(components) or None, **kept}
-        )
-    except (Refusal, MailboxError):
-        await box.delete_folder(node.id)
-        raise
+    own = {SEGMENT: segment, COMPONENTS: ",".join(components) or None}
+    await _make(box, 0, list(names), kind, own, changes)
 
 
 def _shown_name(changes: Sequence[Change]) -> str:
     values = [change.value for change in changes if change.name == _NAME and change.value is not None]
     return " ".join(values[-1].text.replace("/", "-").split()) if values else ""
+
+
+async def _make(
+    box: OwnMailbox,
+    parent: int,
+    names: Sequence[str],
+    kind: Kind,
+    own: Mapping[str, str | None],
+    changes: Sequence[Change],
+) -> None:
+    """Makes a folder with the properties of the server's `own` and those of the client; where these cannot be kept, none."""
+    node = await _named_folder(box, parent, names, kind)
+    try:
+        await properties.write_folder(box, node.id, {**own, **kept_of(node.name, changes)})
+    except (Refusal, MailboxError):
+        await box.delete_folder(node.id)
+        raise
 
 
 async def _named_folder(box: OwnMailbox, parent: int, names: Sequence[str], kind: Kind) -> FolderNode:
@@ -169,8 +179,7 @@ async def _create_folder(box: OwnMailbox, place: Place, request: Request, change
     if types - {dav("collection")}:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("valid-resourcetype")))
     _refuse_failures(Kind.FILES, changes, False)
-    node = await _named_folder(box, parent.id, [name], Kind.FILES)
-    await properties.write_folder(box, node.id, kept_of(node.name, changes))
+    await _make(box, parent.id, [name], Kind.FILES, {}, changes)
     return Answer(HTTPStatus.CREATED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT
 from postern.protocols.dav.bodies import read_lock
 from postern.protocols.dav.fields import Depth, read_depth, read_lock_token, read_timeout
@@ -45,7 +46,11 @@ async def lock(box: OwnMailbox, place: Place, request: Request) -> Answer:
         held.check(path, condition.tokens, members=True)
     taken = await locks.take(box, path, wanted, depth, seconds)
     if is_new and within is not None:
-        await store(box, *within, Plan(contents.examine(container, b"")), ABSENT, None)
+        try:
+            await store(box, *within, Plan(contents.examine(container, b"")), ABSENT, None)
+        except (MailboxError, Refusal):
+            await locks.release(box, path, taken.token)  # else nobody has its token, and it stays
+            raise
         status = HTTPStatus.CREATED
     return _answer(status, taken)
 

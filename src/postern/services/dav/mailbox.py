@@ -146,7 +146,7 @@ class KnownTags:
 
 @dataclass(slots=True)
 class OwnMailbox:
-    """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it. `info` is
+    """A mailbox as its owner has it. The tree of folders is asked for once a request, and again after a change of it. `info` is
     there after `measure`, `shares` and `grants` after `look`, which names the grantees, `list_state` and `is_listed` after their
     functions in `address_list`."""
 
@@ -176,7 +176,7 @@ class OwnMailbox:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All addresses of the caller, the primary one first."""
+        """All addresses of the owner, the primary one first."""
         return tuple(dict.fromkeys((self.address, *self.recipient.addresses)))
 
     @property
@@ -215,7 +215,7 @@ class OwnMailbox:
 
     @property
     def calendar_addresses(self) -> frozenset[str]:
-        """All addresses of the caller as they are compared."""
+        """All addresses of the owner as they are compared."""
         return frozenset(map(fold, self.addresses))
 
     def is_mine(self, address: str) -> bool:
@@ -311,6 +311,14 @@ async def own_mailbox(access: DavAccess, identity: Identity) -> OwnMailbox:
             raise _refusal(not_opened(error)) from None
         access.opened.add(box.id, box.quota)
     return box
+
+
+async def whole_mailbox(access: DavAccess, address: str) -> OwnMailbox | None:
+    """Opens the mailbox with this address as its owner has it; None where nobody has it. The caller of this function judges what
+    another user may hear of what is in it. Raises DirectoryUnavailable."""
+    recipient = await access.directory.recipient(address)
+    server = access.server(recipient.database) if recipient is not None and recipient.database else None
+    return OwnMailbox(server, recipient, access, 0) if server is not None and recipient is not None else None
 
 
 def _refusal(failure: Failure) -> Refusal:

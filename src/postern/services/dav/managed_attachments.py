@@ -25,7 +25,7 @@ from postern.protocols.mime.parameters import parameter, parse_value
 from postern.services.dav import attached, contents, meetings, nodes, resources
 from postern.services.dav.folders import CALENDARS
 from postern.services.dav.guarded import need_privileges
-from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
+from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox, whole_mailbox
 from postern.services.dav.nodes import Target
 from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place
@@ -144,7 +144,7 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     """Answers with an attachment (RFC 8607 section 3)."""
     if request.method not in _READS:
         raise not_allowed(*_READS)
-    owner = box if box.is_mine(place.address) else await _other(box, place.address)
+    owner = box if box.is_mine(place.address) else await whole_mailbox(box.access, place.address.lower())
     name = place.names[0]
     there = await attached.stored(owner, [name], request.method == "GET") if owner is not None else []
     resource = next(iter(there), None)
@@ -153,12 +153,6 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if request.method == "OPTIONS":
         return Answer(HTTPStatus.OK, [allow(_READS)])
     return resources.served(request, resource, await attached.media_of(owner, resource), is_document=True)
-
-
-async def _other(box: OwnMailbox, address: str) -> OwnMailbox | None:
-    recipient = await box.access.directory.recipient(address.lower())
-    server = box.access.server(recipient.database) if recipient is not None and recipient.database else None
-    return OwnMailbox(server, recipient, box.access, 0) if server is not None and recipient is not None else None
 
 
 async def _may_read(box: OwnMailbox, owner: OwnMailbox, id_: str) -> bool:

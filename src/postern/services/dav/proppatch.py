@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
 from postern.items import calendar_object
 from postern.items.calendar_object import Refused
 from postern.items.zones import zone_named
-from postern.model.folders import Right
+from postern.model.folders import FolderNode, Right
 from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import MAX_VALUE, Change, read_proppatch
@@ -124,18 +125,22 @@ async def _change_collection(box: OwnMailbox, collection: Collection, changes: S
     """Keeps properties of a collection. A display name becomes the folder's, where the store takes it, for other clients show
     that; a folder of files keeps its name, which is in its path."""
     names = [change for change in changes if change.name == _NAME]
-    folder_name = collection.node.name
+    node = collection.node
+    folder_name = node.name
     if names and names[-1].value is not None and collection.kind is not Kind.FILES and not collection.is_default:
-        folder_name = await _renamed(box, collection, names[-1].value.text)
+        folder_name = await _renamed(box, node, names[-1].value.text)
     values = {change.name: _markup(change) for change in changes} | both(changes)
     if names and names[-1].value is not None and names[-1].value.text == folder_name:
         values[_NAME] = None
-    await properties.write_folder(box, collection.id, values)
+    try:
+        await properties.write_folder(box, collection.id, values)
+    except (MailboxError, Refusal):
+        await _renamed(box, replace(node, name=folder_name), node.name)
+        raise
 
 
-async def _renamed(box: OwnMailbox, collection: Collection, name: str) -> str:
+async def _renamed(box: OwnMailbox, node: FolderNode, name: str) -> str:
     """Renames a folder, and returns the name that it has then."""
-    node = collection.node
     if name == node.name:
         return name
     try:

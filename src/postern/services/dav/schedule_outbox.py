@@ -19,7 +19,7 @@ from postern.services.access.sharing import MailboxRights
 from postern.services.dav import busy, contents, folders
 from postern.services.dav.calendar_query import PRODUCT, zone_of
 from postern.services.dav.folders import Kind
-from postern.services.dav.mailbox import OwnMailbox, unavailable
+from postern.services.dav.mailbox import OwnMailbox, unavailable, whole_mailbox
 from postern.services.dav.octets import aside
 from postern.services.dav.places import Space
 from postern.services.dav.request import Answer, Refusal, Request, document
@@ -55,12 +55,10 @@ async def post(box: OwnMailbox, request: Request) -> Answer:
 async def _asked(box: OwnMailbox, address: str, start: int, end: int) -> tuple[str, list[Period] | None]:
     """The status of an attendee, and when he is busy, as far as the caller may know."""
     try:
-        recipient = await box.access.directory.recipient(address)
-        server = box.access.server(recipient.database) if recipient is not None and recipient.database else None
-        if recipient is None or server is None:
+        other = await whole_mailbox(box.access, address)
+        if other is None:
             return _NOBODY, None
-        rights = await _rights(box, recipient)
-        other = OwnMailbox(server, recipient, box.access, 0)
+        rights = await _rights(box, other.recipient)
         try:
             periods = await _periods(other, rights, start, end)
         except MailboxError as error:

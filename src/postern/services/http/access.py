@@ -30,9 +30,10 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class HttpAccess:
-    """`realm` is shown beside Basic. `is_ours` says whether a host name is one of ours; a request for any other one is redirected
-    to `host`. `https` is the real number of the port that stands for 443. Without `digest` there is no Digest. `owners` knows the
-    certificates of clients, who are asked for one under `asking_names`, in small letters; None: nobody is asked."""
+    """The values that the connections of one site share. `realm` is shown beside Basic. `is_ours` says whether a host name is
+    one of ours; a request for any other one is redirected to `host`. `https` is the real number of the port that stands for 443.
+    Without `digest` there is no Digest. `owners` knows the certificates of clients, who are asked for one under `asking_names`,
+    in small letters; None: nobody is asked."""
 
     site: Site
     authenticator: Authenticator

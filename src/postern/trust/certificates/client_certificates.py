@@ -37,8 +37,8 @@ _QUOTED = frozenset(',+="\n<>#;')
 
 
 class ClientCertificateOwners:
-    """`probe_authority` issues certificates for `postern verify`, which are good for its own accounts alone; None: nobody does.
-    `clock` gives epoch seconds."""
+    """Finds the account that a client's certificate proves. `probe_authority` issues certificates for `postern verify`, which
+    are good for its own accounts alone; None: nobody does. `clock` gives epoch seconds."""
 
     def __init__(
         self,
