@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.protocols import content_lines
+from postern.protocols import content_lines, folds
 from postern.protocols.content_lines import Component, component, escaped, fold, line, read, read_line, unescaped
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\n"), max_size=200)
@@ -152,7 +152,7 @@ def test_a_long_line_is_unfolded_in_slices_as_at_once(value: bytes) -> None:
     raw = b"NOTE:" + value
     whole = content_lines.read_line(raw)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content_lines, "SLICE", 2)
+        patch.setattr(folds, "SLICE", 2)
         sliced = content_lines.read_line(raw)
     assert whole is not None and sliced is not None and sliced.value == whole.value
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from postern.protocols.folds import unfolded
+
 MAX_LINES = 400_000
 """Content lines of a document. A series with 10,000 exceptions has about 150,000."""
 MAX_DEPTH = 16
@@ -20,15 +22,12 @@ MAX_DEFECTS = 100
 """Defects that are told of one document; those after them are only counted as one more."""
 MAX_PARAMETERS = 256
 """Parameters of one line, and again values of one parameter, that are read."""
-SLICE = 65_536
-"""Octets of a long line that are unfolded at a time."""
 LINE_OCTETS = 75
 """Octets of a physical line before it is folded (RFC 5545 section 3.1)."""
 
 Parameters = Sequence[tuple[str, Sequence[str]]]
 
 _LOGICAL = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+")
-_FOLD = re.compile(rb"\r?+\n[ \t]")
 _SOFT_BREAK = re.compile(rb"=[ \t]*+\r?+\n")
 _HEAD = re.compile(r'\s*+([^;:\s"]++)((?:[^":]++|"[^"]*+")*+):')
 _LOOSE_HEAD = re.compile(r"\s*+([^;:\s\"]++)([^:]*+):")
@@ -386,28 +385,13 @@ def read_line(raw: bytes) -> Line | None:
     if b"\n" in raw[:-1]:
         if b"=" in raw and b"QUOTED-PRINTABLE" in raw.partition(b":")[0].upper():
             plain = _SOFT_BREAK.sub(b"", raw)
-        plain = _unfolded(plain)
+        plain = unfolded(plain)
     text = plain.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
     match = _HEAD.match(text) or _LOOSE_HEAD.match(text)
     if match is None:
         return None
-    name, head = match[1], match[2]
-    group = ""
-    if "." in name:
-        group, _, name = name.rpartition(".")
-    return Line(name.upper(), head, text[match.end() :], raw, group)
-
-
-def _unfolded(raw: bytes) -> bytes:
-    """The octets without folds. A long line is unfolded a slice at a time: the pieces of one that has a fold behind each octet
-    take forty times its octets, and no other thread would run meanwhile."""
-    pieces: list[bytes] = []
-    start = 0
-    while len(raw) - start > SLICE and (cut := raw.find(b"\n", start + SLICE)) > 0:
-        cut -= raw[cut - 1] == 0x0D  # a fold begins here, and so none goes on
-        pieces.append(_FOLD.sub(b"", raw[start:cut]))
-        start = cut
-    return b"".join([*pieces, _FOLD.sub(b"", raw[start:])])
+    group, _, name = match[1].rpartition(".")
+    return Line(name.upper(), match[2], text[match.end() :], raw, group)
 
 
 def _ended(raw: bytes) -> bytes:
