@@ -1,4 +1,4 @@
-"""Content lines: what is read, what is reported, and that octets survive."""
+"""Content lines: what is read, what is reported, and that octets survive; covers: folds"""
 
 from __future__ import annotations
 
