@@ -284,6 +284,9 @@ def test_those_who_may_read_it() -> None:
             await site.sharing.set_rights(site.recipients.known[ALICE], calendar, EVERYBODY, Right.READ_ANY)
             assert await seen() == 200
             assert await seen("CLASS:PRIVATE") == 404
+            owned = Right.READ_ANY | Right.OWNER
+            await site.sharing.set_rights(site.recipients.known[ALICE], calendar, guid_of(BOB), owned)
+            assert await seen("CLASS:PRIVATE") == 200, "he sees the appointment, too"
             for path in (
                 "nobody@example.test/x",
                 f"{BOB}/x",

@@ -180,10 +180,10 @@ async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resourc
     for part in calendar.parts:
         if organizer_of(part) in owner.addresses and attendee_of(part, box.addresses) is not None:
             return True
-    if is_closed(calendar) or box.access.sharing is None:
+    if box.access.sharing is None:
         return False
-    rights = await box.access.sharing.rights(box.id, owner.recipient)
-    return bool(rights.in_folder(resource.folder) & Right.READ_ANY)
+    rights = (await box.access.sharing.rights(box.id, owner.recipient)).in_folder(resource.folder)
+    return bool(rights & Right.READ_ANY) and (bool(rights & Right.OWNER) or not is_closed(calendar))
 
 
 async def collect(box: OwnMailbox, ids: Collection[str]) -> None:
