@@ -1,12 +1,14 @@
-"""Content lines: what is read, what is reported, and that octets survive."""
+"""Content lines: what is read, what is reported, and that octets survive; covers: folds"""
 
 from __future__ import annotations
+
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.protocols import content_lines
+from postern.protocols import content_lines, folds
 from postern.protocols.content_lines import Component, component, escaped, fold, line, read, read_line, unescaped
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\n"), max_size=200)
@@ -143,3 +145,25 @@ def test_anything_is_read_and_written_again(octets: bytes) -> None:
 def test_a_new_component_is_written() -> None:
     made = component("VALARM", [line("ACTION", "DISPLAY")])
     assert made.octets() == b"BEGIN:VALARM\r\nACTION:DISPLAY\r\nEND:VALARM\r\n"
+
+
+@given(st.lists(st.sampled_from([b"a", b"\r", b"\n", b" ", b"\t", b"\r\n ", b"\n\t"]), max_size=60).map(b"".join))
+def test_a_long_line_is_unfolded_in_slices_as_at_once(value: bytes) -> None:
+    raw = b"NOTE:" + value
+    whole = content_lines.read_line(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folds, "SLICE", 2)
+        sliced = content_lines.read_line(raw)
+    assert whole is not None and sliced is not None and sliced.value == whole.value
+
+
+def test_a_fold_behind_each_octet_takes_no_memory() -> None:
+    raw = b"NOTE:" + b"\r\n ".join([b"a"] * 250_000)
+    tracemalloc.start()
+    try:
+        made = content_lines.read_line(raw)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert made is not None and made.value == "a" * 250_000
+    assert peak < 5 * len(raw)

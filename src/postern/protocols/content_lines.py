@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from postern.protocols.folds import unfolded
+
 MAX_LINES = 400_000
 """Content lines of a document. A series with 10,000 exceptions has about 150,000."""
 MAX_DEPTH = 16
@@ -26,7 +28,6 @@ LINE_OCTETS = 75
 Parameters = Sequence[tuple[str, Sequence[str]]]
 
 _LOGICAL = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+")
-_FOLD = re.compile(rb"\r?+\n[ \t]")
 _SOFT_BREAK = re.compile(rb"=[ \t]*+\r?+\n")
 _HEAD = re.compile(r'\s*+([^;:\s"]++)((?:[^":]++|"[^"]*+")*+):')
 _LOOSE_HEAD = re.compile(r"\s*+([^;:\s\"]++)([^:]*+):")
@@ -384,16 +385,13 @@ def read_line(raw: bytes) -> Line | None:
     if b"\n" in raw[:-1]:
         if b"=" in raw and b"QUOTED-PRINTABLE" in raw.partition(b":")[0].upper():
             plain = _SOFT_BREAK.sub(b"", raw)
-        plain = _FOLD.sub(b"", plain)
+        plain = unfolded(plain)
     text = plain.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
     match = _HEAD.match(text) or _LOOSE_HEAD.match(text)
     if match is None:
         return None
-    name, head = match[1], match[2]
-    group = ""
-    if "." in name:
-        group, _, name = name.rpartition(".")
-    return Line(name.upper(), head, text[match.end() :], raw, group)
+    group, _, name = match[1].rpartition(".")
+    return Line(name.upper(), match[2], text[match.end() :], raw, group)
 
 
 def _ended(raw: bytes) -> bytes:

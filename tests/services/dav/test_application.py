@@ -6,6 +6,7 @@ covers: places, mailbox, nodes, request
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -316,5 +317,35 @@ def test_at_the_door() -> None:
             assert answers.text(f"{CALENDAR}x.ics", "D:getetag") == put.headers["etag"]
             assert (await client.request("PROPFIND", "/dav/", auth=("alice", "wrong"))).status_code == 401
             assert (await client.request("PROPFIND", BOBS[1], headers={"depth": "0"})).status_code == 404
+
+    asyncio.run(work())
+
+
+def test_a_caller_has_few_long_bodies_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sent sixty of sixteen megabytes, as slowly as he liked, had them all in the memory of a worker."""
+    monkeypatch.setattr(request, "LONG_BODY", 10)
+    monkeypatch.setattr(request, "MOST_LONG", 1)
+
+    async def work() -> None:
+        site = DavSite()
+        waits, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"x" * 11
+            waits.set()
+            await goes_on.wait()
+            yield b"x"
+
+        async with site.client() as alice, site.client(BOB) as bob:
+            first = asyncio.create_task(alice.put(f"{FILES}a", content=slow()))
+            await waits.wait()
+            answer = await alice.put(f"{FILES}b", content=b"x" * 11)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert (await alice.put(f"{FILES}c", content=b"x" * 10)).status_code == 201
+            assert (await bob.put(f"/dav/files/{BOB}/a", content=b"x" * 11)).status_code == 201
+            goes_on.set()
+            assert (await first).status_code == 201
+            assert (await alice.put(f"{FILES}b", content=b"x" * 11)).status_code == 201
+            assert (await alice.put(f"{FILES}b", content=b"x" * 11)).status_code == 204
 
     asyncio.run(work())

@@ -15,12 +15,12 @@ import pytest
 from postern.items import calendar_object
 from postern.items.attachments import of_calendar
 from postern.items.calendar_object import Refused
-from postern.model.folders import EVERYBODY, Right
+from postern.model.folders import EVERYBODY, FolderKind, Right
 from postern.model.mailbox import MailboxError
 from postern.services.dav import attached, contents, enclosures, meetings, octets
 from postern.services.dav import mailbox as dav_mailbox
 from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, TASKS, DavSite, event, failed, guid_of, propfind, todo
-from tests.services.dav.test_meetings import CAROL, Post, meeting, work
+from tests.services.dav.test_meetings import CAROL, START, Post, meeting, work
 
 EVENT = f"{CALENDAR}a.ics"
 TEXT = {"content-type": "text/plain", "content-disposition": 'attachment; filename="agenda.txt"'}
@@ -284,6 +284,9 @@ def test_those_who_may_read_it() -> None:
             await site.sharing.set_rights(site.recipients.known[ALICE], calendar, EVERYBODY, Right.READ_ANY)
             assert await seen() == 200
             assert await seen("CLASS:PRIVATE") == 404
+            owned = Right.READ_ANY | Right.OWNER
+            await site.sharing.set_rights(site.recipients.known[ALICE], calendar, guid_of(BOB), owned)
+            assert await seen("CLASS:PRIVATE") == 200, "he sees the appointment, too"
             for path in (
                 "nobody@example.test/x",
                 f"{BOB}/x",
@@ -374,3 +377,30 @@ def test_a_large_object_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) ->
     work(steps)
     assert threads.keys() == {"examine", "values_of", "schedule_tag", "write_statuses", "enclose"}
     assert threading.main_thread() not in set().union(*threads.values())
+
+
+def test_nobody_gets_an_attachment_to_read_by_naming_it() -> None:
+    """Whoever may write in one calendar of a mailbox read what hangs on others, and what was closed to him since."""
+
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as alice, site.client(BOB) as bob:
+            await alice.put(EVENT, content=event("a", "Secret", "20300301T120000Z", "CLASS:PRIVATE"))
+            assert (await post(alice, "add", b"secret")).status_code == 201
+            ((id_, path),) = await attachments(alice)
+            nodes = {node.kind: node.id for node in await site.mailboxes.tree(guid_of(ALICE))}
+            rights = Right.READ_ANY | Right.CREATE | Right.EDIT_ANY | Right.DELETE_ANY | Right.VISIBLE
+            await site.sharing.set_rights(
+                site.recipients.known[ALICE], nodes[FolderKind.CALENDAR], guid_of(BOB), rights
+            )
+            named = event("b", "Open", START, f"ATTACH;MANAGED-ID={id_}:https://mail.example.test{path}")
+            answer = await bob.put(f"{CALENDAR}b.ics", content=named)
+            assert (answer.status_code, failed(answer)) == (403, "C:valid-managed-id")
+            assert (await bob.get(path)).status_code == 404
+            assert (await bob.put(f"{CALENDAR}b.ics", content=event("b"))).status_code == 201
+            assert (await post(bob, "add", b"his", f"{CALENDAR}b.ics")).status_code == 201
+            octets = (await bob.get(f"{CALENDAR}b.ics")).content
+            assert (await bob.put(f"{CALENDAR}b.ics", content=octets.replace(b"Lunch", b"Dinner"))).status_code == 204
+            assert (await bob.put(f"{CALENDAR}c.ics", content=octets.replace(b"UID:b", b"UID:c"))).status_code == 201
+
+    asyncio.run(work())

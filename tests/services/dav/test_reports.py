@@ -6,11 +6,15 @@ covers: data, principals
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
 
+from postern.items.series import Series
 from postern.services.dav import ahead, data, octets, reports
 from tests.services.dav.site import (
     ALICE,
@@ -295,5 +299,36 @@ def test_others_have_their_turn_between_objects(monkeypatch: pytest.MonkeyPatch)
             loop.call_soon(served.append, "other")
             await octets.aside(b"BEGIN:VCALENDAR", partial(served.append, name))
         assert served == ["a", "other", "b", "other"]
+
+    asyncio.run(work())
+
+
+def test_rules_are_expanded_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule of forty octets takes a second and more, for which the loop stood."""
+    threads: list[threading.Thread] = []
+    between = Series.between
+
+    def watched(series: Series, *arguments: Any, **more: Any) -> Iterator[Any]:
+        threads.append(threading.current_thread())
+        return between(series, *arguments, **more)
+
+    monkeypatch.setattr(Series, "between", watched)
+    span = 'start="20260301T000000Z" end="20260401T000000Z"'
+    data = f"<D:prop><C:calendar-data><C:expand {span}/></C:calendar-data></D:prop>"
+    comps = f'<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:time-range {span}/></C:comp-filter></C:comp-filter>'
+    reports = [
+        f"<C:calendar-multiget>{data}{hrefs(f'{CALENDAR}a.ics')}</C:calendar-multiget>",
+        f"<C:calendar-query>{data}<C:filter>{comps}</C:filter></C:calendar-query>",
+        f"<C:free-busy-query><C:time-range {span}/></C:free-busy-query>",
+    ]
+
+    async def work() -> None:
+        async with DavSite().client() as client:
+            series = event("a", "a", "20260301T120000Z", "RRULE:FREQ=DAILY").replace(b"RRULE", b"rrule")
+            assert (await client.put(f"{CALENDAR}a.ics", content=series)).status_code == 201
+            for body in reports:
+                threads.clear()
+                assert (await report(client, CALENDAR, body)).status_code in (200, 207)
+                assert threads and threading.main_thread() not in threads
 
     asyncio.run(work())

@@ -28,7 +28,7 @@ from postern.services.dav import (
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
 from postern.services.dav.places import Place, Space, place_of
-from postern.services.dav.request import Answer, ClientLeft, Refusal, Request, refused
+from postern.services.dav.request import Answer, ClientLeft, LongBodies, Refusal, Request, refused
 from postern.services.dav.shared import resolve
 from postern.services.http.answers import allow
 from postern.services.http.site import Receive, Scope, Send
@@ -123,11 +123,18 @@ class DavApplication:
 
     def __init__(self, access: DavAccess) -> None:
         self._access = access
+        self._long_bodies = LongBodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"DAV does not speak {scope['type']}")
-        request = Request.of(scope, receive)
+        request = Request.of(scope, receive, self._long_bodies)
+        try:
+            await self._serve(request, send)
+        finally:
+            request.leave()
+
+    async def _serve(self, request: Request, send: Send) -> None:
         try:
             answer = await self._answer(request)
             await answer.begin()

@@ -17,9 +17,11 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from postern.items import calendar_object
-from postern.items.calendar_object import Refused
+from postern.items.calendar_object import Refused, organizer_of
 from postern.items.managed_attachments import Named, key_of_id, managed
-from postern.model.folders import FolderNode
+from postern.items.rendered import attendee_of
+from postern.items.stored import is_closed
+from postern.model.folders import FolderNode, Right
 from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT, MAX_NAME, NOTHING_RENDERED, Resource
 from postern.protocols.dav.fields import read_url
@@ -78,9 +80,12 @@ async def keep(box: OwnMailbox, octets: bytes, filename: str, media: str) -> tup
     return id_, name
 
 
-async def check(box: OwnMailbox, container: Calendar, content: Content, old: Resource | None) -> set[str]:
-    """Raises Refusal 403 where content names an attachment of this mailbox that is not there. Returns the ids that `old` names
-    and the content does not. The attachments of others, which invitations bring, are their owners' matter."""
+async def check(
+    box: OwnMailbox, container: Calendar, content: Content, old: Resource | None, made: str = ""
+) -> set[str]:
+    """Raises Refusal 403 where content names an attachment of this mailbox that is not there, or one that another caller may not
+    read: to name it would let him. `made` is the id of one that he has just brought. Returns the ids that `old` names and the
+    content does not. The attachments of others, which invitations bring, are their owners' matter."""
     if container.kind not in CALENDARS or (not may_name(content.octets) and await folder_of(box) is None):
         return set()
     before = await named_by(box, container, old)
@@ -88,8 +93,16 @@ async def check(box: OwnMailbox, container: Calendar, content: Content, old: Res
     mine = [(each.id, name) for each in named if (name := name_here(box, each)) is not None]
     names = list(dict.fromkeys(name for _, name in mine))
     if not all(name.startswith(f"{id_}-") for id_, name in mine) or len(await stored(box, names, False)) < len(names):
-        raise Refusal(HTTPStatus.FORBIDDEN, element(caldav("valid-managed-id")))
+        raise _invalid()
+    if not box.is_whole:
+        for id_ in {id_ for id_, _ in mine} - before - {made}:
+            if not await may_read(box.me, box.whole, id_):
+                raise _invalid()
     return before - {each.id for each in named}
+
+
+def _invalid() -> Refusal:
+    return Refusal(HTTPStatus.FORBIDDEN, element(caldav("valid-managed-id")))
 
 
 async def named_by(box: OwnMailbox, container: Calendar, old: Resource | None) -> set[str]:
@@ -137,6 +150,28 @@ async def naming(box: OwnMailbox, id_: str) -> list[Resource]:
     key = key_of_id(id_)
     ids = (await box.store.with_addresses(box.id, [key])).get(key, [])
     return list(await box.store.with_ids(box.id, ids[:MOST_NAMING], True)) if ids else []
+
+
+async def may_read(box: OwnMailbox, owner: OwnMailbox, id_: str) -> bool:
+    """Whether somebody may read an attachment of another's: he is invited to an object that names it, or may read it."""
+    for resource in await naming(owner, id_):
+        if await _may_read_object(box, owner, resource):
+            return True
+    return False
+
+
+async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resource) -> bool:
+    octets = await content_of(owner, resource)
+    calendar = await aside(octets, lambda: calendar_object.read(octets))
+    if isinstance(calendar, Refused):
+        return False
+    for part in calendar.parts:
+        if organizer_of(part) in owner.addresses and attendee_of(part, box.addresses) is not None:
+            return True
+    if box.access.sharing is None:
+        return False
+    rights = (await box.access.sharing.rights(box.id, owner.recipient)).in_folder(resource.folder)
+    return bool(rights & Right.READ_ANY) and (bool(rights & Right.OWNER) or not is_closed(calendar))
 
 
 async def collect(box: OwnMailbox, ids: Collection[str]) -> None:

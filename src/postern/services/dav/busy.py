@@ -13,10 +13,12 @@ from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import aside, content_of, may_recur
 
 PAGE = 2_000
 """Appointments that are asked of the store at a time."""
+MANY = 1_000
+"""Periods that are put in order and written in a thread."""
 BATCH = 250
 """Series whose contents are read at a time."""
 
@@ -38,9 +40,8 @@ async def periods_of(
         for first in range(0, len(series), BATCH):
             for resource in await box.store.with_ids(box.id, series[first : first + BATCH], True):
                 content = await content_of(box, resource)
-                periods += await aside(
-                    content, partial(_of_series, content, start, end, floating, budget, box.calendar_addresses)
-                )
+                work = partial(_of_series, content, start, end, floating, budget, box.calendar_addresses)
+                periods += await aside(content, work, may_recur(content))
     return periods
 
 

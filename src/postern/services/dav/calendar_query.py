@@ -28,7 +28,7 @@ from postern.services.dav.contents import CLASSES
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import aside, content_of, may_recur
 from postern.services.dav.propfind import PAGE
 from postern.services.dav.request import TOO_MANY, Answer, Request, applied
 from postern.services.dav.request import multistatus as answer_of
@@ -135,7 +135,7 @@ async def _fitting(
             return None
         return calendar
 
-    return await aside(content, work)
+    return await aside(content, work, may_recur(content))
 
 
 async def _candidates(
@@ -160,6 +160,10 @@ async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuer
     start, end = span.start or 0, span.end or 0
     floating = await zone_of(box, collection)
     periods = await busy.periods_of(box, collection, start, end, floating, Budget(free_busy.STEPS))
-    times = published(merged(periods), start, end, int(time.time()))
-    calendar = component("VCALENDAR", [line("VERSION", "2.0"), line("PRODID", PRODUCT), times])
-    return Answer(HTTPStatus.OK, [(b"content-type", b"text/calendar; charset=utf-8")], calendar.octets())
+
+    def work() -> bytes:
+        times = published(merged(periods), start, end, int(time.time()))
+        return component("VCALENDAR", [line("VERSION", "2.0"), line("PRODID", PRODUCT), times]).octets()
+
+    octets = await aside(b"", work, len(periods) > busy.MANY)
+    return Answer(HTTPStatus.OK, [(b"content-type", b"text/calendar; charset=utf-8")], octets)

@@ -15,6 +15,7 @@ from postern.model.resources import NOTHING_RENDERED
 from postern.protocols import xml
 from postern.protocols.dav.names import CALDAV, CARDDAV, DAV, element
 from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.octets import aside, may_recur
 from postern.services.dav.request import Refusal
 
 FILE_CLASS = "IPM.Document"
@@ -46,6 +47,12 @@ def check_media(collection: Collection, media: str) -> None:
     kinds = _MEDIA.get(collection.kind)
     if kinds is not None and media and media not in (*kinds, "application/octet-stream", "text/plain"):
         raise Refusal(HTTPStatus.FORBIDDEN, element(_SUPPORTED[collection.kind]))
+
+
+async def examined(collection: Collection, octets: bytes, me: AbstractSet[str] = frozenset()) -> Content:
+    """Does what `examine` does without keeping others waiting."""
+    is_long = collection.kind is not Kind.FILES and may_recur(octets)
+    return await aside(octets, lambda: examine(collection, octets, me), is_long)
 
 
 def examine(collection: Collection, octets: bytes, me: AbstractSet[str] = frozenset()) -> Content:

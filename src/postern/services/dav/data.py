@@ -18,7 +18,7 @@ from postern.protocols.ical.zones import UTC_ZONE, Zone
 from postern.services.dav import filters, time_zones
 from postern.services.dav.filters import CardWanted
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import aside, content_of, may_recur
 from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA, DATA
 
 STEPS = 1_000_000
@@ -69,7 +69,9 @@ class Data:
         """Returns the element with the resource's content. `read` is the object if the caller has read it already."""
         content = resource.content if resource.content is not None else await content_of(box, resource)
         if not self.wanted.is_whole:
-            content = await aside(content, lambda: self._calendar(content, read))
+            content = await aside(
+                content, lambda: self._calendar(content, read), self.is_expanding and may_recur(content)
+            )
         elif self.card is not None:
             content = await aside(content, lambda: self._card(content))
         if self.zones:

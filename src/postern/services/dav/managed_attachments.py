@@ -12,13 +12,10 @@ from http import HTTPStatus
 from urllib.parse import parse_qs
 
 from postern.items import calendar_object
-from postern.items.calendar_object import CalendarObject, Refused, organizer_of
+from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.managed_attachments import MAX_MANAGED, Named, add, attach_line, managed, remove, update
-from postern.items.rendered import attendee_of
-from postern.items.stored import is_closed
 from postern.model.folders import Right
 from postern.model.mailbox import MailboxError
-from postern.model.resources import Resource
 from postern.protocols.content_lines import Line
 from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.mime.parameters import parameter, parse_value
@@ -71,7 +68,7 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     new, name = await attached.keep(box, octets, filename, media)
     named = Named(new, attached.uri_of(box, request.host, name))
     try:
-        answer = await _changed(box, request, target, change(attach_line(named, media, filename, len(octets))))
+        answer = await _changed(box, request, target, change(attach_line(named, media, filename, len(octets))), new)
     except (Refusal, MailboxError):
         await attached.collect(box, {new})
         raise
@@ -101,8 +98,8 @@ def _filename(request: Request) -> str:
     return name[:MAX_FILENAME] or "attachment"
 
 
-async def _changed(box: OwnMailbox, request: Request, target: Target, change: Change) -> Answer:
-    """Changes the object at a place, and removes the attachments that it no longer names."""
+async def _changed(box: OwnMailbox, request: Request, target: Target, change: Change, made: str = "") -> Answer:
+    """Changes the object at a place, and removes the attachments that it no longer names. `made` is the id of a new one."""
     container, name = target.container, target.resource.name
     is_conditional = any(field in CONDITIONAL for field, _ in request.fields)
     for tries_left in reversed(range(TRIES)):
@@ -111,8 +108,8 @@ async def _changed(box: OwnMailbox, request: Request, target: Target, change: Ch
             raise nodes.missing()
         octets = await content_of(box, old.resource)
         changed = await aside(octets, partial(_with, octets, change))
-        content = await aside(changed, partial(contents.examine, container, changed, box.calendar_addresses))
-        lost = await attached.check(box, container, content, old.resource)
+        content = await contents.examined(container, changed, box.calendar_addresses)
+        lost = await attached.check(box, container, content, old.resource, made)
         plan = await meetings.plan(box, request, container, content, old.resource)
         try:
             stored = await resources.store(box, container, name, plan, old.resource.tag, old.resource)
@@ -148,30 +145,12 @@ async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     name = place.names[0]
     there = await attached.stored(owner, [name], request.method == "GET") if owner is not None else []
     resource = next(iter(there), None)
-    if owner is None or resource is None or (owner is not box and not await _may_read(box, owner, name[: attached.ID])):
+    if (
+        owner is None
+        or resource is None
+        or (owner is not box and not await attached.may_read(box, owner, name[: attached.ID]))
+    ):
         raise nodes.missing()
     if request.method == "OPTIONS":
         return Answer(HTTPStatus.OK, [allow(_READS)])
     return resources.served(request, resource, await attached.media_of(owner, resource), is_document=True)
-
-
-async def _may_read(box: OwnMailbox, owner: OwnMailbox, id_: str) -> bool:
-    """Whether somebody may read an attachment of another's: he is invited to an object that names it, or may read it."""
-    for resource in await attached.naming(owner, id_):
-        if await _may_read_object(box, owner, resource):
-            return True
-    return False
-
-
-async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resource) -> bool:
-    octets = await content_of(owner, resource)
-    calendar = await aside(octets, lambda: calendar_object.read(octets))
-    if isinstance(calendar, Refused):
-        return False
-    for part in calendar.parts:
-        if organizer_of(part) in owner.addresses and attendee_of(part, box.addresses) is not None:
-            return True
-    if is_closed(calendar) or box.access.sharing is None:
-        return False
-    rights = await box.access.sharing.rights(box.id, owner.recipient)
-    return bool(rights.in_folder(resource.folder) & Right.READ_ANY)

@@ -19,15 +19,21 @@ names thousands of them."""
 T = TypeVar("T")
 
 
-async def aside(octets: bytes, work: Callable[[], T]) -> T:
-    """Does work on the octets of an object without keeping others waiting for a large one, or for many."""
-    if len(octets) > AT_ONCE:
+async def aside(octets: bytes, work: Callable[[], T], is_long: bool = False) -> T:
+    """Does work on the octets of an object without keeping others waiting for a large one, or for many. `is_long`: it may take
+    long whatever their number, as `may_recur` says of what looks for occurrences."""
+    if is_long or len(octets) > AT_ONCE:
         return await asyncio.to_thread(work)
     began = monotonic()
     result = work()
     if monotonic() - began >= LONG:
         await turns_of(asyncio.get_running_loop()).come()
     return result
+
+
+def may_recur(octets: bytes) -> bool:
+    """Whether an object may have a rule, which says with few octets what takes a second and more to expand."""
+    return b"RRULE" in octets or b"rrule" in octets.lower()
 
 
 async def content_of(box: OwnMailbox, resource: Resource) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,6 +22,10 @@ from postern.services.http.site import Caller, Receive, Scope, Send, caller_of
 XML = b"application/xml; charset=utf-8"
 TOO_MANY = element(dav("number-of-matches-within-limits"))
 """The precondition that does not hold where there is more than is told."""
+LONG_BODY = 1_048_576
+"""Octets of a body from which on it counts as a long one."""
+MOST_LONG = 16
+"""Long bodies of one caller that a process has in memory at a time."""
 PIECE = 65_536
 """Octets of a long answer that are sent at once."""
 _OF_COLLECTION = ("OPTIONS", "PROPFIND", "PROPPATCH", "REPORT")
@@ -51,10 +56,29 @@ class ClientLeft(ConnectionError):
     """The client has gone before its request was there."""
 
 
+class LongBodies:
+    """Counts the long bodies that wait for their end or are worked on, by caller: a client may send as slowly as it likes."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, name: str) -> bool:
+        """Counts a body; False if the caller has as many as he may have. Who is let in calls `leave`."""
+        if self._counts[name] >= MOST_LONG:
+            return False
+        self._counts[name] += 1
+        return True
+
+    def leave(self, name: str) -> None:
+        self._counts[name] -= 1
+        if self._counts[name] <= 0:
+            del self._counts[name]
+
+
 @dataclass(slots=True)
 class Request:
     """A request. `path` is decoded, and has no dot segments. `query` is what stands behind the question mark, as
-    it came."""
+    it came. `long_bodies` counts its body if that is long, until `leave`."""
 
     method: str
     path: str
@@ -62,9 +86,11 @@ class Request:
     caller: Caller
     receive: Receive = field(repr=False)
     query: str = ""
+    long_bodies: LongBodies = field(default_factory=LongBodies, repr=False)
+    _is_counted: bool = False
 
     @classmethod
-    def of(cls, scope: Scope, receive: Receive) -> Request:
+    def of(cls, scope: Scope, receive: Receive, long_bodies: LongBodies) -> Request:
         return cls(
             scope["method"],
             scope["path"],
@@ -72,7 +98,14 @@ class Request:
             caller_of(scope),
             receive,
             scope.get("query_string", b"").decode("latin-1"),
+            long_bodies,
         )
+
+    def leave(self) -> None:
+        """The request is answered."""
+        if self._is_counted:
+            self._is_counted = False
+            self.long_bodies.leave(self.caller.identity.name)
 
     def field(self, name: str) -> str | None:
         """Returns the value of a field; of several they are joined by commas."""
@@ -99,7 +132,8 @@ class Request:
         return read_preferences(self.field("prefer"), self.field("brief"))
 
     async def body(self, most: int = BOUNDS.octets, precondition: str = "") -> bytes:
-        """Reads the body. Raises Refusal: 413, or 403 with `precondition`, for one that is longer than `most`."""
+        """Reads the body. Raises Refusal: 413, or 403 with `precondition`, for one that is longer than `most`, and 503 for a long
+        one where the caller has MOST_LONG of them already."""
         pieces: list[bytes] = []
         size = 0
         while True:
@@ -111,6 +145,11 @@ class Request:
             if size > most:
                 status = HTTPStatus.FORBIDDEN if precondition else HTTPStatus.REQUEST_ENTITY_TOO_LARGE
                 raise Refusal(status, precondition, [(b"connection", b"close")])
+            if size > LONG_BODY and not self._is_counted:
+                if not self.long_bodies.enter(self.caller.identity.name):
+                    fields = [(b"retry-after", b"5"), (b"connection", b"close")]
+                    raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, fields=fields)
+                self._is_counted = True
             if not message.get("more_body", False):
                 return b"".join(pieces)
 

@@ -98,7 +98,7 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.BAD_REQUEST, text="A part of a resource cannot be put")  # RFC 9110 section 14.5
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
-    content = await aside(octets, lambda: contents.examine(container, octets, box.calendar_addresses))
+    content = await contents.examined(container, octets, box.calendar_addresses)
     for attempt in range(1, meetings.TRIES + 1):
         old = await guard(box, request, container, name)
         lost = await attached.check(box, container, content, old.resource)
@@ -121,7 +121,7 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise not_allowed()
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
-    content = await aside(octets, lambda: contents.examine(container, octets, box.calendar_addresses))
+    content = await contents.examined(container, octets, box.calendar_addresses)
     name = f"{uuid4()}{_SUFFIXES[container.kind]}"
     await attached.check(box, container, content, None)
     change = await meetings.plan(box, request, container, content, None)

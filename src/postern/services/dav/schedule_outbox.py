@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from http import HTTPStatus
 
 from postern.items.busy_request import answer, read_request
@@ -47,7 +48,10 @@ async def post(box: OwnMailbox, request: Request) -> Answer:
     responses = []
     for address, entry in asked.attendees.items():
         status, periods = await _asked(box, fold(address), asked.start, asked.end)
-        data = b"" if periods is None else answer(asked, entry, periods, int(time.time()), PRODUCT)
+        data = b""
+        if periods is not None:
+            work = partial(answer, asked, entry, periods, int(time.time()), PRODUCT)
+            data = await aside(b"", work, len(periods) > busy.MANY)
         responses.append(_response(entry.value.strip(), status, data))
     return document(HTTPStatus.OK, f"<C:schedule-response{DECLARATIONS}>{''.join(responses)}</C:schedule-response>")
 
@@ -92,7 +96,7 @@ async def _periods(other: OwnMailbox, rights: MailboxRights, start: int, end: in
         if not _is_transparent(calendar.dead.get(_TRANSPARENCY, "")):
             floating = await zone_of(other, calendar)
             periods += await busy.periods_of(other, calendar, start, end, floating, budget)
-    return merged(periods) if known else None
+    return await aside(b"", partial(merged, periods), len(periods) > busy.MANY) if known else None
 
 
 def _is_transparent(markup: str) -> bool:
