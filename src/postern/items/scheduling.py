@@ -51,8 +51,8 @@ def apply(stored: CalendarObject | None, message: CalendarObject, me: Collection
 
 
 def _is_same_organizer(stored: CalendarObject, message: CalendarObject) -> bool:
-    """Nobody takes over an object by knowing its UID, and the owner's appointments without an organizer are nobody else's.
-    Replies need not name the organizer."""
+    """Nobody takes over an object by knowing its UID, nor changes an appointment that the owner has without an organizer. Replies
+    need not name the organizer."""
     theirs = organizer_of(message.main)
     return not theirs or theirs == organizer_of(stored.main)
 
