@@ -11,7 +11,7 @@ from datetime import datetime
 import icalendar
 import pytest
 
-from postern.items import calendar_object, invitations
+from postern.items import answers, calendar_object, invitations
 from postern.items.answers import PROPOSED, REPLIED, with_proposal
 from postern.items.calendar_object import CalendarObject, check
 from postern.items.copy_changes import Action
@@ -114,6 +114,30 @@ def test_an_attendee_does_not_invite_the_whole_world_by_delegating_again_and_aga
         message = _read(*[stamp if each.startswith("DTSTAMP") else each for each in lines], method="REPLY")
         anna = _after(anna, message, ANNA, KIM)
     assert len([each for each in anna.main.lines("ATTENDEE") if "@w.test" in each.value]) == 8
+
+
+@pytest.mark.parametrize("method", ["REPLY", "COUNTER"])
+def test_answers_make_a_limited_number_of_exceptions(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setattr(answers, "MAX_EXCEPTIONS", 2)
+    anna = _read(*_meeting("DTSTART:20260323T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY"))
+
+    def answer(status: str, stamp: str, *days: int) -> CalendarObject:
+        lines = [
+            event(
+                f"ATTENDEE;PARTSTAT={status}:mailto:{KIM}",
+                *_people(),
+                f"RECURRENCE-ID:202603{day}T090000Z",
+                f"DTSTART:202603{day}T100000Z",
+            )
+            for day in days
+        ]
+        stamped = [stamp if each.startswith("DTSTAMP") else each for part in lines for each in part]
+        return _read(*stamped, method=method)
+
+    anna = _after(anna, answer("DECLINED", "DTSTAMP:20260102T000000Z", 24, 25, 26, 27), ANNA, KIM)
+    assert [answer_of(part, {KIM}) for part in anna.parts] == ["NEEDS-ACTION", "DECLINED", "DECLINED"]
+    anna = _after(anna, answer("ACCEPTED", "DTSTAMP:20260103T000000Z", 25, 28), ANNA, KIM)
+    assert [answer_of(part, {KIM}) for part in anna.parts] == ["NEEDS-ACTION", "DECLINED", "ACCEPTED"]
 
 
 def test_a_message_speaks_for_its_speaker_alone() -> None:

@@ -27,6 +27,9 @@ NOTES = frozenset({REPLIED, PROPOSED})
 """Parameters by which a copy notes something. Others do not get them."""
 MAX_DELEGATES = 8
 """Delegates of one attendee who are added to the attendees, by however many answers."""
+MAX_EXCEPTIONS = 1_000
+"""Exceptions of a copy beside which answers to single occurrences make no further ones. Each repeats all attendees: else one of
+them makes a weekly meeting as large as an object may be."""
 MAX_DELEGATED = 100
 """Attendees of a component to whom somebody delegated. Their number is what bounds chains of delegates."""
 
@@ -35,7 +38,7 @@ def reply(copy: Copy, message: CalendarObject, speaker: str) -> Applied:
     """Notes an attendee's answer in the organizer's copy. Delegates become attendees, and answer themselves."""
     for part in message.parts:
         answer = _answer_in(part, speaker)
-        target = copy.part_of(message, part)
+        target = _target(copy, message, part)
         if answer is None or target is None or sequence_of(part) < sequence_of(target):
             continue
         made = _answered(target, answer, part.value("DTSTAMP"), copy.key(message, part) not in copy.parts)
@@ -49,7 +52,7 @@ def counter(copy: Copy, message: CalendarObject, speaker: str) -> Applied:
     series = Series(message)
     for part in message.parts:
         answer = _answer_in(part, speaker)
-        target = copy.part_of(message, part)
+        target = _target(copy, message, part)
         period = _period(series, part)
         if answer is None or target is None or not period or sequence_of(part) < sequence_of(target):
             continue
@@ -84,6 +87,13 @@ def with_proposal(part: Component, address: str, period: str) -> Component:
             kept = [each for each in entry.parameters if each[0] != PROPOSED]
             made.entries[place] = line("ATTENDEE", entry.value, [*kept, (PROPOSED, [period])])
     return made
+
+
+def _target(copy: Copy, message: CalendarObject, part: Component) -> Component | None:
+    """The component that an answer is about; None: there is none, or it would be one exception too many."""
+    if len(copy.parts) > MAX_EXCEPTIONS and copy.key(message, part) not in copy.parts:
+        return None
+    return copy.part_of(message, part)
 
 
 def _answer_in(part: Component, speaker: str) -> Line | None:

@@ -16,7 +16,7 @@ import pytest
 
 from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.folders import EVERYBODY, FolderKind, Right
-from postern.model.items import NewItem
+from postern.model.items import MAX_KEYWORDS, NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Limits
 from postern.model.sharing import ROLES
@@ -131,6 +131,23 @@ def test_a_copy_that_does_not_fit_is_taken_back() -> None:
         assert (await doors.items.folder(doors.alice.guid, inbox)).messages == 0
 
     played(scenario, Limits(mailbox_quota=100_000_000))
+
+
+def test_a_copy_leaves_out_keywords_for_which_there_is_no_room() -> None:
+    async def scenario(doors: Shared) -> None:
+        inbox = await doors.folder("INBOX")
+        await doors.items.append(doors.alice.guid, inbox, mails(1))
+        await doors.grant(ROLES["editor"])
+        bobs = next(f.id for f in await doors.items.folders(doors.bob.guid) if f.kind is FolderKind.ARCHIVE)
+        await doors.items.keywords(doors.bob.guid, bobs, [f"k{number}" for number in range(MAX_KEYWORDS - 1)], True)
+        async with doors.logged_on() as says:
+            await says(f'SELECT "{HERS}/INBOX"')
+            await says("STORE 1 +FLAGS.SILENT (\\Flagged first second)")
+            assert "[COPYUID " in (await says("COPY 1 Archive"))[-1]
+            await says("EXAMINE Archive")
+            assert (await says("FETCH 1 FLAGS"))[0] == "* 1 FETCH (FLAGS (\\Flagged first \\Recent))"
+
+    played(scenario)
 
 
 def test_a_move_whose_originals_are_in_doubt_keeps_the_copies() -> None:

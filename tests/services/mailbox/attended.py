@@ -67,6 +67,7 @@ class People:
     def __init__(self) -> None:
         self.down = False
         self.delegates: set[tuple[UUID, str]] = set()
+        self.contacts: set[str] = set()
         self.guids = {BOB: uuid4(), CAROL: uuid4(), ROOM: uuid4()}
         self.addresses = {BOB: (BOB, "robert@corp.test"), CAROL: (CAROL,), ROOM: (ROOM,)}
 
@@ -89,6 +90,7 @@ class People:
         for primary, addresses in self.addresses.items():
             if address in addresses:
                 kind = RecipientType.ROOM if primary == ROOM else RecipientType.USER
+                kind = RecipientType.CONTACT if primary in self.contacts else kind
                 return Recipient(self.guids[primary], kind, "", primary, addresses, "db")
         return None
 

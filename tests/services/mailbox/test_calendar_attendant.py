@@ -281,6 +281,11 @@ class CalendarAttendantCases:
             uninvited = letter(meeting("REQUEST", organizer=BOB, attendee=f":mailto:{CAROL}"), BOB, USER)
             assert (await world.attend(stranger, uninvited, owner=ROOM)).left == 2
             assert await world.answers() == [] and await world.copies(ROOM) == []
+            world.people.add(ANN)
+            world.people.contacts.add(ANN)
+            assert (await world.attend(stranger, owner=ROOM)).left == 1, (
+                "an entry of the address book makes no colleague"
+            )
             world.policy = Policy(outsiders=True)
             assert (await world.attend(stranger, owner=ROOM)).applied == 1
             assert await world.answers() == ["REPLY ACCEPTED 0"]

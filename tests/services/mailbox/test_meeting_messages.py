@@ -128,6 +128,10 @@ class MeetingMessageCases:
             added = letter(meeting("ADD").replace(f"ORGANIZER:mailto:{ANN}", f"ORGANIZER{by_desk}"), DESK)
             assert (await world.attend(question, owner=CAROL)).left == 1
             assert (await world.attend(added)).left == 1
+            for contact in (DESK, ANN):
+                world.people.add(contact)
+                world.people.contacts.add(contact)
+            assert (await world.attend(question, owner=CAROL)).left == 1
             assert await _sent(world, CAROL) == await _sent(world, BOB) == []
 
         check(opened, steps)

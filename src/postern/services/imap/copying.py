@@ -95,8 +95,15 @@ class _Across:
         return result
 
     async def _bit(self, name: str) -> int:
+        """The bit of a keyword; 0 where the target has no room for another, as within a mailbox."""
         if name not in self._bits:
-            self._bits[name] = await word_of(self._target.home, self._target.folder, NamedFlags(0, (name,)), True)
+            home, folder = self._target.home, self._target.folder
+            try:
+                self._bits[name] = await word_of(home, folder, NamedFlags(0, (name,)), True)
+            except MailboxError as error:
+                if error.code != "LIMIT":
+                    raise
+                self._bits[name] = 0
         return self._bits[name]
 
 

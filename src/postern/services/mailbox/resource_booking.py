@@ -31,7 +31,7 @@ from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import address_of
 from postern.services.mailbox.answering import Answering
 from postern.services.mailbox.owners_copy import AttendedStore, changed, copy_of, land
-from postern.services.mailbox.speakers import Left
+from postern.services.mailbox.speakers import Left, is_ours
 from postern.telemetry.attempts import attempting_in_thread_if
 
 MAX_LOOKED = 10_000
@@ -116,7 +116,7 @@ class ResourceBooking:
         policy: Policy,
     ) -> _Answer:
         organizer = organizer_of(request.main)
-        if not policy.outsiders and await self._directory.recipient(fold(organizer)) is None:
+        if not policy.outsiders and not is_ours(await self._directory.recipient(fold(organizer))):
             raise Left("the room is for this organization")
         now = int(self._clock())
         copy, folder = await copy_of(self._store, mailbox, request)

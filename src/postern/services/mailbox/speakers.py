@@ -15,7 +15,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from postern.items.calendar_object import CalendarObject, organizer_of
-from postern.model.directory import Directory, Recipient
+from postern.model.directory import Directory, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical.values import address_of
@@ -58,6 +58,7 @@ class Speakers:
         where the author may not speak for them, and DirectoryUnavailable."""
         recipient = await self._directory.recipient(author)
         own = frozenset({author} if recipient is None else map(fold, (author, recipient.primary, *recipient.addresses)))
+        recipient = recipient if is_ours(recipient) else None
         if message.method in OF_ATTENDEES:
             attendee = await self._attendee(message, author, recipient, own)
             return Speaker(attendee, is_vouched=recipient is None and fold(attendee) not in own)
@@ -106,9 +107,14 @@ class Speakers:
         if not all(fold(name) in own for name in names):
             return False
         known = await self._directory.recipient(fold(speaker))
-        if known is None:
+        if known is None or not is_ours(known):
             return recipient is None and _domain(author) == _domain(speaker)
         return recipient is not None and await self._acts_for(recipient.guid, known)
+
+
+def is_ours(recipient: Recipient | None) -> bool:
+    """Whether somebody is of this organization. A contact is somebody elsewhere whom the address book has, too."""
+    return recipient is not None and recipient.type is not RecipientType.CONTACT
 
 
 def _address(line: Line) -> str:
