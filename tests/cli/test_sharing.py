@@ -67,6 +67,7 @@ def test_what_cannot_be_granted(org: Organized, database: str) -> None:
         "folders only": ("dora", "everybody", "--full-access"),
         "may do everything": ("dora", "dora", "--rights", "editor"),
         "has no folder Plans": ("dora", "emil", "--rights", "editor", "--folder", "Plans"),
+        "nobody works in the Outbox of another": ("dora", "emil", "--rights", "editor", "--folder", "outbox"),
         "which has no mailbox": ("team", "emil", "--rights", "editor"),
         "there is no entry": ("dora", "nobody", "--rights", "editor"),
         "Invalid value for '--rights'": ("dora", "emil", "--rights", "king"),
@@ -121,3 +122,5 @@ def test_rooms_and_how_they_are_booked(org: Organized, database: str) -> None:
     }
     for reason, words in refused.items():
         assert reason in org.refused("room", *words)
+    assert "from 0 to 1080" in org.refused("room", "create", "half", "--window-days", "5000")
+    assert "there is no entry" in org.refused("room", "show", "half"), "nothing is half made"

@@ -102,6 +102,7 @@ def create(
         wanted = await _settings(directory, settings)
         if wanted and (home is None or not home.url):
             raise Failure("this host does not reach the room's database: set how it is booked there", os.EX_CONFIG)
+        _with({}, wanted)  # raises before there is half a room
         await directory.write.add_user(
             full,
             {},
@@ -239,10 +240,17 @@ async def _change(organization: Organization, entry: Listing, settings: Mapping[
         policies = BookingPolicies(database)
         try:
             kept = all_values_of(await policies.read(entry.guid))
-            policy = policy_of({**kept, **settings})
         except ValueError as error:
-            raise Failure(str(error).replace("_", "-"), os.EX_DATAERR) from None  # as the options are written
-        await policies.write(entry.guid, policy)
+            raise Failure(f"the settings of {entry.name} cannot be read: {error}", os.EX_DATAERR) from None
+        await policies.write(entry.guid, _with(kept, settings))
+
+
+def _with(kept: Mapping[str, Plain], settings: Mapping[str, Plain]) -> Policy:
+    """The policy of what is kept and what is set anew. Raises Failure, which names settings as the options do."""
+    try:
+        return policy_of({**kept, **settings})
+    except ValueError as error:
+        raise Failure(str(error).replace("_", "-"), os.EX_DATAERR) from None
 
 
 async def _policy(database: MailboxDatabase, entry: Listing) -> Policy:

@@ -92,6 +92,12 @@ def grant(
                 await database.logon(owner.guid)
                 if rights is not None:
                     node, path = await _folder(database, owner, folder)
+                    if node.kind is FolderKind.OUTBOX:
+                        raise Failure(
+                            "nobody works in the Outbox of another, where messages leave in the owner's name: use "
+                            "--send-on-behalf",
+                            os.EX_DATAERR,
+                        )
                     await database.set_rights(owner.guid, node.id, guid, ROLES[rights])
                     done.append(f"{name} is {rights} of {'/'.join(path)} of {owner.name}")
                 if full_access:

@@ -50,7 +50,7 @@ async def _inbox(world: World, owner: str = BOB) -> list[str]:
     contents = (await world.store.fetch(guid, inbox.id, [(1, 1 << 30)], Column.CONTENT)).contents
     mails = [message_from_bytes(content, policy=default) for content in contents]
     assert all(str(mail["to"]) == str(mail["from"]) == owner for mail in mails)
-    return [f"{mail['subject']}: {mail.get_content()}" for mail in mails]
+    return [f"{mail['subject']}: {mail.get_content()}".replace("\r\n", "\n") for mail in mails]
 
 
 async def _next(world: World) -> list[int]:
