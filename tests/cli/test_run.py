@@ -71,9 +71,10 @@ def test_every_door_is_told_with_its_rows() -> None:
 
 
 def test_a_door_s_rows_stand_below_it_on_a_narrow_terminal() -> None:
-    rows = ("mailbox-to-hub-submission", "hub-to-mailbox-mapi", "cas-to-mailbox")
+    rows = ("mailbox-to-hub-submission", "hub-to-mailbox-mapi", "mailbox-assistants", "cas-to-mailbox")
     lines = told("", doors=(OpenDoor("127.0.0.1", 20135, rows),), width=80)
-    assert "      " + ", ".join(rows) in lines and max(map(len, lines)) <= 80
+    at = lines.index("      mailbox-to-hub-submission, hub-to-mailbox-mapi, mailbox-assistants,")
+    assert lines[at + 1] == "      cas-to-mailbox" and max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("password", ["simple", "with space and 'quote'", "[bold]$HOME"])

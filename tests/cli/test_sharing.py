@@ -47,6 +47,16 @@ def test_rights_are_granted_shown_and_taken_back(org: Organized, database: str) 
     assert "nothing was changed" in org.done("mailbox", "revoke", "anna", "crew")
 
 
+def test_the_rights_of_a_group_that_was_removed_can_be_taken_back(org: Organized, database: str) -> None:
+    org.add("greta")
+    org.done("group", "add", "choir", "--member", "greta")
+    org.done("mailbox", "grant", "greta", "choir", "--rights", "reviewer")
+    org.done("group", "remove", "choir", "--yes")
+    guid = org.json("mailbox", "rights", "greta")["folders"][0]["grants"][0]["grantee"]
+    assert org.done("mailbox", "revoke", "greta", guid) == f"revoked from {guid}\n"
+    assert "nobody was granted anything" in org.done("mailbox", "rights", "greta")
+
+
 def test_what_cannot_be_granted(org: Organized, database: str) -> None:
     for name in ("dora", "emil"):
         org.add(name)

@@ -181,6 +181,19 @@ def test_a_proposal_for_one_occurrence_is_noted_there() -> None:
     assert exception.parameter("PARTSTAT") == "NEEDS-ACTION" and exception.parameter(REPLIED)
 
 
+def test_a_proposal_of_many_occurrences_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(calendar: CalendarObject) -> Series:
+        made.append(calendar)
+        return Series(calendar)
+
+    monkeypatch.setattr("postern.items.answers.Series", counted)
+    part = event(f"ATTENDEE:mailto:{KIM}", *_people(), "RECURRENCE-ID:20260330T070000Z", "DTSTART:20260330T080000Z")
+    assert apply(_read(*_meeting(*SERIES)), _read(*part * 50, method="COUNTER"), {ANNA}, KIM).action is Action.STORE
+    assert len(made) == 1
+
+
 def test_this_and_all_future_occurrences_move() -> None:
     kim = _read(*_meeting(*SERIES), *_meeting(BERLIN % ("", "13"), "DTSTART:20260413T150000Z", "DURATION:PT1H"))
     lines = (BERLIN % ("RANGE=THISANDFUTURE;", "06"), "DTSTART;TZID=Europe/Berlin:20260407T110000", "DURATION:PT2H")

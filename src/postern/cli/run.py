@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,8 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
             console.print(line + rows)
         else:
             console.print(line.rstrip())
-            console.print("      " + rows)
+            for part in textwrap.wrap(rows, console.width - 6, break_long_words=False, break_on_hyphens=False):
+                console.print("      " + part)
     if authority := _authority(what):
         console.print(f"  Authority to trust:   {authority}")
     console.print(f"  Configuration, logs:  {what.state.root}/postern.toml, {what.state.logs}")

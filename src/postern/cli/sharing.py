@@ -118,13 +118,15 @@ def revoke(
 ) -> None:
     """Take from GRANTEE what was granted in MAILBOX: what the options name, else everything.
 
+    One who has left the directory is named by the GUID that `postern mailbox rights` shows.
+
     For example `postern mailbox revoke alice bob --folder calendar`.
     """
     everything = not folder and not full_access and not send_on_behalf
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> int:
         owner = await _owner(directory, mailbox)
-        guid, name = await _grantee(directory, grantee)
+        guid, name = await _holder(directory, grantee)
         count = 0
         if everything or folder or full_access:
             async with opened_database(organization, owner) as database:
@@ -229,6 +231,14 @@ async def _grantee(directory: OpenDirectory, name: str) -> tuple[UUID, str]:
     if entry.type not in (RecipientType.USER, RecipientType.GROUP):
         raise Failure(f"{name} is a {entry.type}, which cannot log on: name a user or a group", os.EX_DATAERR)
     return entry.guid, entry.primary
+
+
+async def _holder(directory: OpenDirectory, name: str) -> tuple[UUID, str]:
+    """Returns what `_grantee` does. A GUID stands for a grantee who has left the directory, as `rights` shows one."""
+    try:
+        return UUID(name), name
+    except ValueError:
+        return await _grantee(directory, name)
 
 
 async def _names(directory: OpenDirectory, guids: Iterable[UUID]) -> Mapping[UUID, str]:

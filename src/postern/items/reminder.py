@@ -26,6 +26,9 @@ FEW = 16
 """Alarms of one minute of which the first that asks for a mail is taken."""
 TOGETHER = 60
 """Seconds within which the alarms of an item are one reminder. So no rule of seconds makes more than one a minute."""
+PARTS_A_SECOND = 10
+"""Components and alarms of an item that add a second to TOGETHER. Each reminder reads them all: so none takes much of the time,
+whoever invited with thousands of them."""
 LATE = 3_600
 """Seconds after which nobody is reminded any more: the server was away, and the next reminder counts."""
 _OVER = frozenset({"CANCELLED", "COMPLETED"})
@@ -55,13 +58,18 @@ def due(calendar: CalendarObject, at: int, now: int, me: Collection[str], letter
 
     Bound: as `next_reminder`, and linear in the object.
     """
-    following = next_reminder(calendar, max(at + TOGETHER, now - LATE))
+    pause = TOGETHER + sum(1 + _alarms_of(part) for part in calendar.parts) // PARTS_A_SECOND
+    following = next_reminder(calendar, max(at + pause, now - LATE))
     if at < now - LATE:
         return Due(None, following)
-    for alarm in islice(alarms(calendar, at, at + TOGETHER, budget=Budget(STEPS)), FEW):
+    for alarm in islice(alarms(calendar, at, at + pause, budget=Budget(STEPS)), FEW):
         if _is_mailed(alarm, calendar, me):
             return Due(_mail(alarm, calendar, letter), following)
     return Due(None, following)
+
+
+def _alarms_of(part: Component) -> int:
+    return sum(1 for _ in part.components("VALARM"))
 
 
 def _is_mailed(alarm: Alarm, calendar: CalendarObject, me: Collection[str]) -> bool:

@@ -37,11 +37,15 @@ ROLES: Mapping[str, Right] = MappingProxyType(
     }
 )
 """Rights by the names that Outlook has for them, the widest first."""
+_ASIDE = FREE_BUSY | Right.CONTACT
 
 
 def role_of(rights: Right) -> str:
-    """Returns the role that has these rights, "custom" if none has."""
-    return next((name for name, held in ROLES.items() if held == rights), "custom")
+    """Returns the role that has these rights, "custom" if none has. Beside others, the rights to see when the owner is busy and
+    to be the contact make no difference: no letter of IMAP stands for them."""
+    same = [name for name, held in ROLES.items() if held == rights]
+    alike = [name for name, held in ROLES.items() if held & ~_ASIDE == rights & ~_ASIDE != Right(0)]
+    return (same or alike or ["custom"])[0]
 
 
 class MailboxGrants(Protocol):

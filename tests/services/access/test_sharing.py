@@ -281,4 +281,5 @@ def test_roles_have_the_bits_of_outlook() -> None:
     }
     assert ROLES["owner"] == EVERY_RIGHT
     assert all(role_of(rights) == name for name, rights in ROLES.items())
-    assert role_of(Right.CREATE) == "custom"
+    assert all(role_of(rights & ~FREE_BUSY) == name for name, rights in ROLES.items() if "free-busy" not in name)
+    assert role_of(Right.CREATE) == role_of(Right.CONTACT) == role_of(Right.FREE_BUSY_DETAILED) == "custom"

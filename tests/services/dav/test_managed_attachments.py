@@ -6,6 +6,7 @@ covers: attached, enclosures, managed_attachments
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from postern.items.attachments import of_calendar
 from postern.items.calendar_object import Refused
 from postern.model.folders import EVERYBODY, Right
 from postern.model.mailbox import MailboxError
-from postern.services.dav import attached, enclosures, remembered
+from postern.services.dav import attached, contents, enclosures, meetings, octets, remembered
 from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, TASKS, DavSite, event, failed, guid_of, propfind, todo
 from tests.services.dav.test_meetings import CAROL, Post, meeting, work
 
@@ -343,3 +344,32 @@ def test_mailboxes_without_attachments_are_asked_nothing(monkeypatch: pytest.Mon
             assert (await client.delete(EVENT)).status_code == 204
 
     asyncio.run(work())
+
+
+def test_a_large_object_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is changed, looked at and written of a large object is so in a thread."""
+    threads: dict[str, set[threading.Thread]] = {}
+
+    def watch(module: Any, name: str) -> None:
+        whole = getattr(module, name)
+
+        def watched(*arguments: Any) -> Any:
+            threads.setdefault(name, set()).add(threading.current_thread())
+            return whole(*arguments)
+
+        monkeypatch.setattr(module, name, watched)
+
+    watch(contents, "examine")
+    for name in ("values_of", "schedule_tag", "write_statuses"):
+        watch(meetings, name)
+    watch(enclosures, "enclose")
+    monkeypatch.setattr(octets, "AT_ONCE", 0)
+
+    async def steps(site: DavSite, letters: Post, client: httpx.AsyncClient) -> None:
+        await client.put(EVENT, content=meeting(who=(BOB, CAROL)))
+        assert (await post(client, "add", b"one")).status_code == 201
+        await client.get(EVENT)
+
+    work(steps)
+    assert threads.keys() == {"examine", "values_of", "schedule_tag", "write_statuses", "enclose"}
+    assert threading.main_thread() not in set().union(*threads.values())

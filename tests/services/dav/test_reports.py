@@ -6,6 +6,7 @@ covers: data, principals
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import httpx
 import pytest
@@ -292,7 +293,7 @@ def test_others_have_their_turn_between_objects(monkeypatch: pytest.MonkeyPatch)
         loop = asyncio.get_running_loop()
         for name in ("a", "b"):
             loop.call_soon(served.append, "other")
-            await octets.aside(b"BEGIN:VCALENDAR", lambda name=name: served.append(name))  # type: ignore[misc]
+            await octets.aside(b"BEGIN:VCALENDAR", partial(served.append, name))
         assert served == ["a", "other", "b", "other"]
 
     asyncio.run(work())

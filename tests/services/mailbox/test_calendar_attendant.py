@@ -396,6 +396,18 @@ class TestInMemory(CalendarAttendantCases):
 
         check(opened, steps)
 
+    def test_a_room_with_series_that_bring_files_is_not_booked(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def steps(world: World) -> None:
+            monkeypatch.setattr(resource_booking, "MAX_OCTETS", 4_000)
+            weekly = "RRULE:FREQ=WEEKLY;COUNT=3\r\nX-FILE:" + "x" * 1_500 + "\r\n"
+            for day in range(1, 5):
+                await world.attend(booking_of(0, f"2027030{day}T100000Z", f"meeting-{day}", weekly), owner=ROOM)
+            assert await world.answers() == ["REPLY ACCEPTED 0"] * 3, "the fourth would read all three"
+
+        check(opened, steps)
+
     def test_a_message_that_breaks_it_is_set_aside(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
         async def steps(world: World) -> None:
             read_it = calendar_attendant.invitation_in

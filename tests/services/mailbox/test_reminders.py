@@ -130,6 +130,20 @@ class ReminderCases:
 
         check(opened, steps)
 
+    def test_an_item_of_many_parts_reminds_less_often(self, opened: Opened) -> None:
+        """Each reminder reads them all."""
+
+        async def steps(world: World) -> None:
+            rule = "DTSTART:20270115T090000Z\r\nRRULE:FREQ=SECONDLY\r\n"
+            await _put(world, rule, MAILED.replace("-PT1H", "PT0S") % "", SHOWN * 600)
+            world.now = NOW + HOUR
+            for _ in range(15):
+                await world.reminders().attend()
+                world.now += 10
+            assert len(await _inbox(world)) == 2
+
+        check(opened, steps)
+
     def test_who_invites_sends_no_mails(self, opened: Opened) -> None:
         async def steps(world: World) -> None:
             await world.attend(letter(meeting("REQUEST", more=MAILED % "" + SHOWN)))
@@ -179,7 +193,7 @@ class TestInMemory(ReminderCases):
                     raise MailboxError("LIMIT", "The store does not give it")
                 return await with_ids(mailbox, ids, content)
 
-            setattr(world.store, "with_ids", picky)  # noqa: B010
+            setattr(world.store, "with_ids", picky)  # noqa: B010 # mypy takes no assignment to a method
             world.now = NOW + HOUR + 600
             await world.reminders().attend()
             assert await _next(world) == [HOUR, DAY + HOUR + 600]

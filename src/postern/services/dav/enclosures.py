@@ -6,9 +6,10 @@ Guests of the organization get the same message with the URI.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from postern.items import calendar_object
-from postern.items.calendar_object import Refused
+from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.managed_attachments import enclose, managed, sizes_of
 from postern.items.organizing import Sending
 from postern.model.domains import fold
@@ -60,5 +61,9 @@ async def _enclosed(box: OwnMailbox, octets: bytes, room: int) -> bytes | None:
     for id_ in chosen:
         for resource in await attached.stored(box, [names[id_]], True):
             contents[id_] = resource.content or b""
+    return await aside(octets, partial(_with_files, calendar, contents))
+
+
+def _with_files(calendar: CalendarObject, contents: dict[str, bytes]) -> bytes:
     enclose(calendar, contents)
     return calendar.root.octets()

@@ -111,7 +111,7 @@ async def _changed(box: OwnMailbox, request: Request, target: Target, change: Ch
             raise nodes.missing()
         octets = await content_of(box, old.resource)
         changed = await aside(octets, partial(_with, octets, change))
-        content = contents.examine(container, changed, box.calendar_addresses)
+        content = await aside(changed, partial(contents.examine, container, changed, box.calendar_addresses))
         lost = await attached.check(box, container, content, old.resource)
         plan = await meetings.plan(box, request, container, content, old.resource)
         try:

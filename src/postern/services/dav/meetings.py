@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from uuid import uuid4
@@ -111,10 +112,16 @@ async def plan(
     expected = ABSENT if old is None else old.tag
     if content is None or becomes is None:
         return Plan(None, expected, letters, is_meeting=True)
-    is_written = write_statuses(becomes, outcome.role, statuses) or outcome.is_written
-    octets = becomes.root.octets() if is_written else content.octets
-    content = replace(content, octets=octets, rendered=values_of(becomes, now, box.calendar_addresses))
-    return Plan(content, expected, letters, is_written, schedule_tag(becomes, box.calendar_addresses), is_meeting=True)
+    meeting, put = becomes, content
+
+    def stored() -> tuple[Content, bool, str]:
+        is_written = write_statuses(meeting, outcome.role, statuses) or outcome.is_written
+        octets = meeting.root.octets() if is_written else put.octets
+        rendered = values_of(meeting, now, box.calendar_addresses)
+        return replace(put, octets=octets, rendered=rendered), is_written, schedule_tag(meeting, box.calendar_addresses)
+
+    content, is_written, tag = await aside(after, stored)
+    return Plan(content, expected, letters, is_written, tag, is_meeting=True)
 
 
 async def _read(octets: bytes) -> CalendarObject | None:
@@ -237,14 +244,14 @@ async def tag_of(box: OwnMailbox, resource: Resource) -> str:
     if known is not None:
         return known
     octets = await content_of(box, resource)
-    read = await _read(octets) if may_be_meeting(octets) else None
-    tag = (
-        ""
-        if read is None or role_of(read, box.calendar_addresses) is Role.NONE
-        else schedule_tag(read, box.calendar_addresses)
-    )
+    tag = await aside(octets, lambda: _tag(octets, box.calendar_addresses)) if may_be_meeting(octets) else ""
     box.access.tags.put(box.id, resource.tag, tag)
     return tag
+
+
+def _tag(octets: bytes, me: AbstractSet[str]) -> str:
+    read = calendar_object.read(octets)
+    return "" if isinstance(read, Refused) or role_of(read, me) is Role.NONE else schedule_tag(read, me)
 
 
 async def tags_of(box: OwnMailbox, resources: Sequence[Resource]) -> dict[int, str]:

@@ -36,6 +36,8 @@ from postern.telemetry.attempts import attempting_in_thread_if
 
 MAX_LOOKED = 10_000
 """Appointments within the window that are looked at. A room with more is not booked."""
+MAX_OCTETS = 33_554_432
+"""Octets of series within the window that are read for one request. A room with more is not booked: its series bring files."""
 _PAGE = 1_000
 _DECISIONS = (Decision.DECLINE, Decision.ACCEPT, Decision.ASK)
 """The decisions by the marks with which they are promised."""
@@ -148,9 +150,11 @@ class ResourceBooking:
                 else:
                     periods.append(Period(values.starts, values.ends, min(values.busy, Busy.OUT_OF_OFFICE)))
         contents: list[bytes] = []
+        octets = 0
         for start in range(0, len(expanding), _PAGE):
             for each in await self._store.with_ids(mailbox, expanding[start : start + _PAGE], content=True):
-                if each.content is None:
+                octets += len(each.content or b"")
+                if each.content is None or octets > MAX_OCTETS:
                     raise Left("the room has too large appointments")
                 contents.append(each.content)
         return periods, contents
@@ -171,7 +175,8 @@ def _answer(
     attendee = attendee_of(request.main, me)
     if attendee is None:
         raise Left("the room is not among the attendees")
-    objects = [each for each in map(read, contents) if isinstance(each, CalendarObject)]
+    # Each is read when it is looked at: all of them at once would be many times their octets.
+    objects = (each for each in map(read, contents) if isinstance(each, CalendarObject))
     now = letter.date
     budget = Budget(CALENDAR_STEPS)
     periods = free_busy(objects, now, now + policy.window_days * DAY, budget=budget, me=me)
