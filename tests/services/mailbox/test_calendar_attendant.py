@@ -227,7 +227,7 @@ class CalendarAttendantCases:
             answers = [(part.value("RECURRENCE-ID"), answer_of(part, {ROOM})) for part in reply.parts]
             assert answers == [("", "ACCEPTED"), ("20270308T100000Z", "DECLINED")]
             shown = text.get_body(("plain",)).get_content()
-            assert "2027-03-08 10:00" in shown and shown.endswith("The key is at the desk.\n")
+            assert "2027-03-08 10:00" in shown and shown.endswith("The key is at the desk.\r\n")
             copy = read((await world.text(ROOM)).encode())
             assert not isinstance(copy, tuple)
             assert [answer_of(part, {ROOM}) for part in copy.parts] == ["ACCEPTED", "DECLINED"]
