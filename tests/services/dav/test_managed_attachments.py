@@ -17,8 +17,7 @@ from postern.items.attachments import of_calendar
 from postern.items.calendar_object import Refused
 from postern.model.folders import EVERYBODY, FolderKind, Right
 from postern.model.mailbox import MailboxError
-from postern.services.dav import attached, contents, enclosures, meetings, octets
-from postern.services.dav import mailbox as dav_mailbox
+from postern.services.dav import attached, contents, enclosures, meetings, octets, remembered
 from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, TASKS, DavSite, event, failed, guid_of, propfind, todo
 from tests.services.dav.test_meetings import CAROL, START, Post, meeting, work
 
@@ -209,7 +208,7 @@ def test_an_attachment_lasts_as_long_as_something_names_it() -> None:
 
 
 def test_what_a_crash_leaves_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dav_mailbox, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(remembered, "SWEEP_SECONDS", 0.0)
 
     async def work() -> None:
         site = DavSite()

@@ -191,9 +191,9 @@ async def collect(box: OwnMailbox, ids: Collection[str]) -> None:
 async def sweep(box: OwnMailbox, folder: FolderNode) -> None:
     """Removes attachments that nothing has named for a while: those that a crash left behind, and those of objects that other
     programs, or the calendar attendant, have removed."""
-    if box.access.swept.is_recent(box.id, 0):
+    if box.access.swept.is_recent(box.id):
         return
-    box.access.swept.add(box.id, 0)
+    box.access.swept.add(box.id)
     old = int(time.time()) - UNNAMED_SECONDS
     async for page in box.pages(folder.id, PAGE):
         ids = {resource.name[:ID]: resource for resource in page if resource.created < old}

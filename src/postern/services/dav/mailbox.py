@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from time import monotonic
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -23,25 +20,15 @@ from postern.model.security import Identity
 from postern.model.sharing import EVERY_RIGHT
 from postern.services.access.logon import home_of, not_opened
 from postern.services.access.sharing import Grants, Shares, Sharing
+from postern.services.dav import remembered
 from postern.services.dav.ahead import one_ahead
 from postern.services.dav.places import Place, Space, home_path, path_in
+from postern.services.dav.remembered import KeptProperties, KnownTags, ListState, RecentMailboxes
 from postern.services.dav.request import Refusal
 from postern.trust.acceptor import Cause, Failure
 
 MAX_RESOURCE = 16_777_216
 """Octets of an appointment, a contact or a document: what `items` reads at most."""
-OPEN_SECONDS = 60.0
-"""Seconds for which a mailbox counts as open: so long may a new quota wait."""
-SWEEP_SECONDS = 3_600.0
-"""Seconds in which a process looks once at most for attachments of a mailbox that nothing names."""
-MOST_OPEN = 10_000
-"""Mailboxes that a process remembers as open."""
-MOST_KEPT = 1_000
-"""States of mailboxes for which a process remembers the properties of collections."""
-MOST_TAGS = 100_000
-"""Tags of meetings that a process remembers: 20 MB."""
-LARGEST_KEPT = 32_768
-"""Characters of the properties of one state that are remembered: 32 MB for all."""
 
 
 class DavDirectory(Directory, AddressBook, Protocol):
@@ -72,76 +59,11 @@ class DavAccess:
     sharing: Sharing | None = None
     """Judges the rights in others' mailboxes; None: nobody has any."""
     domains: Callable[[], Collection[str]] = frozenset
-    opened: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened())
-    kept: KeptProperties = field(init=False, default_factory=lambda: KeptProperties())
-    tags: KnownTags = field(init=False, default_factory=lambda: KnownTags())
-    swept: RecentlyOpened = field(init=False, default_factory=lambda: RecentlyOpened(SWEEP_SECONDS))
-    list_state: ListState = field(init=False, default_factory=lambda: ListState())
-
-
-@dataclass(slots=True)
-class ListState:
-    """The CTag of the global address list, until when it is kept (of the monotonic clock), and the turn of who computes it."""
-
-    state: str = ""
-    until: float = 0.0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class RecentlyOpened:
-    """The mailboxes that this process opened a moment ago. Each request of a client is by itself, and a thousand of them in a row
-    need not open the mailbox a thousand times."""
-
-    def __init__(self, seconds: float = OPEN_SECONDS) -> None:
-        self._seconds = seconds
-        self._until: OrderedDict[tuple[UUID, int], float] = OrderedDict()
-
-    def is_recent(self, mailbox: UUID, quota: int) -> bool:
-        return self._until.get((mailbox, quota), 0.0) > monotonic()
-
-    def add(self, mailbox: UUID, quota: int) -> None:
-        self._until[mailbox, quota] = monotonic() + self._seconds
-        self._until.move_to_end((mailbox, quota))
-        if len(self._until) > MOST_OPEN:
-            self._until.popitem(last=False)
-
-
-State = tuple[tuple[int, int], ...]
-"""Folders by id, each with the change number of its last change."""
-
-
-class KeptProperties:
-    """The properties of collections, as they were read for a state of the folders. A folder's change number grows when its
-    properties change, whoever changes them."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[UUID, State], dict[int, dict[str, str]]] = OrderedDict()
-
-    def get(self, mailbox: UUID, state: State) -> dict[int, dict[str, str]] | None:
-        return self._kept.get((mailbox, state))
-
-    def put(self, mailbox: UUID, state: State, kept: dict[int, dict[str, str]]) -> None:
-        if sum(len(markup) for values in kept.values() for markup in values.values()) > LARGEST_KEPT:
-            return
-        self._kept[mailbox, state] = kept
-        if len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)
-
-
-class KnownTags:
-    """The tags of meetings by mailbox and entity tag, as a process has computed them: an object with the same octets has the same
-    tag."""
-
-    def __init__(self) -> None:
-        self._tags: OrderedDict[tuple[UUID, bytes], str] = OrderedDict()
-
-    def get(self, mailbox: UUID, tag: bytes) -> str | None:
-        return self._tags.get((mailbox, tag))
-
-    def put(self, mailbox: UUID, tag: bytes, meeting: str) -> None:
-        self._tags[mailbox, tag] = meeting
-        if len(self._tags) > MOST_TAGS:
-            self._tags.popitem(last=False)
+    opened: RecentMailboxes = field(init=False, default_factory=RecentMailboxes)
+    kept: KeptProperties = field(init=False, default_factory=KeptProperties)
+    tags: KnownTags = field(init=False, default_factory=KnownTags)
+    swept: RecentMailboxes = field(init=False, default_factory=lambda: RecentMailboxes(remembered.SWEEP_SECONDS))
+    list_state: ListState = field(init=False, default_factory=ListState)
 
 
 @dataclass(slots=True)
