@@ -5,8 +5,6 @@ covers: reminders, items.reminder
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.policy import default
 
@@ -17,9 +15,20 @@ from postern.items.stored import class_of, values_of
 from postern.model.folders import FolderKind
 from postern.model.items import Column
 from postern.model.resources import ABSENT
-from tests.model.assistant_store_contract import Store
-from tests.services.fake_assistant_store import FakeAssistantStore
-from tests.services.mailbox.attended import ANN, BOB, CAROL, NOW, Crash, Crashing, Opened, World, check, letter, meeting
+from tests.services.mailbox.attended import (
+    ANN,
+    BOB,
+    CAROL,
+    NOW,
+    Crash,
+    Crashing,
+    Opened,
+    World,
+    check,
+    letter,
+    meeting,
+    opened_in_memory,
+)
 from tests.store.conftest import opened as opened_database
 
 HOUR, DAY = 3_600, 86_400
@@ -159,11 +168,7 @@ class ReminderCases:
 class TestInMemory(ReminderCases):
     @pytest.fixture
     def opened(self) -> Opened:
-        @asynccontextmanager
-        async def open_one() -> AsyncIterator[Store]:
-            yield FakeAssistantStore()
-
-        return open_one
+        return opened_in_memory
 
     def test_a_calendar_that_breaks_it_is_set_aside(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
         async def steps(world: World) -> None:
