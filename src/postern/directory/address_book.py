@@ -35,7 +35,7 @@ async def resolve(client: Client, base: str, text: str, most: int, within: bool)
     """Searches below `base`, as `AddressBook.resolve` says. `within` finds the later words of a display name too, which a domain
     would read all entries for; there the surname stands in an attribute of its own.
 
-    Active Directory's own resolution (the attribute anr, MS-ADTS section 3.1.1.3.1.3.1) is not used. It compares proxyAddresses
+    Active Directory's own resolution (the attribute anr, MS-ADTS section 3.1.1.3.1.3.4) is not used. It compares proxyAddresses
     with their "SMTP:", so that the letter s finds everybody.
     """
     text = " ".join(text.split())

@@ -65,7 +65,7 @@ class _Trigger(NamedTuple):
         return first - DAY, first + self.repeats * self.pause + DAY
 
 
-def triggers_of(calendar: CalendarObject, part: Component, floating: Zone) -> list[_Trigger]:
+def _triggers_of(calendar: CalendarObject, part: Component, floating: Zone) -> list[_Trigger]:
     """The triggers of a component's alarms that can be read."""
     triggers = []
     for component in islice(part.components("VALARM"), MAX_ALARMS):
@@ -107,7 +107,7 @@ def alarms(
     """
     budget = budget or Budget()
     series = Series(calendar, floating)
-    by_part = {id(part): triggers_of(calendar, part, floating) for part in calendar.parts}
+    by_part = {id(part): _triggers_of(calendar, part, floating) for part in calendar.parts}
     everything = [trigger for triggers in by_part.values() for trigger in triggers]
     if not everything:
         return
@@ -155,7 +155,7 @@ def next_alarm(
 
     Bound: as `alarms`.
     """
-    triggers = [trigger for part in calendar.parts for trigger in triggers_of(calendar, part, floating)]
+    triggers = [trigger for part in calendar.parts for trigger in _triggers_of(calendar, part, floating)]
     before = max((-min(trigger.lead[0], 0) for trigger in triggers), default=0)
     best: Alarm | None = None
     for alarm in alarms(calendar, after + 1, None, floating, budget):

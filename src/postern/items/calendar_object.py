@@ -80,10 +80,10 @@ def read(octets: bytes) -> CalendarObject | Refused:
     calendars = [root for root in document.roots if root.name == "VCALENDAR"]
     if not calendars:
         return Refused("valid-calendar-data", "there is no VCALENDAR")
-    return from_components(calendars, document.defects)
+    return _from_components(calendars, document.defects)
 
 
-def from_components(calendars: list[Component], defects: list[Defect]) -> CalendarObject | Refused:
+def _from_components(calendars: list[Component], defects: list[Defect]) -> CalendarObject | Refused:
     """The object of calendars that are read already."""
     root = calendars[0]
     parts: list[Component] = []

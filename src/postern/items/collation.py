@@ -50,7 +50,7 @@ def matches(value: str, wanted: TextMatch) -> bool:
     return there is not wanted.negate
 
 
-def has_parameter(line: Line, wanted: ParameterFilter) -> bool:
+def _has_parameter(line: Line, wanted: ParameterFilter) -> bool:
     """Whether a line has a parameter as it is wanted."""
     values = line.parameter_values(wanted.name) if line.head else []
     defined = bool(values) or any(name == wanted.name for name, _ in line.parameters)
@@ -83,7 +83,7 @@ def _fits(line: Line, wanted: PropertyFilter, text_of: Callable[[Line], str]) ->
         return True
     text = text_of(line) if wanted.texts else ""
     results = chain(
-        (matches(text, each) for each in wanted.texts), (has_parameter(line, each) for each in wanted.parameters)
+        (matches(text, each) for each in wanted.texts), (_has_parameter(line, each) for each in wanted.parameters)
     )
     return all(results) if wanted.all_of else any(results)
 

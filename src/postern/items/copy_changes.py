@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
@@ -60,6 +61,11 @@ def public(part: Component) -> Component:
             entry = line(entry.name, entry.value, kept, entry.group)
         entries.append(entry)
     return replace(part, entries=entries)
+
+
+def with_lines(part: Component, lines: Iterable[Line]) -> Component:
+    """The component with further lines, behind its own and before what is in it."""
+    return replace(part, entries=[*part.lines(), *lines, *part.components()])
 
 
 class Copy:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from postern.items import invitations
 from postern.items.answers import MAX_DELEGATES
 from postern.items.calendar_object import CalendarObject, organizer_of
-from postern.items.copy_changes import STEPS, public
+from postern.items.copy_changes import STEPS, public, with_lines
 from postern.items.occurrence import key_of, occurrence_at
 from postern.items.rendered import answer_of, sequence_of, status_of
 from postern.items.series import Series
@@ -185,7 +185,7 @@ def _invitation(new: CalendarObject, keys: Keys, stamp: int) -> bytes:
         elif None in keys and (entry := part.first("RECURRENCE-ID")) is not None:
             without.append(line("EXDATE", entry.value, [each for each in entry.parameters if each[0] != "RANGE"]))
     if without and parts:
-        parts = [_with_lines(part, without) if part.first("RECURRENCE-ID") is None else part for part in parts]
+        parts = [with_lines(part, without) if part.first("RECURRENCE-ID") is None else part for part in parts]
     return invitations.request(_with_parts(new, parts), stamp)
 
 
@@ -195,7 +195,7 @@ def _cancellation(old: CalendarObject, new: CalendarObject | None, keys: Keys, s
     for key, part in [(key_of(new, part), part) for part in new.parts] if new is not None else []:
         if key in keys and key not in parts:  # an exception that was made to leave somebody out
             others = [entry for entry in part.entries if entry.name != "ATTENDEE"]
-            parts[key] = _with_lines(replace(part, entries=others), list(old.main.lines("ATTENDEE")))
+            parts[key] = with_lines(replace(part, entries=others), list(old.main.lines("ATTENDEE")))
     sequence = max(sequence_of(part) for source in (old, new or old) for part in source.parts)
     if new is None:  # else who is invited again would take the invitation for the older message
         sequence += 1
@@ -204,11 +204,6 @@ def _cancellation(old: CalendarObject, new: CalendarObject | None, keys: Keys, s
 
 def _with_parts(calendar: CalendarObject, parts: list[Component]) -> CalendarObject:
     return replace(calendar, parts=parts)
-
-
-def _with_lines(part: Component, lines: list[Line]) -> Component:
-    rest = [entry for entry in part.entries if isinstance(entry, Component)]
-    return replace(part, entries=[*part.lines(), *lines, *rest])
 
 
 def _shown_of(calendar: CalendarObject, keys: Keys) -> dict[int | None, frozenset[str]]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from postern.items import answers
 from postern.items.calendar_object import CalendarObject, organizer_of, uid_of
-from postern.items.copy_changes import Action, Applied, Copy, assembled, public, version_of
+from postern.items.copy_changes import Action, Applied, Copy, assembled, public, version_of, with_lines
 from postern.items.occurrence import is_future, key_of
 from postern.items.rendered import sequence_of, status_of
 from postern.protocols.content_lines import Component, Line, line
@@ -182,9 +182,7 @@ def _add(stored: CalendarObject | None, message: CalendarObject, people: People)
         dates.append(line("RDATE", start.value, start.parameters))
         copy.set(key, made)
     if dates:
-        series = copy.parts[None]
-        rest = [entry for entry in series.entries if isinstance(entry, Component)]
-        copy.set(None, replace(series, entries=[*series.lines(), *dates, *rest]))
+        copy.set(None, with_lines(copy.parts[None], dates))
     return copy.result(message)
 
 

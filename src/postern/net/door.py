@@ -347,8 +347,8 @@ def _usual(tls: DoorTls | None) -> TlsContext | None:
 
 
 def _from_the_start(tls: TlsContext | None) -> ssl.SSLContext | None:
-    """Returns the context for a port with implicit TLS. No row with such a port looks at any certificate: a MutualContext raises
-    ValueError."""
+    """Returns the context for a port with implicit TLS, as asyncio takes it. A MutualContext raises ValueError: it begins a
+    connection only under a name for which `ContextsByName` has one."""
     if isinstance(tls, MutualContext):
-        raise ValueError("net.mutual upgrades connections; it does not begin them")
+        raise ValueError("a MutualContext begins no connection but by name")
     return tls

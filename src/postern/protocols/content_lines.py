@@ -156,13 +156,13 @@ def component(name: str, entries: Iterable[Line | Component] = ()) -> Component:
 
 def line(name: str, value: str, parameters: Parameters = (), group: str = "") -> Line:
     """A new line. `value` is written as it is: text is escaped by the caller (`escaped`); control characters are left out."""
-    head = "".join([written_parameter(key, values) for key, values in parameters])
+    head = "".join([_written_parameter(key, values) for key, values in parameters])
     value = _CONTROLS.sub("", value)
     text = f"{group}.{name}{head}:{value}" if group else f"{name}{head}:{value}"
     return Line(name.upper(), head, value, fold(text), group)
 
 
-def written_parameter(name: str, values: Sequence[str]) -> str:
+def _written_parameter(name: str, values: Sequence[str]) -> str:
     """One parameter, for example `;CN="Kim, Min-ji"`, with RFC 6868's carets for what quotes cannot hold."""
     if not values:
         return f";{name}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -26,6 +26,7 @@ from postern.services.mailbox.calendar_attendant import CalendarAttendant, Owner
 from postern.services.mailbox.reminders import Reminders
 from postern.services.mailbox.resource_booking import ResourceBooking
 from tests.model.assistant_store_contract import Store
+from tests.services.fake_assistant_store import FakeAssistantStore
 
 NAMES = frozenset({"hub1.corp.test", "corp.test"})
 ANN, BOB, CAROL, ROOM = "ann@away.test", "bob@corp.test", "carol@corp.test", "room@corp.test"
@@ -37,6 +38,11 @@ USER = b"Received: from mailbox by hub1.corp.test (Postern) with MAPI;\r\n\tnow\
 NOW = 1_800_000_000.0
 """2027-01-15T08:00:00Z."""
 Opened = Callable[[], AbstractAsyncContextManager[Store]]
+
+
+@asynccontextmanager
+async def opened_in_memory() -> AsyncIterator[Store]:
+    yield FakeAssistantStore()
 
 
 def meeting(

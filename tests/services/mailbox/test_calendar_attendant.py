@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.policy import default
 from typing import Any, cast
@@ -25,7 +23,6 @@ from postern.model.item_store import Busy
 from postern.model.mailbox import MailboxError
 from postern.services.mailbox import calendar_attendant, resource_booking
 from postern.services.mailbox.assistants import MailboxAssistants, waking
-from tests.model.assistant_store_contract import Store
 from tests.services.fake_assistant_store import FakeAssistantStore
 from tests.services.mailbox.attended import (
     ANN,
@@ -42,6 +39,7 @@ from tests.services.mailbox.attended import (
     check,
     letter,
     meeting,
+    opened_in_memory,
     own,
 )
 from tests.store.conftest import opened as opened_database
@@ -381,11 +379,7 @@ def _is_done(assistants: MailboxAssistants, applied: int) -> bool:
 class TestInMemory(CalendarAttendantCases):
     @pytest.fixture
     def opened(self) -> Opened:
-        @asynccontextmanager
-        async def open_one() -> AsyncIterator[Store]:
-            yield FakeAssistantStore()
-
-        return open_one
+        return opened_in_memory
 
     def test_a_room_is_not_booked_where_nobody_can_tell_when_it_is_taken(
         self, opened: Opened, monkeypatch: pytest.MonkeyPatch

@@ -5,16 +5,11 @@ covers: calendar_attendant, speakers, answering, owners_copy
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind
 from postern.model.items import Column
-from tests.model.assistant_store_contract import Store
-from tests.services.fake_assistant_store import FakeAssistantStore
 from tests.services.mailbox.attended import (
     ANN,
     BOB,
@@ -28,6 +23,7 @@ from tests.services.mailbox.attended import (
     check,
     letter,
     meeting,
+    opened_in_memory,
     own,
 )
 from tests.store.conftest import opened as opened_database
@@ -213,11 +209,7 @@ class MeetingMessageCases:
 class TestInMemory(MeetingMessageCases):
     @pytest.fixture
     def opened(self) -> Opened:
-        @asynccontextmanager
-        async def open_one() -> AsyncIterator[Store]:
-            yield FakeAssistantStore()
-
-        return open_one
+        return opened_in_memory
 
 
 @pytest.mark.slow

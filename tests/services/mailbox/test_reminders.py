@@ -5,8 +5,7 @@ covers: reminders, items.reminder
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -20,9 +19,20 @@ from postern.model.folders import FolderKind
 from postern.model.items import Column
 from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT
-from tests.model.assistant_store_contract import Store
-from tests.services.fake_assistant_store import FakeAssistantStore
-from tests.services.mailbox.attended import ANN, BOB, CAROL, NOW, Crash, Crashing, Opened, World, check, letter, meeting
+from tests.services.mailbox.attended import (
+    ANN,
+    BOB,
+    CAROL,
+    NOW,
+    Crash,
+    Crashing,
+    Opened,
+    World,
+    check,
+    letter,
+    meeting,
+    opened_in_memory,
+)
 from tests.store.conftest import opened as opened_database
 
 HOUR, DAY = 3_600, 86_400
@@ -178,11 +188,7 @@ class ReminderCases:
 class TestInMemory(ReminderCases):
     @pytest.fixture
     def opened(self) -> Opened:
-        @asynccontextmanager
-        async def open_one() -> AsyncIterator[Store]:
-            yield FakeAssistantStore()
-
-        return open_one
+        return opened_in_memory
 
     def test_a_reminder_that_the_store_refuses_holds_up_no_others(self, opened: Opened) -> None:
         async def steps(world: World) -> None:

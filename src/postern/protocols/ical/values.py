@@ -162,16 +162,16 @@ def address_of(value: str) -> str:
 def written(when: When) -> str:
     """The value of a When, without its TZID."""
     if when.is_date:
-        return written_date(when.local)
+        return _written_date(when.local)
     return written_time(when.local) + ("Z" if when.kind is Kind.UTC else "")
 
 
-def written_date(day: date) -> str:
+def _written_date(day: date) -> str:
     return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
 def written_time(local: datetime) -> str:
-    return f"{written_date(local)}T{local.hour:02d}{local.minute:02d}{local.second:02d}"
+    return f"{_written_date(local)}T{local.hour:02d}{local.minute:02d}{local.second:02d}"
 
 
 def written_offset(seconds: int) -> str:

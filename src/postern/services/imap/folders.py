@@ -109,7 +109,7 @@ class _Lines:
         selection = self._command.selection
         paths = self._subscribed if "SUBSCRIBED" in selection else folders.keys()
         if "SPECIAL-USE" in selection:
-            return [path for path in paths if path in folders and special_use(folders[path])]
+            return [path for path in paths if path in folders and _special_use(folders[path])]
         return paths
 
     def _attributes(self, path: Path, folder: Place | None) -> list[bytes] | None:
@@ -117,7 +117,7 @@ class _Lines:
         if not self._is_named(path):
             return None
         subscribed = path in self._subscribed
-        special = special_use(folder) if folder else None
+        special = _special_use(folder) if folder else None
         chosen = subscribed or not self._subscribed_only
         if "SPECIAL-USE" in self._command.selection and special is None:
             chosen = False
@@ -152,7 +152,7 @@ class _Lines:
                 self._state.send(b'LSUB (\\Noselect) "/" ' + self._state.mailbox("/".join(path)))
 
 
-def special_use(place: Place) -> bytes | None:
+def _special_use(place: Place) -> bytes | None:
     """The special use of a folder (RFC 6154). Those of others have none: a client must not put its own drafts there."""
     return SPECIAL_USE.get(place.folder.kind) if place.home.is_own else None
 

@@ -72,6 +72,19 @@ class _Meeting(NamedTuple):
     author: str
 
 
+class _Attended(NamedTuple):
+    """A waiting message whose meeting is applied. `key` is that of its attempts, `message` its id, `calendar` the iTIP message in
+    it; `me` are the owner's addresses, folded."""
+
+    key: str
+    mailbox: UUID
+    message: int
+    calendar: CalendarObject
+    owner: Recipient
+    me: frozenset[str]
+    speaker: Speaker
+
+
 class CalendarAttendant:
     """Attends the calendars of one database. `names` gives the names of our servers and domains, in lower case. `acts_for`
     tells who may send on behalf of whom. `booking` answers requests to rooms; without it they land as those to people do."""
@@ -131,10 +144,11 @@ class CalendarAttendant:
         owner = await self._owner(mailbox)
         me = frozenset(map(fold, (owner.primary, *owner.addresses)))
         speaker = await self._speakers.of(meeting.message, meeting.author, me)
+        attended = _Attended(key, mailbox, message, meeting.message, owner, me, speaker)
         for _ in range(TRIES):
             try:
-                if not await self._is_booked(key, mailbox, message, meeting.message, owner, me, speaker):
-                    await self._apply(key, mailbox, message, meeting.message, owner, me, speaker)
+                if not await self._is_booked(attended):
+                    await self._apply(attended)
                 log(Event.MEETING_APPLIED, mailbox=str(mailbox), item=message, method=meeting.message.method)
                 return None
             except MailboxError as error:
@@ -143,17 +157,9 @@ class CalendarAttendant:
                 overtaken = error
         raise overtaken
 
-    async def _is_booked(
-        self,
-        key: str,
-        mailbox: UUID,
-        message: int,
-        calendar: CalendarObject,
-        owner: Recipient,
-        me: frozenset[str],
-        speaker: Speaker,
-    ) -> bool:
+    async def _is_booked(self, attended: _Attended) -> bool:
         """Has a room answer a request. False: it is none, or one that lands as those to people do."""
+        key, mailbox, message, calendar, owner, me, speaker = attended
         if self._booking is None or owner.type is not RecipientType.ROOM:
             return False
         if calendar.method != "REQUEST" or calendar.kind != "VEVENT":
@@ -169,21 +175,13 @@ class CalendarAttendant:
             raise Left("the mailbox has no owner")
         return owner
 
-    async def _apply(
-        self,
-        key: str,
-        mailbox: UUID,
-        message: int,
-        calendar: CalendarObject,
-        owner: Recipient,
-        me: frozenset[str],
-        speaker: Speaker,
-    ) -> None:
+    async def _apply(self, attended: _Attended) -> None:
         """Applies the message to the copy as it is now. Raises Left, and MailboxError where somebody else was quicker."""
+        key, mailbox, message, calendar, _, me, speaker = attended
         copy, folder = await copy_of(self._store, mailbox, calendar)
         octets = copy.content if copy is not None else None
         if calendar.method == "REFRESH" or (calendar.method == "ADD" and octets is None):
-            await self._answer(key, mailbox, message, calendar, octets, owner, me, speaker)
+            await self._answer(attended, octets)
             return
         arguments = (octets, calendar, me, int(self._clock()), "", None, speaker)
         change = await attempting_in_thread_if(True, key, changed, *arguments)
@@ -191,18 +189,9 @@ class CalendarAttendant:
         # Programs that see it look into the calendar. A crash before it leaves the inbox without a message, and nothing else.
         await schedule_inbox.keep(self._store, mailbox, message, calendar, int(self._clock()))
 
-    async def _answer(
-        self,
-        key: str,
-        mailbox: UUID,
-        message: int,
-        calendar: CalendarObject,
-        copy: bytes | None,
-        owner: Recipient,
-        me: frozenset[str],
-        speaker: Speaker,
-    ) -> None:
+    async def _answer(self, attended: _Attended, copy: bytes | None) -> None:
         """Sends an attendee the meeting for which he asks, or asks the organizer for one that is not there. Raises Left."""
+        key, mailbox, message, calendar, owner, me, speaker = attended
         if speaker.is_vouched:
             # Else one mail to all of our users would have each of their servers write to somebody who never wrote to us.
             raise Left("only the author would be answered")
