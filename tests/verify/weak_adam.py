@@ -111,7 +111,7 @@ def _adam(organization: Organization, where: StateFolder, name: str) -> Adam:
     def subject(here: Server) -> Subject:
         return Subject(
             organization, here, settle(organization.profile), Path("/x"), nobody, nobody,
-            Credentials(Secret.ADAM_SERVICE, service), frozenset(), where.sockets, None, files, (known,),
+            Credentials(Secret.ADAM_SERVICE, service), frozenset(), where.sockets, certificate=files, trusted=(known,),
             subscribed={"edge1": HUB.site}, replication={"edge1": (Credentials(name, PASSWORD),)},
         )  # fmt: skip
 
