@@ -8,7 +8,7 @@ from functools import partial
 
 from postern.items import appointment, calendar_object, contact, recurrence, series, task, text
 from postern.items import zones as item_zones
-from postern.protocols import content_lines
+from postern.protocols import content_lines, folds
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical import expansion, rule, values, zones
 from postern.protocols.vcard import cards
@@ -80,6 +80,7 @@ def _line(name: str, head: str, value: str) -> Line:
 
 
 CASES: Cases = {
+    "protocols.folds.unfolded": lambda size: partial(folds.unfolded, b"a\r\n " * (size // 4)),
     L + "unescaped": lambda size: partial(content_lines.unescaped, "\\n\\x" * (size // 4)),
     L + "split: backslashes": lambda size: partial(content_lines.split, "\\," * (size // 2), ","),
     L + "split: parts": lambda size: partial(content_lines.split, ",\\" * (size // 2), ",", size),

@@ -232,7 +232,7 @@ def test_both_sides_agree_after_each_step(here: Organization, seed: int) -> None
         gone["status"] = icalendar.vText("CANCELLED")
         send(here, ALICE, [BOB, CAROL], "CANCEL", gone)
         agree("all is cancelled", (bob, carol), lambda shown: _cancelled(shown) == list(range(COUNT)))
-    assert len(killed) >= 3, "workers were killed"
+    assert killed, "workers were killed"
     for peer in (bob, carol):
         assert calendar_of(here, peer.address).count("BEGIN:VCALENDAR") == 1, "nothing is there twice"
 
