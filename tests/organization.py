@@ -115,7 +115,18 @@ def start(
     said_before = log.stat().st_size if log.exists() else 0
     with open(log, "ab") as out:
         process = subprocess.Popen(
-            [*command, "run", "--state", str(state), "--offset", str(offset), *arguments],
+            # SIGHUP asks for new certificates, and must not be ignored because the tests were started by nohup(1).
+            [
+                "env",
+                "--default-signal=HUP",
+                *command,
+                "run",
+                "--state",
+                str(state),
+                "--offset",
+                str(offset),
+                *arguments,
+            ],
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
