@@ -8,8 +8,9 @@ from postern.model.assistants import AssistantStore, WaitingMeeting
 from postern.model.item_store import RenderedItem
 from postern.model.resources import Put
 from postern.store import wire
-from postern.store.resources import ResourceDatabase
+from postern.store.resources import ResourceDatabase, put_call
 
+_LAND = put_call("land_meeting", "bigint")
 _WAITING = """
     SELECT m.guid, g.item FROM meetings g JOIN mailboxes m ON m.id = g.mailbox
     WHERE g.item > $2::bigint AND ($1::uuid IS NULL OR m.guid = $1::uuid) ORDER BY g.item LIMIT $3::bigint
@@ -47,7 +48,8 @@ class AssistantDatabase(ResourceDatabase, AssistantStore):
         rendered: RenderedItem,
         expected: bytes,
     ) -> Put:
-        return await self.put(mailbox, folder, name, content, item_class, rendered, expected, True, message)
+        own = [wire.int8(message)]
+        return await self._put(_LAND, own, mailbox, folder, name, content, item_class, rendered, expected, True)
 
     async def promise(self, mailbox: UUID, message: int, number: int | None = None) -> int | None:
         parameters = [mailbox.bytes, wire.int8(message), None if number is None else wire.int8(number)]

@@ -9,9 +9,9 @@ from postern.model.item_store import RenderedItem
 from postern.model.meetings import MeetingStore
 from postern.model.resources import Put
 from postern.store import wire
-from postern.store.resource_checks import is_name
-from postern.store.resources import ResourceDatabase
+from postern.store.resources import ResourceDatabase, put_call
 
+_PUT = put_call("put_sending", "bigint[]")
 _REMOVE = "SELECT remove_sending($1::bigint[], $2::uuid, $3::bigint, $4::text, $5::bytea)"
 
 
@@ -30,19 +30,10 @@ class MeetingDatabase(ResourceDatabase, MeetingStore):
         expected: bytes | None = None,
         unique_uid: bool = False,
     ) -> Put:
-        return await self.put(
-            mailbox, folder, name, content, item_class, rendered, expected, unique_uid, letters=letters
-        )
+        own = [wire.int8s(letters)]
+        return await self._put(_PUT, own, mailbox, folder, name, content, item_class, rendered, expected, unique_uid)
 
     async def remove_sending(
         self, mailbox: UUID, letters: Sequence[int], folder: int, name: str, expected: bytes | None = None
     ) -> None:
-        parameters = [
-            wire.int8s(letters),
-            mailbox.bytes,
-            wire.int8(folder),
-            wire.text(name if is_name(name) else ""),
-            expected,
-        ]
-        rows = await self._pool.run(_REMOVE, parameters)
-        self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
+        await self._remove(_REMOVE, [wire.int8s(letters)], mailbox, folder, name, expected)

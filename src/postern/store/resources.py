@@ -42,13 +42,16 @@ def _call(head: str, start: int) -> str:
     return f"{head}, {placeholders(start, 1 + len(ITEM_COLUMNS) + PLACES)}"
 
 
-_PUT = f"""SELECT item, is_new, change FROM put_resource({
-    _call("$1::uuid, $2::bigint, $3::text, $4::bytea, $5::boolean, $6::text, $7::bigint", 8)
-})"""  # noqa: S608 (our own words)
-_LAND = f"""SELECT item, is_new, change FROM land_meeting({
-    _call("$1::bigint, $2::uuid, $3::bigint, $4::text, $5::bytea, $6::boolean, $7::text, $8::bigint", 9)
-})"""  # noqa: S608 (our own words)
-_PUT_SENDING = _LAND.replace("land_meeting($1::bigint,", "put_sending($1::bigint[],")
+def put_call(function: str, *own: str) -> str:
+    """Returns the statement that puts a named item by a function, whose parameters are of its `own` types and then those of
+    `put_resource`."""
+    types = (*own, "uuid", "bigint", "text", "bytea", "boolean", "text", "bigint")
+    head = ", ".join(f"${place}::{type_}" for place, type_ in enumerate(types, 1))
+    return f"SELECT item, is_new, change FROM {function}({_call(head, len(types) + 1)})"  # noqa: S608 (our own words)
+
+
+_PUT = put_call("put_resource")
+_REMOVE = "SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)"
 _REPLACE = (
     f"""SELECT replace_resource({_call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7)})"""
 )
@@ -72,15 +75,28 @@ class ResourceDatabase(ResourceLookup):
         rendered: RenderedItem,
         expected: bytes | None = None,
         unique_uid: bool = False,
-        meeting: int | None = None,
-        letters: Sequence[int] = (),
     ) -> Put:
-        """Does what `ResourceStore.put` says, or for a message with a `meeting` what `AssistantStore.land_meeting` says, or with
-        `letters` what `MeetingStore.put_sending` says."""
+        return await self._put(_PUT, [], mailbox, folder, name, content, item_class, rendered, expected, unique_uid)
+
+    async def _put(
+        self,
+        statement: str,
+        own: Sequence[wire.Parameter],
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        expected: bytes | None,
+        unique_uid: bool,
+    ) -> Put:
+        """Puts a named item by a statement of `put_call`; `own` are the function's own parameters."""
         checked_name(name)
         checked_rendered(rendered)
         tag = content_tag(content)
         parameters = [
+            *own,
             mailbox.bytes,
             wire.int8(folder),
             wire.text(name),
@@ -92,11 +108,6 @@ class ResourceDatabase(ResourceLookup):
             *arrays([rendered], ITEM_COLUMNS),
             *(await item_work.rendered([content], exactly=True)).parameters(),
         ]
-        statement = _PUT
-        if meeting is not None:
-            statement, parameters = _LAND, [wire.int8(meeting), *parameters]
-        elif letters:
-            statement, parameters = _PUT_SENDING, [wire.int8s(letters), *parameters]
         item, is_new, change = (await item_work.retried(self._pool, statement, parameters))[0]
         self._notices.changed(mailbox, wire.to_int8(change))
         return Put(wire.to_int8(item), tag, is_new == b"\x01")
@@ -147,8 +158,20 @@ class ResourceDatabase(ResourceLookup):
         return Put(item, tag, False)
 
     async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
-        parameters = [mailbox.bytes, wire.int8(folder), wire.text(name if is_name(name) else ""), expected]
-        rows = await self._pool.run("SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)", parameters)
+        await self._remove(_REMOVE, [], mailbox, folder, name, expected)
+
+    async def _remove(
+        self,
+        statement: str,
+        own: Sequence[wire.Parameter],
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        expected: bytes | None,
+    ) -> None:
+        """Removes a named item by a statement whose parameters are `own` and then those of `remove_resource`."""
+        parameters = [*own, mailbox.bytes, wire.int8(folder), wire.text(name if is_name(name) else ""), expected]
+        rows = await self._pool.run(statement, parameters)
         self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
 
     async def place(
