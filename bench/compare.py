@@ -39,8 +39,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Sample:
+    """Operations a second, and CPU-seconds per 1,000 of them."""
+
     rate: float
     cpu: float
+
+    @classmethod
+    def of(cls, result: Mapping[str, float], cpu: float) -> Sample:
+        """What a load counted of its operations and seconds, beside the server's CPU-seconds."""
+        count = result.get("messages", result.get("operations", 0.0))
+        return cls(count / result["seconds"], cpu / count * 1000)
 
 
 def load(module: str, *arguments: object) -> dict[str, float]:
@@ -57,9 +65,7 @@ def sample(roots: list[int], run: Callable[[], dict[str, float]]) -> Sample:
     """One run: the load counts its operations and seconds, the kernel the server's CPU."""
     before = accounting.cpu_seconds(roots)
     result = run()
-    cpu = accounting.cpu_seconds(roots) - before
-    count = result.get("messages", result.get("operations", 0.0))
-    return Sample(count / result["seconds"], cpu / count * 1000)
+    return Sample.of(result, accounting.cpu_seconds(roots) - before)
 
 
 def compare(

@@ -22,7 +22,7 @@ from bench import chart
 from bench.compare import PEERS, ROOT, Figure, Sample, beside, load, write
 from bench.dav_load import calendar, event
 from bench.ours import OFFSET, organization
-from bench.peers import PASSWORD, Peer, free_port, wait_for
+from bench.peers import PASSWORD, Peer, free_port, running
 
 USER = "alice@example.test"
 OURS = f"/dav/calendars/{USER}/bench/"
@@ -47,9 +47,9 @@ def radicale(folder: Path, count: int) -> Iterator[Peer]:
     port = free_port()
     file = folder / "radicale.conf"
     file.write_text(SETTINGS.format(port=port, folder=folder / "radicale"))
-    with _process([PEERS, "-m", "radicale", "--config", file], "Radicale", port) as peer:
+    with running([PEERS, "-m", "radicale", "--config", file], port, quiet=True) as pid:
         load("bench.dav_load", port, "CLEAR", RADICALE, "alice:x", "whole", count)
-        yield peer
+        yield Peer("Radicale", [pid], {"http": port})
 
 
 @contextlib.contextmanager
@@ -57,19 +57,9 @@ def xandikos(folder: Path, count: int) -> Iterator[Peer]:
     """A calendar of `count` events, committed at once: one PUT each would take an hour."""
     port = free_port()
     files = folder / "xandikos"
-    command: list[str | Path] = [
-        PEERS,
-        "-m",
-        "xandikos",
-        "serve",
-        "--defaults",
-        "--directory",
-        files,
-        "--state-dir",
-        folder / "state",
-    ]
+    command = [PEERS, "-m", "xandikos", "serve", "--defaults", "--directory", files, "--state-dir", folder / "state"]
     command += ["--listen-address", "127.0.0.1", "--port", str(port)]
-    with _process(command, "Xandikos", port):
+    with running(command, port, quiet=True):
         load("bench.dav_load", port, "CLEAR", XANDIKOS, "alice:x", "make", 0)
     place = files / XANDIKOS.strip("/")
     for number in range(count):
@@ -78,19 +68,8 @@ def xandikos(folder: Path, count: int) -> Iterator[Peer]:
     for words in (("add", "."), ("commit", "--quiet", "--message", "events")):
         author = ("-c", "user.name=bench", "-c", "user.email=bench@example.test")
         subprocess.run(["git", "-C", place, *author, *words], check=True)
-    with _process(command, "Xandikos", port) as peer:
-        yield peer
-
-
-@contextlib.contextmanager
-def _process(command: list[str | Path], name: str, port: int) -> Iterator[Peer]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        yield Peer(name, [process.pid], {"http": port})
-    finally:
-        process.terminate()
-        process.wait(20)
+    with running(command, port, quiet=True) as pid:
+        yield Peer("Xandikos", [pid], {"http": port})
 
 
 def main() -> int:
@@ -129,8 +108,8 @@ def main() -> int:
 
 
 def _asked(peer: Peer, port: int, seal: str, place: str, credentials: str, work: str, count: int) -> Sample:
-    run = load("bench.dav_load", port, seal, place, credentials, work, count, *peer.roots)
-    return Sample(run["operations"] / run["seconds"], run["cpu"] / run["operations"] * 1000)
+    result = load("bench.dav_load", port, seal, place, credentials, work, count, *peer.roots)
+    return Sample.of(result, result["cpu"])
 
 
 if __name__ == "__main__":

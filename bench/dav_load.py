@@ -1,9 +1,9 @@
-"""Asks for a calendar: `python -m bench.dav_load PORT TLS|CLEAR COLLECTION USER:PASSWORD WORK COUNT [PID]`.
+"""Asks for a calendar: `python -m bench.dav_load PORT TLS|CLEAR COLLECTION USER:PASSWORD WORK COUNT [PID ...]`.
 
 WORK is `make` (the collection), `put` (COUNT new events or more, one after the other), `whole` (COUNT events in one PUT, which
 Radicale takes), `propfind` (all entity tags), `sync` (what changed after one PUT) or `multiget` (COUNT events). What is quick is
-asked again and again. PID is the server's first process. Prints one JSON object, with the processor time of the server and its
-children; what was asked to get ready is not in it.
+asked again and again. The PIDs are the server's first processes. Prints one JSON object, with the processor time of the server
+and its children; what was asked to get ready is not in it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ connection over TLS; all of it stands in bench/results/http.json.
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ import trustme
 
 from bench import accounting
 from bench.compare import PEERS, ROOT, Figure, Sample, compare, load, sample, show, write
-from bench.peers import PASSWORD, Peer, free_port, wait_for
+from bench.peers import PASSWORD, Peer, free_port, running
 
 COUNT = 10_000
 IDLE = 1000
@@ -30,15 +29,9 @@ IDLE = 1000
 def served(python: str | Path, server: str, folder: Path, certificate: tuple[str, str]) -> Iterator[Peer]:
     port = free_port()
     folder.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        [python, "-m", "bench.http_serve", server, str(port), *certificate, str(folder)], cwd=ROOT, env=dict(os.environ)
-    )
-    try:
-        wait_for(port)
-        yield Peer(server, [process.pid], {"http": port})
-    finally:
-        process.terminate()
-        process.wait(20)
+    command = [python, "-m", "bench.http_serve", server, str(port), *certificate, folder]
+    with running(command, port, ROOT) as pid:
+        yield Peer(server, [pid], {"http": port})
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +49,19 @@ def wait_for(port: int, seconds: float = 20.0) -> None:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"nothing answers on {port}")
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str | Path], port: int, folder: Path | None = None, quiet: bool = False) -> Iterator[int]:
+    """The process of a command that stays in the foreground, from when it answers on a port until the block ends."""
+    output = subprocess.DEVNULL if quiet else None
+    process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
+    try:
+        wait_for(port)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @contextlib.contextmanager
@@ -167,13 +180,8 @@ service stats {{
 }}
 """
     )
-    process = subprocess.Popen(["dovecot", "-F", "-c", str(folder / "dovecot.conf")])
-    try:
-        wait_for(imap)
-        yield Peer("Dovecot", [process.pid], {"imaps": imap, "lmtp": 0})
-    finally:
-        process.terminate()
-        process.wait(20)
+    with running(["dovecot", "-F", "-c", folder / "dovecot.conf"], imap) as pid:
+        yield Peer("Dovecot", [pid], {"imaps": imap, "lmtp": 0})
 
 
 def _argon2() -> str:

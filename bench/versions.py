@@ -59,8 +59,7 @@ def _delivered(peer: Peer, arguments: tuple[object, ...]) -> Sample:
     before = accounting.cpu_seconds(peer.roots)
     result = load("bench.smtp_load", peer.ports["smtp"], *arguments)
     intake.settle(peer)
-    count = result["messages"]
-    return Sample(count / result["seconds"], (accounting.cpu_seconds(peer.roots) - before) / count * 1000)
+    return Sample.of(result, accounting.cpu_seconds(peer.roots) - before)
 
 
 def _readable(mine: Peer, other: Peer) -> list[Figure]:

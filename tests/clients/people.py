@@ -106,6 +106,17 @@ def _wait_for_news(imap: imaplib.IMAP4_SSL, deadline: float) -> None:
         pass
 
 
+def hrefs(client: httpx.Client, collection: str) -> list[str]:
+    """The paths of what is in a collection of DAV, without those of collections."""
+    listing = client.request("PROPFIND", collection, headers={"depth": "1"}).text
+    return [href for part in listing.split("href>")[1::2] if not (href := part.partition("</")[0]).endswith("/")]
+
+
+def stored(client: httpx.Client, collection: str) -> dict[str, str]:
+    """What is in a collection of DAV, by path."""
+    return {href: client.get(href).text for href in hrefs(client, collection)}
+
+
 def tool(name: str) -> str:
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
     if path is None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.clients.people import Mailbox, private, succeeded
+from tests.clients.people import Mailbox, hrefs, private, stored, succeeded
 from tests.organization import PASSWORD
 
 pytestmark = pytest.mark.slow
@@ -82,11 +81,6 @@ def event(number: int) -> str:
     return EVENT.format(number=number, month=number % 12 + 1, day=number % 28 + 1)
 
 
-def hrefs(other: httpx.Client, collection: str) -> list[str]:
-    listing = other.request("PROPFIND", collection, headers={"depth": "1"}).text
-    return [href for part in listing.split("href>")[1::2] if not (href := part.partition("</")[0]).endswith("/")]
-
-
 def test_a_thousand_appointments_and_a_thousand_contacts_go_both_ways(
     mailbox: Callable[[], Mailbox], tmp_path: Path
 ) -> None:
@@ -131,7 +125,7 @@ def test_a_thousand_appointments_and_a_thousand_contacts_go_both_ways(
         assert "Appointment" in khal(tmp_path, "list", "2027-06-01", "30d")
         khal(tmp_path, "new", "2027-08-01", "09:00", "10:00", "Breakfast", "::", "in Seoul")
         vdirsyncer("sync")
-        (made,) = [text for href in hrefs(other, f"{home}/calendar/") if "Breakfast" in (text := other.get(href).text)]
+        (made,) = [text for text in stored(other, f"{home}/calendar/").values() if "Breakfast" in text]
         assert "DTSTART;TZID=Asia/Seoul" in made and ":20270801T090000\r\n" in made
 
 

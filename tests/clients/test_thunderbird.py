@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.clients.people import Mailbox
+from tests.clients.people import Mailbox, hrefs, stored
 from tests.clients.thunderbird import Thunderbird, started
 from tests.organization import PASSWORD, Organization
 
@@ -177,13 +177,6 @@ def account(
     return shown, offered, added
 
 
-def names(other: httpx.Client, collection: str) -> dict[str, str]:
-    """What is stored, by the last part of its href."""
-    listing = other.request("PROPFIND", collection, headers={"depth": "1"}).text
-    hrefs = [part.partition("</")[0] for part in listing.split("href>")[1::2]]
-    return {href.rpartition("/")[2]: other.get(href).text for href in hrefs if not href.endswith("/")}
-
-
 def test_an_account_is_set_up_from_its_address_alone(
     organization: Organization, account: tuple[str, list[str], dict[str, object]]
 ) -> None:
@@ -216,10 +209,10 @@ def test_appointments_go_both_ways(
         """,
         EVENT.format(uid="dinner", summary="Dinner", day=today),
     )
-    stored = names(other, HOME)
-    assert stored.keys() == {"lunch.ics", "dinner.ics"}
-    assert "SUMMARY:Lunch with Bob" in stored["lunch.ics"] and "SUMMARY:Dinner" in stored["dinner.ics"]
-    later = stored["dinner.ics"].replace("SUMMARY:Dinner", "SUMMARY:Dinner\r\nRRULE:FREQ=HOURLY;COUNT=2")
+    events = stored(other, HOME)
+    assert events.keys() == {f"{HOME}lunch.ics", f"{HOME}dinner.ics"}
+    assert "SUMMARY:Lunch with Bob" in events[f"{HOME}lunch.ics"] and "SUMMARY:Dinner" in events[f"{HOME}dinner.ics"]
+    later = events[f"{HOME}dinner.ics"].replace("SUMMARY:Dinner", "SUMMARY:Dinner\r\nRRULE:FREQ=HOURLY;COUNT=2")
     assert other.put(f"{HOME}dinner.ics", content=later).status_code == 204
     assert other.delete(f"{HOME}lunch.ics").status_code == 204
     thunderbird.run(CALENDAR + SHOWN.replace("[a0]", "[a0, a0]").replace("done([a0, a0])", "done([a0])"), "Dinner")
@@ -227,7 +220,7 @@ def test_appointments_go_both_ways(
     thunderbird.run(
         CALENDAR + """window.doTransaction("delete", await item(a0), calendar, null, null); await done([]);""", "Dinner"
     )
-    assert names(other, HOME) == {}
+    assert hrefs(other, HOME) == []
 
 
 @pytest.mark.usefixtures("account")
@@ -245,20 +238,19 @@ def test_contacts_go_both_ways(thunderbird: Thunderbird, other: httpx.Client) ->
         """,
         "Bo Bobson",
     )
-    stored = names(other, BOOK)
-    (href,) = stored.keys() - {"ko.vcf"}
-    assert "FN:Bo Bobson" in stored[href] and "bo@example.test" in stored[href]
-    second = stored[href].replace("FN:Bo Bobson", "FN:Bo the Second")
-    assert other.put(f"{BOOK}{href}", content=second).status_code == 204
+    cards = stored(other, BOOK)
+    (href,) = cards.keys() - {f"{BOOK}ko.vcf"}
+    assert "FN:Bo Bobson" in cards[href] and "bo@example.test" in cards[href]
+    second = cards[href].replace("FN:Bo Bobson", "FN:Bo the Second")
+    assert other.put(href, content=second).status_code == 204
     assert other.delete(f"{BOOK}ko.vcf").status_code == 204
     thunderbird.run(CONTACTS + "await done([a0]); book.deleteCards(book.childCards); await done([]);", "Bo the Second")
-    for file in names(other, BOOK):
-        raise AssertionError(f"{file} is still there")
+    assert hrefs(other, BOOK) == []
 
 
 @pytest.mark.usefixtures("account")
 def test_colleagues_are_in_the_directory_and_complete_recipients(thunderbird: Thunderbird, other: httpx.Client) -> None:
-    people = sorted(text.partition("FN:")[2].partition("\r\n")[0] for text in names(other, DIRECTORY).values())
+    people = sorted(text.partition("FN:")[2].partition("\r\n")[0] for text in stored(other, DIRECTORY).values())
     assert len(people) > 2
     is_read_only, completed = thunderbird.run(
         CONTACTS.replace('"Contacts"', '"Global Address List"')

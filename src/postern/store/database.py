@@ -1,5 +1,5 @@
 """The mailbox database: it implements all interfaces of mailboxes (`model`) on PostgreSQL. Each method calls the module of its
-subject, which does the work.
+subject, which does the work; what concerns named items and meetings is inherited from the modules that do it.
 """
 
 from __future__ import annotations
