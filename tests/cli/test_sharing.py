@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import Organized
+from tests.cli.conftest import PASSWORD, Organized
 from tests.cli.test_mailbox import database
 
 pytestmark = pytest.mark.slow
@@ -55,6 +55,16 @@ def test_the_rights_of_a_group_that_was_removed_can_be_taken_back(org: Organized
     guid = org.json("mailbox", "rights", "greta")["folders"][0]["grants"][0]["grantee"]
     assert org.done("mailbox", "revoke", "greta", guid) == f"revoked from {guid}\n"
     assert "nobody was granted anything" in org.done("mailbox", "rights", "greta")
+
+
+def test_a_grantee_outside_address_lists_is_shown_as_others_are(org: Organized, database: str) -> None:
+    org.add("gustav")
+    org.done("domain", "add", "bücher.test")
+    org.done("user", "add", "hidda@bücher.test", "--hidden", "--password-stdin", typed=PASSWORD + "\n")
+    org.done("mailbox", "grant", "gustav", "hidda@bücher.test", "--rights", "reviewer")
+    [calendar] = org.json("mailbox", "rights", "gustav")["folders"]
+    assert [grant["grantee"] for grant in calendar["grants"]] == ["hidda@bücher.test"]
+    org.done("user", "remove", "hidda@bücher.test", "--yes")
 
 
 def test_what_cannot_be_granted(org: Organized, database: str) -> None:

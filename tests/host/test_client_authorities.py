@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from postern.host import client_authorities, configuration, state
+from postern.host import certificates, client_authorities, configuration, state
 from postern.host.configuration import ConfigurationError
 from postern.model.organization import ClientCertificates, Organization, StateFolder
 from postern.net.mutual import ClientAuthorities, MutualContext
@@ -72,7 +72,7 @@ def test_verify_has_an_authority_that_a_door_can_load(tmp_path: Path) -> None:
         client_authorities.prepare(made, organization, server, NOW)
         assert here.chain.read_bytes() == first and here.key.stat().st_mode & 0o777 == 0o600
         MutualContext(None, True, ClientAuthorities(people.file, people.revoke(), (here.chain,)))
-        client_authorities.prepare(made, organization, server, NOW + client_authorities.LIFE)
+        client_authorities.prepare(made, organization, server, NOW + certificates.AUTHORITY_LIFE)
         assert here.chain.read_bytes() != first
 
 

@@ -237,12 +237,8 @@ async def _change(organization: Organization, entry: Listing, settings: Mapping[
 
     async with opened_database(organization, entry) as database:
         await database.logon(entry.guid)
-        policies = BookingPolicies(database)
-        try:
-            kept = all_values_of(await policies.read(entry.guid))
-        except ValueError as error:
-            raise Failure(f"the settings of {entry.name} cannot be read: {error}", os.EX_DATAERR) from None
-        await policies.write(entry.guid, _with(kept, settings))
+        kept = all_values_of(await _policy(database, entry))
+        await BookingPolicies(database).write(entry.guid, _with(kept, settings))
 
 
 def _with(kept: Mapping[str, Plain], settings: Mapping[str, Plain]) -> Policy:

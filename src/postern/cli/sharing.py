@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -247,15 +247,13 @@ async def _holder(directory: OpenDirectory, name: str) -> tuple[UUID, str]:
         return await _grantee(directory, name)
 
 
-async def _names(directory: OpenDirectory, guids: Iterable[UUID]) -> Mapping[UUID, str]:
+async def _names(directory: OpenDirectory, guids: Collection[UUID]) -> Mapping[UUID, str]:
     """Returns the addresses of grantees; one that the directory has no more stands with its GUID."""
-    names = {guid: name for name, guid in _ANYBODY.items()}
-    asked = [guid for guid in guids if guid not in names]
-    entries = await directory.read.address_book_entries(asked) if asked else {}
-    names |= {guid: shown(entry.primary) for guid, entry in entries.items()}
-    hidden = [guid for guid in asked if guid not in names]
-    names |= await directory.read.mailbox_owners(hidden) if hidden else {}
-    return names | {guid: str(guid) for guid in hidden if guid not in names}
+    from postern.services.access.grantees import primary_addresses
+
+    addresses = await primary_addresses(directory.read, guids)
+    names = {guid: shown(addresses[guid]) if guid in addresses else str(guid) for guid in guids}
+    return names | {guid: name for name, guid in _ANYBODY.items()}
 
 
 def _paths(nodes: Sequence[FolderNode]) -> dict[int, tuple[str, ...]]:

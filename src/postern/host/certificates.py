@@ -32,7 +32,7 @@ AUTHORITY_LIFE = datetime.timedelta(days=3650)
 # Some clients refuse more than 398 days.
 SERVER_LIFE = datetime.timedelta(days=397)
 RENEWAL = datetime.timedelta(days=30)
-_BACKDATED = datetime.timedelta(hours=1)
+BACKDATED = datetime.timedelta(hours=1)
 
 
 class CertificateError(Exception):
@@ -117,7 +117,7 @@ def _authority(
     )
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
-        _builder(name, name, key.public_key(), now, AUTHORITY_LIFE)
+        builder(name, name, key.public_key(), now, AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(certificate_sign=True), critical=True)
         .add_extension(identifier, critical=False)
@@ -143,7 +143,7 @@ def _sign_server(
     # A server is the client of other servers: mutual TLS and direct trust use the same certificate.
     purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     return (
-        _builder(subject, issuer.subject, key.public_key(), now, SERVER_LIFE)
+        builder(subject, issuer.subject, key.public_key(), now, SERVER_LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificate_sign=False), critical=True)
         .add_extension(purposes, critical=False)
@@ -156,20 +156,22 @@ def _sign_server(
     )
 
 
-def _builder(
+def builder(
     subject: x509.Name,
     issuer: x509.Name,
     public: ec.EllipticCurvePublicKey,
     now: datetime.datetime,
     life: datetime.timedelta,
 ) -> x509.CertificateBuilder:
+    """Begins a certificate that `issuer` is to sign, without extensions. It is valid from an hour ago on, for clocks that are
+    slow."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATED)
+        .not_valid_before(now - BACKDATED)
         .not_valid_after(now + life)
     )
 

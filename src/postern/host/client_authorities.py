@@ -17,15 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from postern.host import configuration
-from postern.host.certificates import private_pem
+from postern.host.certificates import AUTHORITY_LIFE, BACKDATED, RENEWAL, builder, private_pem
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.net.tls import Certificate
 from postern.trust.certificates.authorities import read_authorities
 from postern.trust.private_files import replace_file
 
-LIFE = datetime.timedelta(days=3650)
-_RENEWAL = datetime.timedelta(days=30)
-_BACKDATED = datetime.timedelta(hours=1)
 _TABLE = "client-certificates"
 
 
@@ -66,7 +63,7 @@ def probe_authority(state: StateFolder) -> Certificate:
 
 def _is_good(file: Path, now: datetime.datetime) -> bool:
     try:
-        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc - now > _RENEWAL
+        return x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc - now > RENEWAL
     except (OSError, ValueError):
         return False
 
@@ -76,21 +73,15 @@ def _make(here: Certificate, now: datetime.datetime) -> None:
     # No other authority has this name, so that a certificate which carries it can only come from here.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"postern verify {secrets.token_hex(16)}")])
     certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATED)
-        .not_valid_after(now + LIFE)
+        builder(name, name, key.public_key(), now, AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
     revoked = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(name)
-        .last_update(now - _BACKDATED)
-        .next_update(now + LIFE)
+        .last_update(now - BACKDATED)
+        .next_update(now + AUTHORITY_LIFE)
         .sign(key, hashes.SHA256())
     )
     replace_file(here.key, private_pem(key))

@@ -67,9 +67,7 @@ def _proofs(organization: Organization) -> Iterator[Problem]:
         yield Problem(
             ("organization", "realm"), "a realm needs a keytab; set organization.keytab to its file's absolute path"
         )
-    for key, file in (("keytab", organization.keytab), ("authorities", organization.authorities)):
-        if file and not file.startswith("/"):
-            yield Problem(("organization", key), f'{quoted(file)} is no absolute path; write it from "/" on')
+    yield from _relative("organization", keytab=organization.keytab, authorities=organization.authorities)
     if domain is not None and organization.directory:
         yield Problem(
             ("organization", "directory"),
@@ -86,9 +84,7 @@ def _client_certificates(organization: Organization) -> Iterator[Problem]:
     certified = organization.client_certificates
     if certified is None:
         return
-    for key, file in (("authorities", certified.authorities), ("revoked", certified.revoked)):
-        if file and not file.startswith("/"):
-            yield Problem(("client-certificates", key), f'{quoted(file)} is no absolute path; write it from "/" on')
+    yield from _relative("client-certificates", authorities=certified.authorities, revoked=certified.revoked)
     browsed = {*organization.own_names(), *organization.looked_for()}
     for name in certified.names:
         if name in browsed:
@@ -97,6 +93,13 @@ def _client_certificates(organization: Organization) -> Iterator[Problem]:
                 f"{quoted(name)} is a name that everybody comes to, and a browser would ask each of them for a certificate; "
                 f'choose another, such as "certificate.{organization.default_domain}"',
             )
+
+
+def _relative(table: str, **files: str) -> Iterator[Problem]:
+    """Files of a table, by key, that are named by no absolute path."""
+    for key, file in files.items():
+        if file and not file.startswith("/"):
+            yield Problem((table, key), f'{quoted(file)} is no absolute path; write it from "/" on')
 
 
 def _of_an_edge(organization: Organization) -> bool:

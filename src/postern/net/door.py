@@ -225,13 +225,14 @@ class Door:
                 await layer.start(below)
         except ssl.SSLError:
             if layer.objection:
-                refused = {"account": "", "temporary": False, "reason": layer.objection}
                 log(
                     Event.AUTHENTICATION_FAILED,
                     path="",
                     peer=str(link.peer),
                     mechanism=Mechanism.CERTIFICATE,
-                    **refused,
+                    account="",
+                    temporary=False,
+                    reason=layer.objection,
                 )
             await layer.part(LINGER)
             raise

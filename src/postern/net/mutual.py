@@ -152,7 +152,8 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         self._last: asyncio.TimerHandle | None = None
         self.seal: Seal | None = None
         self.chain: tuple[bytes, ...] = ()
-        """The certificates that the peer showed, in DER and unvalidated: its own, then those that it sent along."""
+        """The certificates that the peer showed, in DER: its own, then those that it sent along. They are validated only with
+        `MutualContext.validates`."""
 
     async def start(self, below: asyncio.Transport) -> None:
         """Takes `below` over and does the handshake. What the peer sends right behind it reaches the protocol above before
@@ -281,7 +282,7 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
                 return
 
     def _fail(self, error: SSL.Error) -> None:
-        """Sends the alert, then ends the connection. After a handshake the caller of `start` does that."""
+        """Sends the alert, then ends the connection. One whose handshake has failed is ended by the caller of `start`."""
         self._flush()
         self._closing = True
         if self._open:

@@ -1,4 +1,4 @@
-"""Rights in others' mailboxes, judged over the fake store."""
+"""Rights in others' mailboxes, judged over the fake store. covers: grantees"""
 
 from __future__ import annotations
 

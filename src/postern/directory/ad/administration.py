@@ -227,8 +227,6 @@ class DomainAdministration(Administration):
     async def disable_verifier(self, kind: str) -> int:
         raise NotConfigured(_NO_DIGEST if kind == "digest" else _NO_VERIFIERS)
 
-    # Within
-
     async def add_delegate(self, name: str, delegate: str) -> None:
         """Lets `delegate` send mail on behalf of `name`, if the schema has the attribute for it, which Exchange's setup adds."""
         root = await self._client.search("", BASE, "(objectClass=*)", ("schemaNamingContext",))
@@ -239,6 +237,8 @@ class DomainAdministration(Administration):
                 f"send on behalf is not supported here: the schema of this forest has no {entries.DELEGATES}, which Exchange adds"
             )
         await super().add_delegate(name, delegate)
+
+    # Within
 
     async def _below(self, relative: str) -> str:
         if not self._configuration:

@@ -22,9 +22,10 @@ from uuid import UUID
 
 from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Groups, MailboxOwners, Recipient, RecipientType
-from postern.model.folders import ANONYMOUS, EVERYBODY, FolderKind, FolderNode, FolderTree, Right, granted
+from postern.model.folders import EVERYBODY, FolderKind, FolderNode, FolderTree, Right, granted
 from postern.model.mailbox import MailboxError
 from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT, FREE_BUSY, MailboxGrants
+from postern.services.access.grantees import primary_addresses
 from postern.services.senders import is_delegate
 
 GROUPS_SECONDS = 60.0
@@ -203,11 +204,7 @@ class Sharing:
 
     async def addresses(self, guids: Collection[UUID]) -> dict[UUID, str]:
         """Returns the primary addresses of grantees; one that the directory has no more is missing."""
-        asked = [guid for guid in guids if guid not in (EVERYBODY, ANONYMOUS)]
-        entries = await self._directory.address_book_entries(asked) if asked else {}
-        addresses = {guid: entry.primary for guid, entry in entries.items()}
-        hidden = [guid for guid in asked if guid not in addresses]
-        return addresses | (await self._directory.mailbox_owners(hidden) if hidden else {})
+        return await primary_addresses(self._directory, guids)
 
     async def shared(self, user: UUID) -> Shares:
         """Returns what others share with a user: folders in which an entry of the user, of a group, or of EVERYBODY grants more

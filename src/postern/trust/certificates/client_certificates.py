@@ -1,7 +1,7 @@
 """Finds the account of the user whose certificate a TLS handshake has validated.
 
 The handshake has shown that the user has the key, and that an authority of the organization issued the certificate, which is
-neither expired nor revoked (`net.tls.ClientCertificates`). Whose certificate it is, the directory says.
+neither expired nor revoked (`net.mutual.ClientAuthorities`). Whose certificate it is, the directory says.
 """
 
 from __future__ import annotations
