@@ -42,7 +42,7 @@ from postern.items.text import readable, text_of
 from postern.model.item_store import Busy
 from postern.protocols.content_lines import Line, line
 from postern.protocols.ical.rule import read_rule
-from postern.protocols.ical.values import Kind, When, address_of, read_interval, when_of, written
+from postern.protocols.ical.values import Kind, When, address_of, read_interval, when_line, when_of
 from postern.protocols.ical.zones import moment
 
 _BUSY = ("FREE", "TENTATIVE", "BUSY", "OOF")
@@ -92,19 +92,15 @@ def _set_end(content: CalendarContent, value: Value | None) -> None:
 def _set_time(content: CalendarContent, name: str, value: int) -> None:
     if content.all_day:
         when = When(content.floating.local(value), Kind.DATE)
-        content.part.replace(name, line(name, written(when), [("VALUE", ["DATE"])]))
-        return
-    model = content.part.first(name) or content.part.first("DTSTART")
-    tzid = model.parameter("TZID") if model is not None else ""
-    zone = content.calendar.zones.get(tzid) if tzid else None
-    if zone is None:
-        content.part.replace(name, line(name, written(When(moment(value), Kind.UTC))))
-        return
-    local = zone.local(value)
-    if zone.utc(local) != value:  # the second one of two hours that the clock shows alike
-        content.part.replace(name, line(name, written(When(moment(value), Kind.UTC))))
-        return
-    content.part.replace(name, line(name, written(When(local, Kind.ZONED, tzid)), [("TZID", [tzid])]))
+    else:
+        model = content.part.first(name) or content.part.first("DTSTART")
+        tzid = model.parameter("TZID") if model is not None else ""
+        zone = content.calendar.zones.get(tzid) if tzid else None
+        when = When(moment(value), Kind.UTC)
+        # Of two hours that the clock shows alike, the second one is written in UTC.
+        if zone is not None and zone.utc(local := zone.local(value)) == value:
+            when = When(local, Kind.ZONED, tzid)
+    content.part.replace(name, when_line(name, when))
 
 
 def _set_all_day(content: CalendarContent, value: Value | None) -> None:

@@ -12,7 +12,7 @@ from postern.items.answers import NOTES
 from postern.items.calendar_object import CalendarObject
 from postern.items.rendered import attendee_of
 from postern.protocols.content_lines import Component, Line, component, escaped, line
-from postern.protocols.ical.values import When, address_of, written
+from postern.protocols.ical.values import When, address_of, when_line
 from postern.protocols.ical.zones import written_utc
 
 _OF_AN_ANSWER = frozenset(
@@ -102,8 +102,7 @@ def counter(
         entry for entry in made.entries if entry.name not in ("ATTENDEE", "DURATION", "DTSTART", "DTEND", "COMMENT")
     ]
     for name, when in (("DTSTART", start), ("DTEND", end)):
-        zone = [("TZID", [when.zone])] if when.zone else [("VALUE", ["DATE"])] if when.is_date else []
-        made.replace(name, line(name, written(when), zone))
+        made.replace(name, when_line(name, when))
     kept = [] if mine is None else [each for each in mine.parameters if each[0] not in ("PARTSTAT", "RSVP", *NOTES)]
     made.replace("ATTENDEE", line("ATTENDEE", f"mailto:{address}", [*kept, ("PARTSTAT", ["TENTATIVE"])]))
     if comment:
