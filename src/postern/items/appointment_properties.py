@@ -40,7 +40,7 @@ from postern.items.series import Series
 from postern.items.task import time_of
 from postern.items.text import readable, text_of
 from postern.model.item_store import Busy
-from postern.protocols.content_lines import Line, line
+from postern.protocols.content_lines import Line, line, with_parameters
 from postern.protocols.ical.rule import read_rule
 from postern.protocols.ical.values import Kind, When, address_of, read_interval, when_line, when_of
 from postern.protocols.ical.zones import moment
@@ -149,9 +149,8 @@ def _set_response(content: CalendarContent, value: Value | None) -> None:
     terms = [word for word, number_ in _ANSWERS.items() if number_ == value]
     mine = attendee_of(content.part, content.me)
     if terms and mine is not None:
-        kept = [each for each in mine.parameters if each[0] != "PARTSTAT"]
-        made = line("ATTENDEE", mine.value, [*kept, ("PARTSTAT", terms)])
-        content.part.entries = [made if entry is mine else entry for entry in content.part.entries]
+        made = with_parameters(mine, {"PARTSTAT": terms[0]})
+        content.part.change(lambda entry: made if entry is mine else entry, "ATTENDEE")
 
 
 def _recurs(content: CalendarContent) -> bool:
@@ -214,9 +213,7 @@ def _set_organizer_name(content: CalendarContent, value: Value | None) -> None:
     """A name alone is no organizer."""
     old = content.part.first("ORGANIZER")
     if old is not None:
-        kept = [each for each in old.parameters if each[0] != "CN"]
-        named_ = [("CN", [str(value)])] if value else []
-        content.part.replace("ORGANIZER", line("ORGANIZER", old.value, [*kept, *named_]))
+        content.part.replace("ORGANIZER", with_parameters(old, {"CN": str(value or "")}))
 
 
 def _sender(content: CalendarContent) -> Value | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from postern.items.answers import NOTES
 from postern.items.calendar_object import CalendarObject
 from postern.items.rendered import attendee_of
-from postern.protocols.content_lines import Component, Line, component, escaped, line
+from postern.protocols.content_lines import Component, Line, component, escaped, line, with_parameters
 from postern.protocols.ical.values import When, address_of, when_line
 from postern.protocols.ical.zones import written_utc
 
@@ -148,8 +148,7 @@ def _sent(part: Component, stamp: int) -> Component:
             if entry.name != "VALARM":
                 entries.append(entry)
         elif entry.name == "ATTENDEE" and any(map(entry.parameter, NOTES)):
-            kept = [(name, values) for name, values in entry.parameters if name not in NOTES]
-            entries.append(line(entry.name, entry.value, kept))
+            entries.append(with_parameters(entry, dict.fromkeys(NOTES, "")))
         else:
             entries.append(entry)
     made = replace(part, entries=entries)

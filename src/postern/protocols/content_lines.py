@@ -8,7 +8,7 @@ be. Text is decoded as UTF-8; octets that are not UTF-8 become lone surrogates (
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -124,6 +124,15 @@ class Component:
             kept.insert(last, line)
         self.entries = kept
 
+    def change(self, change: Callable[[Line], Line], *names: str) -> bool:
+        """Puts what `change` makes of each line with one of these names in its place. Returns whether any is another line now."""
+        is_changed = False
+        for place, entry in enumerate(self.entries):
+            if type(entry) is Line and entry.name in names and (made := change(entry)) is not entry:
+                self.entries[place] = made
+                is_changed = True
+        return is_changed
+
     def octets(self) -> bytes:
         """The component as it is written: its lines' own octets. Line ends that are missing are added."""
         pieces = [_ended(self.begin or octets_of(f"BEGIN:{self.name}"))]
@@ -158,6 +167,13 @@ def line(name: str, value: str, parameters: Parameters = (), group: str = "") ->
     value = _CONTROLS.sub("", value)
     text = f"{group}.{name}{head}:{value}" if group else f"{name}{head}:{value}"
     return Line(name.upper(), head, value, folded(octets_of(text)), group)
+
+
+def with_parameters(entry: Line, values: Mapping[str, str]) -> Line:
+    """The line with these parameters instead of its own of the same names; "" takes one out."""
+    kept: list[tuple[str, Sequence[str]]] = [each for each in entry.parameters if each[0] not in values]
+    kept += [(name, [value]) for name, value in values.items() if value]
+    return line(entry.name, entry.value, kept, entry.group)
 
 
 def _written_parameter(name: str, values: Sequence[str]) -> str:
