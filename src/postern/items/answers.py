@@ -145,6 +145,12 @@ def _with_answer(entry: Line, answer: Line, stamp: str, notes: list[tuple[str, l
     return line("ATTENDEE", entry.value, [*kept, *said, *([(REPLIED, [stamp])] if stamp else []), *notes])
 
 
+def delegate_line(delegate: str, delegator: Line) -> Line:
+    """The ATTENDEE of somebody to whom an attendee delegated, who has not answered yet."""
+    said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [delegator.value])]
+    return line("ATTENDEE", f"mailto:{delegate}", said)
+
+
 def _with_delegates(part: Component, place: int, answered: Line) -> Component:
     """Adds those to whom an attendee delegated, behind him: they get what the organizer sends, and may answer."""
     if answered.parameter("PARTSTAT").upper() != "DELEGATED":
@@ -157,8 +163,7 @@ def _with_delegates(part: Component, place: int, answered: Line) -> Component:
     for delegate in answered.parameter_values("DELEGATED-TO"):
         if room > 0 and "@" in delegate and address_of(delegate) not in invited:
             room -= 1
-            said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [answered.value])]
             place += 1
-            part.entries.insert(place, line("ATTENDEE", f"mailto:{address_of(delegate)}", said))
+            part.entries.insert(place, delegate_line(address_of(delegate), answered))
             invited.add(address_of(delegate))
     return part

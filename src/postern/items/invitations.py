@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from postern.items.answers import NOTES
+from postern.items.answers import NOTES, delegate_line
 from postern.items.calendar_object import CalendarObject
 from postern.items.rendered import attendee_of
 from postern.protocols.content_lines import Component, Line, component, escaped, line, with_parameters
@@ -81,10 +81,8 @@ def delegated(calendar: CalendarObject, address: str, delegate: str, stamp: int)
         if mine is None or delegate not in map(address_of, mine.parameter_values("DELEGATED-TO")):
             continue
         made = _sent(part, stamp)
-        said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [mine.value])]
-        theirs = line("ATTENDEE", f"mailto:{delegate}", said)
         kept = [entry for entry in made.lines() if entry.name != "ATTENDEE" or address_of(entry.value) != delegate]
-        parts.append(replace(made, entries=[*kept, theirs, *made.components()]))
+        parts.append(replace(made, entries=[*kept, delegate_line(delegate, mine), *made.components()]))
     return _message(calendar, "REQUEST", parts)
 
 
