@@ -18,6 +18,8 @@ from postern.items.calendar_properties import (
     flag,
     moment_in_utc,
     number,
+    number_of,
+    recurs,
     set_word,
     text,
 )
@@ -30,6 +32,7 @@ from postern.items.properties import (
     PropertyMap,
     Type,
     Value,
+    follows,
     in_bag,
     named,
     tagged,
@@ -38,7 +41,7 @@ from postern.items.recurrence import timing_of
 from postern.items.rendered import answer_of, attendee_of, busy_of, status_of
 from postern.items.series import Series
 from postern.items.task import time_of
-from postern.items.text import readable, text_of
+from postern.items.text import readable
 from postern.model.item_store import Busy
 from postern.protocols.content_lines import Line, line, with_parameters
 from postern.protocols.ical.rule import read_rule
@@ -122,8 +125,7 @@ def _set_busy(content: CalendarContent, value: Value | None) -> None:
 
 
 def _intended(content: CalendarContent) -> Value | None:
-    word = content.part.value("X-MICROSOFT-CDO-INTENDEDSTATUS").strip().upper()
-    return _BUSY.index(word) if word in _BUSY else None
+    return number_of(content.part.value("X-MICROSOFT-CDO-INTENDEDSTATUS"), _BUSY)
 
 
 def _set_intended(content: CalendarContent, value: Value | None) -> None:
@@ -151,10 +153,6 @@ def _set_response(content: CalendarContent, value: Value | None) -> None:
     if terms and mine is not None:
         made = with_parameters(mine, {"PARTSTAT": terms[0]})
         content.part.change(lambda entry: made if entry is mine else entry, "ATTENDEE")
-
-
-def _recurs(content: CalendarContent) -> bool:
-    return next(content.part.lines("RRULE", "RDATE"), None) is not None
 
 
 def _recurrence_type(content: CalendarContent) -> Value | None:
@@ -305,8 +303,8 @@ _TIMES: list[Entry] = [
     Mapped(tagged("PidTagStartDate", 0x0060, Type.TIME), "DTSTART", _start),
     Mapped(tagged("PidTagEndDate", 0x0061, Type.TIME), "DTEND", _end),
     Mapped(_string("PidLidTimeZoneDescription", 0x8234), "DTSTART", _zone),
-    Mapped(_boolean("PidLidRecurring", 0x8223), "RRULE", _recurs),
-    Mapped(named("PidLidIsRecurring", MEETING, 0x0005, Type.BOOLEAN), "RRULE", _recurs),
+    Mapped(_boolean("PidLidRecurring", 0x8223), "RRULE", recurs),
+    Mapped(named("PidLidIsRecurring", MEETING, 0x0005, Type.BOOLEAN), "RRULE", recurs),
     Mapped(_number("PidLidRecurrenceType", 0x8231), "RRULE", _recurrence_type),
     Mapped(_time("PidLidClipStart", 0x8235), "DTSTART", _clip_start),
     Mapped(_time("PidLidClipEnd", 0x8236), "RRULE", _clip_end),
@@ -323,7 +321,7 @@ _TIMES: list[Entry] = [
 ]
 _SHOWN: list[Entry] = [
     text(_string("PidLidLocation", 0x8208), "LOCATION"),
-    Mapped(named("PidLidWhere", MEETING, 0x0002), "LOCATION", lambda it: text_of(it.part.value("LOCATION")) or None),
+    follows(text(named("PidLidWhere", MEETING, 0x0002), "LOCATION")),
     Mapped(_number("PidLidBusyStatus", 0x8205), "X-MICROSOFT-CDO-BUSYSTATUS", _busy, _set_busy),
     Mapped(_number("PidLidIntendedBusyStatus", 0x8224), "X-MICROSOFT-CDO-INTENDEDSTATUS", _intended, _set_intended),
     text(_string("PidLidMeetingWorkspaceUrl", 0x8209), "URL"),

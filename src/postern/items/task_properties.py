@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postern.items.calendar_properties import CalendarContent, Entry, common
+from postern.items.calendar_properties import CalendarContent, Entry, common, recurs
 from postern.items.properties import COMMON, TASK, Mapped, Property, PropertyMap, Type, Value, in_bag, named
 from postern.items.rendered import status_of
 from postern.protocols.content_lines import line
@@ -82,11 +82,7 @@ _OWN: list[Entry] = [
     _day("PidLidTaskStartDate", 0x8104, "DTSTART"),
     _day("PidLidTaskDueDate", 0x8105, "DUE"),
     _day("PidLidTaskDateCompleted", 0x810F, "COMPLETED"),
-    Mapped(
-        named("PidLidTaskFRecurring", TASK, 0x8126, Type.BOOLEAN),
-        "RRULE",
-        lambda it: next(it.part.lines("RRULE", "RDATE"), None) is not None,
-    ),
+    Mapped(named("PidLidTaskFRecurring", TASK, 0x8126, Type.BOOLEAN), "RRULE", recurs),
 ]
 _KEPT: list[Entry] = in_bag(
     named("PidLidTeamTask", TASK, 0x8103, Type.BOOLEAN),
