@@ -14,13 +14,17 @@ from postern.items.calendar_properties import KEYWORDS, MAX_VALUES, SENSITIVITY,
 from postern.items.contact import Contact, preference_of
 from postern.items.properties import ADDRESS, Mapped, Property, PropertyMap, Type, Value, follows, in_bag, named, tagged
 from postern.items.text import readable
-from postern.protocols.content_lines import Line, escaped, line, split, unescaped
+from postern.protocols.content_lines import Line, Parameters, escaped, line, split, unescaped
 from postern.protocols.ical.zones import moment, seconds
 from postern.protocols.vcard.cards import types_of
 
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:T.*+)?+")
 _GENDERS = ("", "F", "M")
+_ENCODED = frozenset({"VALUE", "ENCODING", "CHARSET", "QUOTED-PRINTABLE"})
+"""Parameters that say how a value is written, and are wrong beside another. vCard 2.1 has the last one without a name."""
 Entry = Mapped[Contact]
+Access = tuple[Callable[[Contact], Value | None], Callable[[Contact, Value | None], None]]
+"""The functions that read and write a property."""
 
 
 def _text_of(contact: Contact, entry: Line) -> str:
@@ -34,6 +38,11 @@ def _lines(contact: Contact, *names: str) -> Iterator[Line]:
 
 def _first(contact: Contact, *names: str) -> Line | None:
     return next(_lines(contact, *names), None)
+
+
+def _kept(entry: Line) -> list[tuple[str, list[str]]]:
+    """The parameters of a line that gets another value."""
+    return [each for each in entry.parameters if each[0] not in _ENCODED]
 
 
 def _put(contact: Contact, old: Line | None, new: Line | None) -> None:
@@ -70,9 +79,7 @@ def _field(property_: Property, name: str, place: int, count: int) -> Entry:
     return Mapped(property_, name, *_part(find, lambda: line(name, ""), place, count))
 
 
-def _part(
-    find: Callable[[Contact], Line | None], new: Callable[[], Line], place: int, count: int
-) -> tuple[Callable[[Contact], Value | None], Callable[[Contact, Value | None], None]]:
+def _part(find: Callable[[Contact], Line | None], new: Callable[[], Line], place: int, count: int) -> Access:
     def read(contact: Contact) -> Value | None:
         entry = find(contact)
         fields = contact.card.fields(entry) if entry is not None else []
@@ -84,9 +91,24 @@ def _part(
         fields = contact.card.fields(model) if old is not None else []
         fields += [""] * (max(count, place + 1) - len(fields))
         fields[place] = str(value or "")
-        kept = [each for each in model.parameters if each[0] not in ("ENCODING", "CHARSET")]
-        made = line(model.name, ";".join(map(escaped, fields)), kept, model.group)
+        made = line(model.name, ";".join(map(escaped, fields)), _kept(model), model.group)
         _put(contact, old, made if any(fields) else None)
+
+    return read, write
+
+
+def _whole(find: Callable[[Contact], Line | None], name: str, scheme: str, new: Parameters = ()) -> Access:
+    """Reads and writes the text of the line that is found, without the scheme of a URI; `new` are parameters of a new line."""
+
+    def read(contact: Contact) -> Value | None:
+        entry = find(contact)
+        text = _text_of(contact, entry) if entry is not None else ""
+        return (text[len(scheme) :] if text.lower().startswith(scheme) else text) or None
+
+    def write(contact: Contact, value: Value | None) -> None:
+        old = find(contact)
+        kept, group = (new, "") if old is None else (_kept(old), old.group)
+        _put(contact, old, line(name, escaped(str(value)), kept, group) if value else None)
 
     return read, write
 
@@ -126,25 +148,11 @@ def _slot(
         lines = [entry for entry in _lines(contact, name) if slot_of(entry) == slot]
         return lines[place] if place < len(lines) else None
 
-    def read(contact: Contact) -> Value | None:
-        entry = find(contact)
-        text = _text_of(contact, entry) if entry is not None else ""
-        return (text[4:] if text[:4].lower() == "tel:" else text) or None
-
-    def write(contact: Contact, value: Value | None) -> None:
-        old = find(contact)
-        terms = (slot if types is None else types).split()
-        parameters = [("TYPE", [word]) for word in terms] if old is None else old.parameters
-        kept = [each for each in parameters if each[0] not in ("VALUE", "ENCODING", "CHARSET")]
-        group = old.group if old is not None else ""
-        _put(contact, old, line(name, escaped(str(value)), kept, group) if value else None)
-
-    return Mapped(property_, name, read, write)
+    new = [("TYPE", [word]) for word in (slot if types is None else types).split()]
+    return Mapped(property_, name, *_whole(find, name, "tel:", new))
 
 
-def _addresses(
-    slot: str, place: int
-) -> tuple[Callable[[Contact], Value | None], Callable[[Contact, Value | None], None]]:
+def _addresses(slot: str, place: int) -> Access:
     def find(contact: Contact) -> Line | None:
         return next((entry for entry in contact.card.root.lines("ADR") if _place_slot(entry) == slot), None)
 
@@ -164,18 +172,9 @@ def _mail(number: int) -> list[Entry]:
         mails = _mails(contact)
         return mails[number - 1] if number <= len(mails) else None
 
-    def read(contact: Contact) -> Value | None:
-        entry = find(contact)
-        return _text_of(contact, entry).removeprefix("mailto:") or None if entry is not None else None
-
-    def write(contact: Contact, value: Value | None) -> None:
-        old = find(contact)
-        kept = old.parameters if old is not None else []
-        _put(contact, old, line("EMAIL", escaped(str(value)), kept, old.group if old else "") if value else None)
-
     name = f"PidLidEmail{number}"
     return [
-        Mapped(named(f"{name}EmailAddress", ADDRESS, base + 3), "EMAIL", read, write),
+        Mapped(named(f"{name}EmailAddress", ADDRESS, base + 3), "EMAIL", *_whole(find, "EMAIL", "mailto:")),
         Mapped(
             named(f"{name}AddressType", ADDRESS, base + 2), "EMAIL", lambda it: "SMTP" if find(it) is not None else None
         ),
