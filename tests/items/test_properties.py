@@ -306,6 +306,28 @@ def test_telephones_of_awkward_cards() -> None:
     assert b"EMAIL" not in card.card.root.octets() and b"TEL;TYPE=work:3\r\n" in card.card.root.octets()
 
 
+@pytest.mark.parametrize("encoding", ["ENCODING=QUOTED-PRINTABLE", "QUOTED-PRINTABLE", "VALUE=uri;CHARSET=utf-16"])
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("EMAIL;%s:MAILTO:a@x.test", "PidLidEmail1EmailAddress"),
+        ("TEL;TYPE=cell;%s:1", "PidTagMobileTelephoneNumber"),
+        ("N;%s:a;b", "PidTagSurname"),
+    ],
+)
+def test_a_new_value_is_not_in_the_encoding_of_the_old_one(line: str, name: str, encoding: str) -> None:
+    card = _card("3.0", line % encoding)
+    property_ = _by_name(name, CONTACT_PROPERTIES)
+    CONTACT_PROPERTIES.write(card, {property_: "a=41@x.test"})
+    assert CONTACT_PROPERTIES.read(card, [property_]) == {property_: "a=41@x.test"}
+
+
+def test_the_scheme_of_an_address_is_not_part_of_it() -> None:
+    card = _card("4.0", "EMAIL:MAILTO:a@x.test", "TEL;TYPE=cell:TEL:+1")
+    read = _named(CONTACT_PROPERTIES.read(card))
+    assert (read["PidLidEmail1EmailAddress"], read["PidTagMobileTelephoneNumber"]) == ("a@x.test", "+1")
+
+
 @given(st.sampled_from(list(Type)).flatmap(lambda type_: st.tuples(st.just(type_), BY_TYPE[type_])))
 def test_values_of_bags_come_back(pair: tuple[Type, Any]) -> None:
     type_, value = pair

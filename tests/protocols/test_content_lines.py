@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.protocols import content_lines, folds
-from postern.protocols.content_lines import Component, component, escaped, fold, line, read, read_line, unescaped
+from postern.protocols.content_lines import Component, component, escaped, line, octets_of, read, read_line, unescaped
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\n"), max_size=200)
 WORD = st.from_regex(r"[A-Z][A-Z0-9-]{0,10}", fullmatch=True)
@@ -123,7 +123,7 @@ def test_a_new_line_is_read_as_it_was_made(name: str, parameters: list[tuple[str
 
 @given(st.text(max_size=100))
 def test_folding_keeps_characters_whole(text: str) -> None:
-    pieces = fold("A:" + text.replace("\n", "")).split(b"\r\n ")
+    pieces = folds.folded(octets_of("A:" + text.replace("\n", ""))).split(b"\r\n ")
     for piece in pieces:
         piece.decode("utf-8")
 

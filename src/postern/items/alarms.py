@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
@@ -105,12 +105,26 @@ def alarms(
 
     Bound: `budget` steps, of rules and of times that are looked at; MAX_OCCURRENCES occurrences.
     """
-    budget = budget or Budget()
-    series = Series(calendar, floating)
-    by_part = {id(part): _triggers_of(calendar, part, floating) for part in calendar.parts}
+    by_part = _triggers_by_part(calendar, floating)
+    yield from _alarms(calendar, by_part, start, end, floating, budget or Budget())
+
+
+def _triggers_by_part(calendar: CalendarObject, floating: Zone) -> dict[int, list[_Trigger]]:
+    return {id(part): _triggers_of(calendar, part, floating) for part in calendar.parts}
+
+
+def _alarms(
+    calendar: CalendarObject,
+    by_part: Mapping[int, list[_Trigger]],
+    start: int,
+    end: int | None,
+    floating: Zone,
+    budget: Budget,
+) -> Iterator[Alarm]:
     everything = [trigger for triggers in by_part.values() for trigger in triggers]
     if not everything:
         return
+    series = Series(calendar, floating)
     for trigger in everything:
         if trigger.at is not None:
             yield from _within(trigger, series, None, start, end)
@@ -155,10 +169,10 @@ def next_alarm(
 
     Bound: as `alarms`.
     """
-    triggers = [trigger for part in calendar.parts for trigger in _triggers_of(calendar, part, floating)]
-    before = max((-min(trigger.lead[0], 0) for trigger in triggers), default=0)
+    by_part = _triggers_by_part(calendar, floating)
+    before = max((-min(trigger.lead[0], 0) for triggers in by_part.values() for trigger in triggers), default=0)
     best: Alarm | None = None
-    for alarm in alarms(calendar, after + 1, None, floating, budget):
+    for alarm in _alarms(calendar, by_part, after + 1, None, floating, budget or Budget()):
         if best is None or alarm.time < best.time:
             best = alarm
         if alarm.occurrence is not None and alarm.occurrence.start > best.time + before:

@@ -11,7 +11,7 @@ from postern.items.copy_changes import Action, Applied, Copy
 from postern.items.recurrence import timing_of
 from postern.items.rendered import attendee_of, sequence_of
 from postern.items.series import Series
-from postern.protocols.content_lines import Component, Line, line
+from postern.protocols.content_lines import Component, Line, line, with_parameters
 from postern.protocols.ical.values import Kind, When, address_of, written
 from postern.protocols.ical.zones import UTC_ZONE, moment
 
@@ -71,21 +71,17 @@ def decline_counter(copy: Copy, message: CalendarObject, me: frozenset[str]) -> 
         mine = None if target is None else attendee_of(target, me)
         if target is None or mine is None or not mine.parameter(PROPOSED):
             continue
-        kept = [each for each in mine.parameters if each[0] != PROPOSED]
-        entries = [line("ATTENDEE", mine.value, kept) if entry is mine else entry for entry in target.entries]
-        changed = target.copy()
-        changed.entries = entries
-        copy.set(place, changed)
+        copy.set(place, with_proposal(target, address_of(mine.value), ""))
     return copy.result(message) if copy.is_changed else Applied(Action.TELL, why="the refusal of a proposal")
 
 
 def with_proposal(part: Component, address: str, period: str) -> Component:
-    """An attendee's component that notes the time which he has proposed."""
+    """An attendee's component that notes the time which he has proposed; "" takes the note out."""
     made = part.copy()
-    for place, entry in enumerate(made.entries):
-        if isinstance(entry, Line) and entry.name == "ATTENDEE" and address_of(entry.value) == address:
-            kept = [each for each in entry.parameters if each[0] != PROPOSED]
-            made.entries[place] = line("ATTENDEE", entry.value, [*kept, (PROPOSED, [period])])
+    made.change(
+        lambda entry: with_parameters(entry, {PROPOSED: period}) if address_of(entry.value) == address else entry,
+        "ATTENDEE",
+    )
     return made
 
 
@@ -149,6 +145,12 @@ def _with_answer(entry: Line, answer: Line, stamp: str, notes: list[tuple[str, l
     return line("ATTENDEE", entry.value, [*kept, *said, *([(REPLIED, [stamp])] if stamp else []), *notes])
 
 
+def delegate_line(delegate: str, delegator: Line) -> Line:
+    """The ATTENDEE of somebody to whom an attendee delegated, who has not answered yet."""
+    said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [delegator.value])]
+    return line("ATTENDEE", f"mailto:{delegate}", said)
+
+
 def _with_delegates(part: Component, place: int, answered: Line) -> Component:
     """Adds those to whom an attendee delegated, behind him: they get what the organizer sends, and may answer."""
     if answered.parameter("PARTSTAT").upper() != "DELEGATED":
@@ -161,8 +163,7 @@ def _with_delegates(part: Component, place: int, answered: Line) -> Component:
     for delegate in answered.parameter_values("DELEGATED-TO"):
         if room > 0 and "@" in delegate and address_of(delegate) not in invited:
             room -= 1
-            said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [answered.value])]
             place += 1
-            part.entries.insert(place, line("ATTENDEE", f"mailto:{address_of(delegate)}", said))
+            part.entries.insert(place, delegate_line(address_of(delegate), answered))
             invited.add(address_of(delegate))
     return part

@@ -18,6 +18,8 @@ from postern.items.calendar_properties import (
     flag,
     moment_in_utc,
     number,
+    number_of,
+    recurs,
     set_word,
     text,
 )
@@ -30,6 +32,7 @@ from postern.items.properties import (
     PropertyMap,
     Type,
     Value,
+    follows,
     in_bag,
     named,
     tagged,
@@ -38,11 +41,11 @@ from postern.items.recurrence import timing_of
 from postern.items.rendered import answer_of, attendee_of, busy_of, status_of
 from postern.items.series import Series
 from postern.items.task import time_of
-from postern.items.text import readable, text_of
+from postern.items.text import readable
 from postern.model.item_store import Busy
-from postern.protocols.content_lines import Line, line
+from postern.protocols.content_lines import Line, line, with_parameters
 from postern.protocols.ical.rule import read_rule
-from postern.protocols.ical.values import Kind, When, address_of, read_interval, when_of, written
+from postern.protocols.ical.values import Kind, When, address_of, read_interval, when_line, when_of
 from postern.protocols.ical.zones import moment
 
 _BUSY = ("FREE", "TENTATIVE", "BUSY", "OOF")
@@ -92,19 +95,15 @@ def _set_end(content: CalendarContent, value: Value | None) -> None:
 def _set_time(content: CalendarContent, name: str, value: int) -> None:
     if content.all_day:
         when = When(content.floating.local(value), Kind.DATE)
-        content.part.replace(name, line(name, written(when), [("VALUE", ["DATE"])]))
-        return
-    model = content.part.first(name) or content.part.first("DTSTART")
-    tzid = model.parameter("TZID") if model is not None else ""
-    zone = content.calendar.zones.get(tzid) if tzid else None
-    if zone is None:
-        content.part.replace(name, line(name, written(When(moment(value), Kind.UTC))))
-        return
-    local = zone.local(value)
-    if zone.utc(local) != value:  # the second one of two hours that the clock shows alike
-        content.part.replace(name, line(name, written(When(moment(value), Kind.UTC))))
-        return
-    content.part.replace(name, line(name, written(When(local, Kind.ZONED, tzid)), [("TZID", [tzid])]))
+    else:
+        model = content.part.first(name) or content.part.first("DTSTART")
+        tzid = model.parameter("TZID") if model is not None else ""
+        zone = content.calendar.zones.get(tzid) if tzid else None
+        when = When(moment(value), Kind.UTC)
+        # Of two hours that the clock shows alike, the second one is written in UTC.
+        if zone is not None and zone.utc(local := zone.local(value)) == value:
+            when = When(local, Kind.ZONED, tzid)
+    content.part.replace(name, when_line(name, when))
 
 
 def _set_all_day(content: CalendarContent, value: Value | None) -> None:
@@ -126,8 +125,7 @@ def _set_busy(content: CalendarContent, value: Value | None) -> None:
 
 
 def _intended(content: CalendarContent) -> Value | None:
-    word = content.part.value("X-MICROSOFT-CDO-INTENDEDSTATUS").strip().upper()
-    return _BUSY.index(word) if word in _BUSY else None
+    return number_of(content.part.value("X-MICROSOFT-CDO-INTENDEDSTATUS"), _BUSY)
 
 
 def _set_intended(content: CalendarContent, value: Value | None) -> None:
@@ -153,13 +151,8 @@ def _set_response(content: CalendarContent, value: Value | None) -> None:
     terms = [word for word, number_ in _ANSWERS.items() if number_ == value]
     mine = attendee_of(content.part, content.me)
     if terms and mine is not None:
-        kept = [each for each in mine.parameters if each[0] != "PARTSTAT"]
-        made = line("ATTENDEE", mine.value, [*kept, ("PARTSTAT", terms)])
-        content.part.entries = [made if entry is mine else entry for entry in content.part.entries]
-
-
-def _recurs(content: CalendarContent) -> bool:
-    return next(content.part.lines("RRULE", "RDATE"), None) is not None
+        made = with_parameters(mine, {"PARTSTAT": terms[0]})
+        content.part.change(lambda entry: made if entry is mine else entry, "ATTENDEE")
 
 
 def _recurrence_type(content: CalendarContent) -> Value | None:
@@ -218,9 +211,7 @@ def _set_organizer_name(content: CalendarContent, value: Value | None) -> None:
     """A name alone is no organizer."""
     old = content.part.first("ORGANIZER")
     if old is not None:
-        kept = [each for each in old.parameters if each[0] != "CN"]
-        named_ = [("CN", [str(value)])] if value else []
-        content.part.replace("ORGANIZER", line("ORGANIZER", old.value, [*kept, *named_]))
+        content.part.replace("ORGANIZER", with_parameters(old, {"CN": str(value or "")}))
 
 
 def _sender(content: CalendarContent) -> Value | None:
@@ -312,8 +303,8 @@ _TIMES: list[Entry] = [
     Mapped(tagged("PidTagStartDate", 0x0060, Type.TIME), "DTSTART", _start),
     Mapped(tagged("PidTagEndDate", 0x0061, Type.TIME), "DTEND", _end),
     Mapped(_string("PidLidTimeZoneDescription", 0x8234), "DTSTART", _zone),
-    Mapped(_boolean("PidLidRecurring", 0x8223), "RRULE", _recurs),
-    Mapped(named("PidLidIsRecurring", MEETING, 0x0005, Type.BOOLEAN), "RRULE", _recurs),
+    Mapped(_boolean("PidLidRecurring", 0x8223), "RRULE", recurs),
+    Mapped(named("PidLidIsRecurring", MEETING, 0x0005, Type.BOOLEAN), "RRULE", recurs),
     Mapped(_number("PidLidRecurrenceType", 0x8231), "RRULE", _recurrence_type),
     Mapped(_time("PidLidClipStart", 0x8235), "DTSTART", _clip_start),
     Mapped(_time("PidLidClipEnd", 0x8236), "RRULE", _clip_end),
@@ -330,7 +321,7 @@ _TIMES: list[Entry] = [
 ]
 _SHOWN: list[Entry] = [
     text(_string("PidLidLocation", 0x8208), "LOCATION"),
-    Mapped(named("PidLidWhere", MEETING, 0x0002), "LOCATION", lambda it: text_of(it.part.value("LOCATION")) or None),
+    follows(text(named("PidLidWhere", MEETING, 0x0002), "LOCATION")),
     Mapped(_number("PidLidBusyStatus", 0x8205), "X-MICROSOFT-CDO-BUSYSTATUS", _busy, _set_busy),
     Mapped(_number("PidLidIntendedBusyStatus", 0x8224), "X-MICROSOFT-CDO-INTENDEDSTATUS", _intended, _set_intended),
     text(_string("PidLidMeetingWorkspaceUrl", 0x8209), "URL"),

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.filters import TimeRange
-from postern.items.recurrence import DAY
+from postern.items.recurrence import DAY, end_name
 from postern.items.series import MAX_OCCURRENCES, Occurrence, Series
 from postern.items.time_range import periods_of
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget
-from postern.protocols.ical.values import Kind, When, when_of, written
+from postern.protocols.ical.values import Kind, When, when_line, when_of
 from postern.protocols.ical.zones import UTC_ZONE, Zone, moment, written_utc
 
 MAX_EXPANDED = 200_000
@@ -131,7 +131,7 @@ def _occurrence(calendar: CalendarObject, series: Series, occurrence: Occurrence
                 _in_utc(calendar, entry) if isinstance(entry, Line) and "TZID" in entry.head.upper() else entry
             )
     times = [_time_line("DTSTART", occurrence.when, occurrence.start)]
-    name = "DUE" if component.name == "VTODO" else "DTEND"
+    name = end_name(component)
     if occurrence.end > occurrence.start or component.first(name) is not None:
         if occurrence.when.is_date:
             days = max(round((occurrence.end - occurrence.start) / DAY), 1)
@@ -152,11 +152,7 @@ def _as_utc(when: When) -> int:
 
 def _time_line(name: str, when: When, time: int) -> Line:
     """A time in UTC; a date stays a date, and a time without zone keeps to its clock."""
-    if when.is_date:
-        return line(name, written(when), [("VALUE", ["DATE"])])
-    if when.kind is Kind.FLOATING:
-        return line(name, written(when))
-    return line(name, written_utc(time))
+    return when_line(name, when if when.kind in (Kind.DATE, Kind.FLOATING) else When(moment(time), Kind.UTC))
 
 
 def _in_utc(calendar: CalendarObject, entry: Line) -> Line:

@@ -14,6 +14,7 @@ from postern.items.properties import (
     Property,
     Type,
     Value,
+    follows,
     in_bag,
     named,
     tagged,
@@ -21,14 +22,14 @@ from postern.items.properties import (
 from postern.items.task import time_of
 from postern.items.text import text_of
 from postern.model.item_store import PropertyName
-from postern.protocols.content_lines import Component, component, escaped, line, octets_of, split
+from postern.protocols.content_lines import Component, Line, component, escaped, line, octets_of, split
 from postern.protocols.ical.values import When, read_span, when_of
 from postern.protocols.ical.zones import UTC_ZONE, Zone, written_utc
 
 MAX_VALUES = 1_000
 """Values of categories and the like that are read."""
-_SENSITIVITY = ("PUBLIC", "X-PERSONAL", "PRIVATE", "CONFIDENTIAL")
-"""CLASS by PidTagSensitivity (MS-OXCICAL section 2.1.3.1.1.20.4)."""
+SENSITIVITY = ("PUBLIC", "X-PERSONAL", "PRIVATE", "CONFIDENTIAL")
+"""CLASS by PidTagSensitivity (MS-OXCICAL section 2.1.3.1.1.20.4), in vCard as in iCalendar."""
 _PRIORITY = ("9", "5", "1")
 """PRIORITY by PidTagImportance."""
 _MINUTES = 15
@@ -122,19 +123,33 @@ def texts(property_: Property, name: str) -> Entry:
     return Mapped(property_, name, read, write)
 
 
+def number_of(word: str, terms: Sequence[str]) -> int | None:
+    """The number of a word among these, which are in upper case; None: it is none of them."""
+    word = word.strip().upper()
+    return terms.index(word) if word in terms else None
+
+
+def word_line(name: str, terms: Sequence[str], value: Value | None) -> Line | None:
+    """The line with the word that has this number; None: no word has it."""
+    return line(name, terms[value]) if isinstance(value, int) and 0 <= value < len(terms) else None
+
+
 def set_word(content: CalendarContent, name: str, terms: Sequence[str], value: Value | None) -> None:
     """Writes the word with this number into a line; a number that none has takes the line away."""
-    word = terms[value] if isinstance(value, int) and 0 <= value < len(terms) else ""
-    content.part.replace(name, line(name, word) if word else None)
+    content.part.replace(name, word_line(name, terms, value))
+
+
+def recurs(content: CalendarContent) -> bool:
+    """Whether the component has a rule or further dates."""
+    return next(content.part.lines("RRULE", "RDATE"), None) is not None
 
 
 def _sensitivity(content: CalendarContent) -> Value | None:
-    word = content.part.value("CLASS").strip().upper()
-    return _SENSITIVITY.index(word) if word in _SENSITIVITY else None
+    return number_of(content.part.value("CLASS"), SENSITIVITY)
 
 
 def _set_sensitivity(content: CalendarContent, value: Value | None) -> None:
-    set_word(content, "CLASS", _SENSITIVITY, value)
+    set_word(content, "CLASS", SENSITIVITY, value)
 
 
 def _importance(content: CalendarContent) -> Value | None:
@@ -189,9 +204,7 @@ def common(start: str) -> list[Entry]:
     """The properties of every calendar item; reminders are before the line `start`."""
     return [
         text(tagged("PidTagSubject", 0x0037), "SUMMARY"),
-        Mapped(
-            tagged("PidTagNormalizedSubject", 0x0E1D), "SUMMARY", lambda it: text_of(it.part.value("SUMMARY")) or None
-        ),
+        follows(text(tagged("PidTagNormalizedSubject", 0x0E1D), "SUMMARY")),
         text(tagged("PidTagBody", 0x1000), "DESCRIPTION"),
         Mapped(tagged("PidTagHtml", 0x1013, Type.BINARY), "X-ALT-DESC", _html, _set_html),
         Mapped(tagged("PidTagImportance", 0x0017, Type.INTEGER32), "PRIORITY", _importance, _set_importance),

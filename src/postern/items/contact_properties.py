@@ -7,30 +7,42 @@ their TYPE: the second number of the slot "work" is PidTagBusiness2TelephoneNumb
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from postern.items.calendar_properties import KEYWORDS
+from postern.items.calendar_properties import KEYWORDS, MAX_VALUES, SENSITIVITY, number_of, word_line
 from postern.items.contact import Contact, preference_of
-from postern.items.properties import ADDRESS, Mapped, Property, PropertyMap, Type, Value, in_bag, named, tagged
+from postern.items.properties import ADDRESS, Mapped, Property, PropertyMap, Type, Value, follows, in_bag, named, tagged
 from postern.items.text import readable
-from postern.protocols.content_lines import Line, escaped, line, split, unescaped
+from postern.protocols.content_lines import Line, Parameters, escaped, line, split, unescaped
 from postern.protocols.ical.zones import moment, seconds
 from postern.protocols.vcard.cards import types_of
 
-MAX_VALUES = 1_000
 _DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:T.*+)?+")
 _GENDERS = ("", "F", "M")
-_CLASSES = ("PUBLIC", "X-PERSONAL", "PRIVATE", "CONFIDENTIAL")
+_ENCODED = frozenset({"VALUE", "ENCODING", "CHARSET", "QUOTED-PRINTABLE"})
+"""Parameters that say how a value is written, and are wrong beside another. vCard 2.1 has the last one without a name."""
 Entry = Mapped[Contact]
+Access = tuple[Callable[[Contact], Value | None], Callable[[Contact, Value | None], None]]
+"""The functions that read and write a property."""
 
 
 def _text_of(contact: Contact, entry: Line) -> str:
     return readable(unescaped(contact.card.value(entry))).strip()
 
 
-def _lines(contact: Contact, *names: str) -> list[Line]:
-    return [entry for entry in contact.card.root.lines(*names) if _text_of(contact, entry)]
+def _lines(contact: Contact, *names: str) -> Iterator[Line]:
+    """The lines with one of these names that say something."""
+    return (entry for entry in contact.card.root.lines(*names) if _text_of(contact, entry))
+
+
+def _first(contact: Contact, *names: str) -> Line | None:
+    return next(_lines(contact, *names), None)
+
+
+def _kept(entry: Line) -> list[tuple[str, list[str]]]:
+    """The parameters of a line that gets another value."""
+    return [each for each in entry.parameters if each[0] not in _ENCODED]
 
 
 def _put(contact: Contact, old: Line | None, new: Line | None) -> None:
@@ -47,10 +59,11 @@ def _text(property_: Property, *names: str) -> Entry:
     """A property that is the text of a line. Several names: the first is written, all are read."""
 
     def read(contact: Contact) -> Value | None:
-        return next((_text_of(contact, entry) for entry in _lines(contact, *names)), None)
+        entry = _first(contact, *names)
+        return _text_of(contact, entry) if entry is not None else None
 
     def write(contact: Contact, value: Value | None) -> None:
-        old = next(iter(_lines(contact, *names)), None)
+        old = _first(contact, *names)
         name = old.name if old is not None else names[0]
         _put(contact, old, line(name, escaped(str(value))) if value else None)
 
@@ -66,9 +79,7 @@ def _field(property_: Property, name: str, place: int, count: int) -> Entry:
     return Mapped(property_, name, *_part(find, lambda: line(name, ""), place, count))
 
 
-def _part(
-    find: Callable[[Contact], Line | None], new: Callable[[], Line], place: int, count: int
-) -> tuple[Callable[[Contact], Value | None], Callable[[Contact, Value | None], None]]:
+def _part(find: Callable[[Contact], Line | None], new: Callable[[], Line], place: int, count: int) -> Access:
     def read(contact: Contact) -> Value | None:
         entry = find(contact)
         fields = contact.card.fields(entry) if entry is not None else []
@@ -80,9 +91,24 @@ def _part(
         fields = contact.card.fields(model) if old is not None else []
         fields += [""] * (max(count, place + 1) - len(fields))
         fields[place] = str(value or "")
-        kept = [each for each in model.parameters if each[0] not in ("ENCODING", "CHARSET")]
-        made = line(model.name, ";".join(map(escaped, fields)), kept, model.group)
+        made = line(model.name, ";".join(map(escaped, fields)), _kept(model), model.group)
         _put(contact, old, made if any(fields) else None)
+
+    return read, write
+
+
+def _whole(find: Callable[[Contact], Line | None], name: str, scheme: str, new: Parameters = ()) -> Access:
+    """Reads and writes the text of the line that is found, without the scheme of a URI; `new` are parameters of a new line."""
+
+    def read(contact: Contact) -> Value | None:
+        entry = find(contact)
+        text = _text_of(contact, entry) if entry is not None else ""
+        return (text[len(scheme) :] if text.lower().startswith(scheme) else text) or None
+
+    def write(contact: Contact, value: Value | None) -> None:
+        old = find(contact)
+        kept, group = (new, "") if old is None else (_kept(old), old.group)
+        _put(contact, old, line(name, escaped(str(value)), kept, group) if value else None)
 
     return read, write
 
@@ -122,25 +148,11 @@ def _slot(
         lines = [entry for entry in _lines(contact, name) if slot_of(entry) == slot]
         return lines[place] if place < len(lines) else None
 
-    def read(contact: Contact) -> Value | None:
-        entry = find(contact)
-        text = _text_of(contact, entry) if entry is not None else ""
-        return (text[4:] if text[:4].lower() == "tel:" else text) or None
-
-    def write(contact: Contact, value: Value | None) -> None:
-        old = find(contact)
-        terms = (slot if types is None else types).split()
-        parameters = [("TYPE", [word]) for word in terms] if old is None else old.parameters
-        kept = [each for each in parameters if each[0] not in ("VALUE", "ENCODING", "CHARSET")]
-        group = old.group if old is not None else ""
-        _put(contact, old, line(name, escaped(str(value)), kept, group) if value else None)
-
-    return Mapped(property_, name, read, write)
+    new = [("TYPE", [word]) for word in (slot if types is None else types).split()]
+    return Mapped(property_, name, *_whole(find, name, "tel:", new))
 
 
-def _addresses(
-    slot: str, place: int
-) -> tuple[Callable[[Contact], Value | None], Callable[[Contact, Value | None], None]]:
+def _addresses(slot: str, place: int) -> Access:
     def find(contact: Contact) -> Line | None:
         return next((entry for entry in contact.card.root.lines("ADR") if _place_slot(entry) == slot), None)
 
@@ -160,18 +172,9 @@ def _mail(number: int) -> list[Entry]:
         mails = _mails(contact)
         return mails[number - 1] if number <= len(mails) else None
 
-    def read(contact: Contact) -> Value | None:
-        entry = find(contact)
-        return _text_of(contact, entry).removeprefix("mailto:") or None if entry is not None else None
-
-    def write(contact: Contact, value: Value | None) -> None:
-        old = find(contact)
-        kept = old.parameters if old is not None else []
-        _put(contact, old, line("EMAIL", escaped(str(value)), kept, old.group if old else "") if value else None)
-
     name = f"PidLidEmail{number}"
     return [
-        Mapped(named(f"{name}EmailAddress", ADDRESS, base + 3), "EMAIL", read, write),
+        Mapped(named(f"{name}EmailAddress", ADDRESS, base + 3), "EMAIL", *_whole(find, "EMAIL", "mailto:")),
         Mapped(
             named(f"{name}AddressType", ADDRESS, base + 2), "EMAIL", lambda it: "SMTP" if find(it) is not None else None
         ),
@@ -186,7 +189,7 @@ def _date(property_: Property, names_of: Callable[[Contact], tuple[str, ...]], p
     """A property that is a day, as its midnight in UTC. Days without a year stay in the card, and are not told."""
 
     def find(contact: Contact) -> Line | None:
-        return next(iter(_lines(contact, *names_of(contact))), None)
+        return _first(contact, *names_of(contact))
 
     def read(contact: Contact) -> Value | None:
         entry = find(contact)
@@ -212,31 +215,25 @@ def _anniversary(contact: Contact) -> tuple[str, ...]:
     return names if contact.card.version == "4.0" else names[1:] + names[:1]
 
 
-def _gender_line(contact: Contact) -> Line | None:
-    return next(iter(_lines(contact, "GENDER", "X-GENDER")), None)
-
-
 def _gender(contact: Contact) -> Value | None:
-    entry = _gender_line(contact)
+    entry = _first(contact, "GENDER", "X-GENDER")
     word = contact.card.value(entry).strip().upper()[:1] if entry is not None else ""
     return _GENDERS.index(word) if word in ("F", "M") else None
 
 
 def _set_gender(contact: Contact, value: Value | None) -> None:
     word = _GENDERS[value] if value in (1, 2) and isinstance(value, int) else ""
-    old = _gender_line(contact)
+    old = _first(contact, "GENDER", "X-GENDER")
     name = old.name if old is not None else "GENDER" if contact.card.version == "4.0" else "X-GENDER"
     _put(contact, old, line(name, word) if word else None)
 
 
 def _class(contact: Contact) -> Value | None:
-    word = contact.card.text("CLASS").upper()
-    return _CLASSES.index(word) if word in _CLASSES else None
+    return number_of(contact.card.text("CLASS"), SENSITIVITY)
 
 
 def _set_class(contact: Contact, value: Value | None) -> None:
-    word = _CLASSES[value] if isinstance(value, int) and 0 <= value < len(_CLASSES) else ""
-    _put(contact, contact.card.root.first("CLASS"), line("CLASS", word) if word else None)
+    _put(contact, contact.card.root.first("CLASS"), word_line("CLASS", SENSITIVITY, value))
 
 
 def _several(property_: Property, name: str, is_a_line_each: bool = False) -> Entry:
@@ -330,9 +327,7 @@ _WORKING: list[Entry] = [
     _text(tagged("PidTagManagerName", 0x3A4E), "X-MS-MANAGER", "X-MANAGER"),
     _text(tagged("PidTagAssistant", 0x3A30), "X-MS-ASSISTANT", "X-ASSISTANT"),
     _slot(tagged("PidTagBusinessHomePage", 0x3A51), "URL", _page_slot, "work"),
-    Mapped(
-        named("PidLidHtml", ADDRESS, 0x802B), "URL", lambda it: next((_text_of(it, e) for e in _lines(it, "URL")), None)
-    ),
+    follows(_text(named("PidLidHtml", ADDRESS, 0x802B), "URL")),
 ]
 _OWN: list[Entry] = [
     _date(tagged("PidTagBirthday", 0x3A42, Type.TIME), lambda it: ("BDAY",), "BDAY"),
@@ -347,7 +342,9 @@ _OWN: list[Entry] = [
     _text(tagged("PidTagBody", 0x1000), "NOTE"),
     Mapped(tagged("PidTagSensitivity", 0x0036, Type.INTEGER32), "CLASS", _class, _set_class),
     _several(KEYWORDS, "CATEGORIES"),
-    Mapped(named("PidLidHasPicture", ADDRESS, 0x8015, Type.BOOLEAN), "PHOTO", lambda it: bool(_lines(it, "PHOTO"))),
+    Mapped(
+        named("PidLidHasPicture", ADDRESS, 0x8015, Type.BOOLEAN), "PHOTO", lambda it: _first(it, "PHOTO") is not None
+    ),
 ]
 _KEPT: list[Entry] = in_bag(
     named("PidLidFileUnder", ADDRESS, 0x8005),

@@ -7,8 +7,9 @@ they are, but for the lines that the server has to write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from postern.items.answers import REPLIED
@@ -25,7 +26,7 @@ from postern.items.organizing import (
     role_of,
 )
 from postern.items.rendered import attendee_of, sequence_of
-from postern.protocols.content_lines import Component, Line, line
+from postern.protocols.content_lines import Line, line, with_parameters
 from postern.protocols.ical.values import address_of
 
 SENT, NOBODY = "1.1", "3.7"
@@ -119,8 +120,9 @@ def _unanswered(calendar: CalendarObject, me: Collection[str]) -> CalendarObject
     """The object as it was before its owner answered."""
     parts = [part.copy() for part in calendar.parts]
     for part in parts:
-        _change_attendees(
-            part, lambda entry: address_of(entry.value) in me, lambda entry: _with(entry, {"PARTSTAT": ""})
+        part.change(
+            lambda entry: with_parameters(entry, {"PARTSTAT": ""}) if address_of(entry.value) in me else entry,
+            "ATTENDEE",
         )
     return replace(calendar, parts=parts)
 
@@ -136,15 +138,14 @@ def _ask_anew(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> 
         if sequence_of(part) <= sequence_of(former):
             part.replace("SEQUENCE", line("SEQUENCE", str(sequence_of(former) + 1)))
             is_written = True
-        is_written |= _change_attendees(
-            part,
-            lambda entry: (
-                address_of(entry.value) not in me
-                and entry.parameter("PARTSTAT").upper() not in ("", "NEEDS-ACTION", "DELEGATED")
-            ),
-            lambda entry: _with(entry, {"PARTSTAT": "NEEDS-ACTION"}),
-        )
+        is_written |= part.change(partial(_asked_anew, me=me), "ATTENDEE")
     return is_written
+
+
+def _asked_anew(entry: Line, me: Collection[str]) -> Line:
+    if address_of(entry.value) in me or entry.parameter("PARTSTAT").upper() in ("", "NEEDS-ACTION", "DELEGATED"):
+        return entry
+    return with_parameters(entry, {"PARTSTAT": "NEEDS-ACTION"})
 
 
 def _keep_answers(old: CalendarObject, new: CalendarObject) -> bool:
@@ -156,26 +157,25 @@ def _keep_answers(old: CalendarObject, new: CalendarObject) -> bool:
         if former is None or sequence_of(part) > sequence_of(former):
             continue
         answers = {address_of(entry.value): entry for entry in former.lines("ATTENDEE") if entry.parameter(REPLIED)}
-
-        def is_newer(entry: Line, answers: Mapping[str, Line] = answers) -> bool:
-            answer = answers.get(address_of(entry.value))
-            return answer is not None and entry.parameter(REPLIED) < answer.parameter(REPLIED)
-
-        def answered_line(entry: Line, answers: Mapping[str, Line] = answers) -> Line:
-            answer = answers[address_of(entry.value)]
-            values = {name: answer.parameter(name) for name in ("PARTSTAT", REPLIED)}
-            return _with(entry, values)
-
-        is_written |= _change_attendees(part, is_newer, answered_line)
+        is_written |= part.change(partial(_answered, answers=answers), "ATTENDEE")
     return is_written
+
+
+def _answered(entry: Line, answers: Mapping[str, Line]) -> Line:
+    answer = answers.get(address_of(entry.value))
+    if answer is None or entry.parameter(REPLIED) >= answer.parameter(REPLIED):
+        return entry
+    return with_parameters(entry, {name: answer.parameter(name) for name in ("PARTSTAT", REPLIED)})
 
 
 def _without_force(calendar: CalendarObject) -> bool:
     """Takes out what is for the server alone, and is not stored (section 7.2)."""
     is_written = False
     for part in calendar.parts:
-        is_written |= _change_attendees(
-            part, lambda entry: bool(entry.parameter(_FORCED)), lambda entry: _with(entry, {_FORCED: ""}), "ORGANIZER"
+        is_written |= part.change(
+            lambda entry: with_parameters(entry, {_FORCED: ""}) if entry.parameter(_FORCED) else entry,
+            "ATTENDEE",
+            "ORGANIZER",
         )
     return is_written
 
@@ -186,29 +186,12 @@ def write_statuses(calendar: CalendarObject, role: Role, statuses: Mapping[str, 
     name = "ATTENDEE" if role is Role.ORGANIZER else "ORGANIZER"
     is_written = False
     for part in calendar.parts:
-        for place, entry in enumerate(part.entries):
-            if isinstance(entry, Line) and entry.name == name:
-                status = statuses.get(address_of(entry.value))
-                if status is not None and entry.parameter(_STATUS) != status:
-                    part.entries[place] = _with(entry, {_STATUS: status})
-                    is_written = True
+        is_written |= part.change(partial(_with_status, statuses=statuses), name)
     return is_written
 
 
-def _change_attendees(
-    part: Component, is_meant: Callable[[Line], bool], made: Callable[[Line], Line], *names: str
-) -> bool:
-    is_changed = False
-    for place, entry in enumerate(part.entries):
-        if isinstance(entry, Line) and entry.name in ("ATTENDEE", *names) and is_meant(entry):
-            part.entries[place] = made(entry)
-            is_changed = True
-    return is_changed
-
-
-def _with(entry: Line, values: Mapping[str, str]) -> Line:
-    """The line with these parameters; "" takes one out."""
-    kept = [(name, parameters) for name, parameters in entry.parameters if name not in values]
-    return line(
-        entry.name, entry.value, [*kept, *((name, [value]) for name, value in values.items() if value)], entry.group
-    )
+def _with_status(entry: Line, statuses: Mapping[str, str]) -> Line:
+    status = statuses.get(address_of(entry.value))
+    if status is None or entry.parameter(_STATUS) == status:
+        return entry
+    return with_parameters(entry, {_STATUS: status})

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from postern.items.answers import NOTES
+from postern.items.answers import NOTES, delegate_line
 from postern.items.calendar_object import CalendarObject
 from postern.items.rendered import attendee_of
-from postern.protocols.content_lines import Component, Line, component, escaped, line
-from postern.protocols.ical.values import When, address_of, written
+from postern.protocols.content_lines import Component, Line, component, escaped, line, with_parameters
+from postern.protocols.ical.values import When, address_of, when_line
 from postern.protocols.ical.zones import written_utc
 
 _OF_AN_ANSWER = frozenset(
@@ -81,10 +81,8 @@ def delegated(calendar: CalendarObject, address: str, delegate: str, stamp: int)
         if mine is None or delegate not in map(address_of, mine.parameter_values("DELEGATED-TO")):
             continue
         made = _sent(part, stamp)
-        said = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"]), ("DELEGATED-FROM", [mine.value])]
-        theirs = line("ATTENDEE", f"mailto:{delegate}", said)
         kept = [entry for entry in made.lines() if entry.name != "ATTENDEE" or address_of(entry.value) != delegate]
-        parts.append(replace(made, entries=[*kept, theirs, *made.components()]))
+        parts.append(replace(made, entries=[*kept, delegate_line(delegate, mine), *made.components()]))
     return _message(calendar, "REQUEST", parts)
 
 
@@ -102,8 +100,7 @@ def counter(
         entry for entry in made.entries if entry.name not in ("ATTENDEE", "DURATION", "DTSTART", "DTEND", "COMMENT")
     ]
     for name, when in (("DTSTART", start), ("DTEND", end)):
-        zone = [("TZID", [when.zone])] if when.zone else [("VALUE", ["DATE"])] if when.is_date else []
-        made.replace(name, line(name, written(when), zone))
+        made.replace(name, when_line(name, when))
     kept = [] if mine is None else [each for each in mine.parameters if each[0] not in ("PARTSTAT", "RSVP", *NOTES)]
     made.replace("ATTENDEE", line("ATTENDEE", f"mailto:{address}", [*kept, ("PARTSTAT", ["TENTATIVE"])]))
     if comment:
@@ -149,8 +146,7 @@ def _sent(part: Component, stamp: int) -> Component:
             if entry.name != "VALARM":
                 entries.append(entry)
         elif entry.name == "ATTENDEE" and any(map(entry.parameter, NOTES)):
-            kept = [(name, values) for name, values in entry.parameters if name not in NOTES]
-            entries.append(line(entry.name, entry.value, kept))
+            entries.append(with_parameters(entry, dict.fromkeys(NOTES, "")))
         else:
             entries.append(entry)
     made = replace(part, entries=entries)

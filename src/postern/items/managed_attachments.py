@@ -95,12 +95,15 @@ def enclose(calendar: CalendarObject, contents: Mapping[str, bytes]) -> None:
     Bound: linear in the object and what is put into it.
     """
     for part in calendar.parts:
-        for place, entry in enumerate(part.entries):
-            octets = contents.get(id_of(entry)) if type(entry) is Line and entry.name == "ATTACH" else None
-            if octets is not None and isinstance(entry, Line):
-                kept = [(name, values) for name, values in entry.parameters if name in ("FMTTYPE", "FILENAME")]
-                inline = [*kept, ("ENCODING", ["BASE64"]), ("VALUE", ["BINARY"])]
-                part.entries[place] = line("ATTACH", b64encode(octets).decode(), inline)
+        part.change(lambda entry: _enclosed(entry, contents.get(id_of(entry))), "ATTACH")
+
+
+def _enclosed(entry: Line, octets: bytes | None) -> Line:
+    if octets is None:
+        return entry
+    kept = [(name, values) for name, values in entry.parameters if name in ("FMTTYPE", "FILENAME")]
+    inline = [*kept, ("ENCODING", ["BASE64"]), ("VALUE", ["BINARY"])]
+    return line("ATTACH", b64encode(octets).decode(), inline)
 
 
 def add(calendar: CalendarObject, entry: Line, occurrences: Sequence[str] = ()) -> Refused | None:
@@ -116,13 +119,8 @@ def update(calendar: CalendarObject, id_: str, entry: Line) -> Refused | None:
 
     Bound: linear in the object.
     """
-    count = 0
-    for part in calendar.parts:
-        for place, old in enumerate(part.entries):
-            if type(old) is Line and old.name == "ATTACH" and id_of(old) == id_:
-                part.entries[place] = entry
-                count += 1
-    return None if count else _NO_ID
+    changed = [part.change(lambda old: entry if id_of(old) == id_ else old, "ATTACH") for part in calendar.parts]
+    return None if any(changed) else _NO_ID
 
 
 def remove(calendar: CalendarObject, id_: str, occurrences: Sequence[str] = ()) -> Refused | None:

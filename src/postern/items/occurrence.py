@@ -7,12 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from postern.items.calendar_object import CalendarObject
+from postern.items.recurrence import end_name
 from postern.items.series import Series
 from postern.items.task import time_of
 from postern.protocols.content_lines import Component, Line, line
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import Kind, When, when_of, written
-from postern.protocols.ical.zones import UTC_ZONE, moment
+from postern.protocols.ical.zones import UTC_ZONE, moment, written_utc
 
 _SERIES = frozenset({"RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID", "DTSTART", "DTEND", "DUE"})
 
@@ -67,7 +68,7 @@ def occurrence_at(series: Series, calendar: CalendarObject, when: When, budget: 
     key = series.masters[0].key(when)
     if key in series.exceptions:
         return series.exceptions[key].component
-    name = line("RECURRENCE-ID", written(when if when.is_date else When(moment(key), Kind.UTC)))
+    name = line("RECURRENCE-ID", written(when) if when.is_date else written_utc(key))
     return occurrence_part(series, calendar, Component(calendar.kind, [name]), budget)
 
 
@@ -92,7 +93,7 @@ def _exception(series: Series, key: int, recurrence: When, source: Line) -> Comp
     parameters = model.parameters if model is not None else []
     times = [line("RECURRENCE-ID", written(recurrence), [*parameters, *_range(source)])]
     times.append(line("DTSTART", written(starts), parameters))
-    name = "DUE" if component.name == "VTODO" else "DTEND"
+    name = end_name(component)
     if component.first(name) is not None:
         end = series.end_of(starts, length)
         local = UTC_ZONE.local(end) if recurrence.is_date else base.zone.local(end)

@@ -8,7 +8,7 @@ they are read, and writing them changes nothing. Times are seconds since the epo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -121,6 +121,11 @@ def tagged(canonical: str, number: int, type_: Type = Type.STRING) -> Property:
 def named(canonical: str, set_: UUID, lid: int, type_: Type = Type.STRING) -> Property:
     """A property that has a number in a set."""
     return Property(canonical, type_, 0, PropertyName(set_, lid))
+
+
+def follows(entry: Mapped[S]) -> Mapped[S]:
+    """The entry of a property that follows from others: it is read, and not written."""
+    return replace(entry, write=None)
 
 
 def in_bag(*properties: Property) -> list[Mapped[S]]:

@@ -47,8 +47,13 @@ def timing_of(part: Component, zones: Zones, floating: Zone = UTC_ZONE) -> Timin
     return Timing(start, Span(0, 0) if length.is_negative else length, True)
 
 
+def end_name(part: Component) -> str:
+    """The name of the line that says when a component ends."""
+    return "DUE" if part.name == "VTODO" else "DTEND"
+
+
 def _length(part: Component, start: When, zones: Zones, floating: Zone) -> Span | None:
-    end = when_of(part.first("DTEND" if part.name != "VTODO" else "DUE"))
+    end = when_of(part.first(end_name(part)))
     if end is None:
         line = part.first("DURATION")
         return read_span(line.value) if line is not None else None

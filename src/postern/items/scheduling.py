@@ -109,12 +109,7 @@ def _with_mine(part: Component, old: Component | None, me: Collection[str]) -> C
             made.replace(name, mine)
     if not moved:
         answers = {address_of(entry.value): entry for entry in old.lines("ATTENDEE") if address_of(entry.value) in me}
-        made.entries = [
-            answers.get(address_of(entry.value), entry)
-            if isinstance(entry, Line) and entry.name == "ATTENDEE"
-            else entry
-            for entry in made.entries
-        ]
+        made.change(lambda entry: answers.get(address_of(entry.value), entry), "ATTENDEE")
     return made
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from postern.items.calendar_properties import CalendarContent, Entry, common
+from postern.items.calendar_properties import CalendarContent, Entry, common, recurs
 from postern.items.properties import COMMON, TASK, Mapped, Property, PropertyMap, Type, Value, in_bag, named
 from postern.items.rendered import status_of
 from postern.protocols.content_lines import line
-from postern.protocols.ical.values import Kind, When, when_of, written
+from postern.protocols.ical.values import Kind, When, when_line, when_of
 from postern.protocols.ical.zones import moment, seconds, written_utc
 
 _STATES = {"NEEDS-ACTION": 0, "IN-PROCESS": 1, "COMPLETED": 2}
@@ -61,8 +61,7 @@ def _day(canonical: str, lid: int, name: str) -> Entry:
         elif name == "COMPLETED":  # which is always a time in UTC (RFC 5545 section 3.8.2.1)
             content.part.replace(name, line(name, written_utc(value)))
         else:
-            text = written(When(moment(value), Kind.DATE))
-            content.part.replace(name, line(name, text, [("VALUE", ["DATE"])]))
+            content.part.replace(name, when_line(name, When(moment(value), Kind.DATE)))
 
     return Mapped(named(canonical, TASK, lid, Type.TIME), name, read, write)
 
@@ -83,11 +82,7 @@ _OWN: list[Entry] = [
     _day("PidLidTaskStartDate", 0x8104, "DTSTART"),
     _day("PidLidTaskDueDate", 0x8105, "DUE"),
     _day("PidLidTaskDateCompleted", 0x810F, "COMPLETED"),
-    Mapped(
-        named("PidLidTaskFRecurring", TASK, 0x8126, Type.BOOLEAN),
-        "RRULE",
-        lambda it: next(it.part.lines("RRULE", "RDATE"), None) is not None,
-    ),
+    Mapped(named("PidLidTaskFRecurring", TASK, 0x8126, Type.BOOLEAN), "RRULE", recurs),
 ]
 _KEPT: list[Entry] = in_bag(
     named("PidLidTeamTask", TASK, 0x8103, Type.BOOLEAN),

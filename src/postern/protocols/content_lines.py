@@ -8,11 +8,11 @@ be. Text is decoded as UTF-8; octets that are not UTF-8 become lone surrogates (
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from postern.protocols.folds import unfolded
+from postern.protocols.folds import folded, unfolded
 
 MAX_LINES = 400_000
 """Content lines of a document. A series with 10,000 exceptions has about 150,000."""
@@ -22,8 +22,6 @@ MAX_DEFECTS = 100
 """Defects that are told of one document; those after them are only counted as one more."""
 MAX_PARAMETERS = 256
 """Parameters of one line, and again values of one parameter, that are read."""
-LINE_OCTETS = 75
-"""Octets of a physical line before it is folded (RFC 5545 section 3.1)."""
 
 Parameters = Sequence[tuple[str, Sequence[str]]]
 
@@ -126,6 +124,15 @@ class Component:
             kept.insert(last, line)
         self.entries = kept
 
+    def change(self, change: Callable[[Line], Line], *names: str) -> bool:
+        """Puts what `change` makes of each line with one of these names in its place. Returns whether any is another line now."""
+        is_changed = False
+        for place, entry in enumerate(self.entries):
+            if type(entry) is Line and entry.name in names and (made := change(entry)) is not entry:
+                self.entries[place] = made
+                is_changed = True
+        return is_changed
+
     def octets(self) -> bytes:
         """The component as it is written: its lines' own octets. Line ends that are missing are added."""
         pieces = [_ended(self.begin or octets_of(f"BEGIN:{self.name}"))]
@@ -159,7 +166,14 @@ def line(name: str, value: str, parameters: Parameters = (), group: str = "") ->
     head = "".join([_written_parameter(key, values) for key, values in parameters])
     value = _CONTROLS.sub("", value)
     text = f"{group}.{name}{head}:{value}" if group else f"{name}{head}:{value}"
-    return Line(name.upper(), head, value, fold(text), group)
+    return Line(name.upper(), head, value, folded(octets_of(text)), group)
+
+
+def with_parameters(entry: Line, values: Mapping[str, str]) -> Line:
+    """The line with these parameters instead of its own of the same names; "" takes one out."""
+    kept: list[tuple[str, Sequence[str]]] = [each for each in entry.parameters if each[0] not in values]
+    kept += [(name, [value]) for name, value in values.items() if value]
+    return line(entry.name, entry.value, kept, entry.group)
 
 
 def _written_parameter(name: str, values: Sequence[str]) -> str:
@@ -174,23 +188,6 @@ def _quoted(value: str) -> str:
         value = value.replace("^", "^^").replace('"', "^'").replace("\r\n", "\n").replace("\n", "^n")
     value = _CONTROLS.sub("", value)
     return f'"{value}"' if set(value) & set(",;:") else value
-
-
-def fold(text: str) -> bytes:
-    """A content line as octets: folded at 75, never within a character, with its line end."""
-    octets = octets_of(text)
-    if len(octets) <= LINE_OCTETS:
-        return octets + b"\r\n"
-    pieces = []
-    place, room = 0, LINE_OCTETS
-    while len(octets) - place > room:
-        stop = place + room
-        while octets[stop] & 0xC0 == 0x80 and stop > place + room - 4:
-            stop -= 1
-        pieces.append(octets[place:stop])
-        place, room = stop, LINE_OCTETS - 1
-    pieces.append(octets[place:])
-    return b"\r\n ".join(pieces) + b"\r\n"
 
 
 def octets_of(text: str) -> bytes:

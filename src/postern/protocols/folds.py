@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+LINE_OCTETS = 75
+"""Octets of a physical line before it is folded."""
 SLICE = 65_536
 """Octets of a long line that are unfolded at a time."""
 _FOLD = re.compile(rb"\r?+\n[ \t]")
@@ -22,3 +24,19 @@ def unfolded(raw: bytes) -> bytes:
         pieces.append(_FOLD.sub(b"", raw[start:cut]))
         start = cut
     return b"".join([*pieces, _FOLD.sub(b"", raw[start:])])
+
+
+def folded(octets: bytes) -> bytes:
+    """The octets of a content line, folded at LINE_OCTETS, never within a character of UTF-8, with the line's end."""
+    if len(octets) <= LINE_OCTETS:
+        return octets + b"\r\n"
+    pieces = []
+    place, room = 0, LINE_OCTETS
+    while len(octets) - place > room:
+        stop = place + room
+        while octets[stop] & 0xC0 == 0x80 and stop > place + room - 4:
+            stop -= 1
+        pieces.append(octets[place:stop])
+        place, room = stop, LINE_OCTETS - 1
+    pieces.append(octets[place:])
+    return b"\r\n ".join(pieces) + b"\r\n"

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from postern.protocols.content_lines import Line, split
+from postern.protocols.content_lines import Line, line, split
 
 MAX_VALUES = 20_000
 """Values of one RDATE, EXDATE or FREEBUSY line."""
@@ -164,6 +164,12 @@ def written(when: When) -> str:
     if when.is_date:
         return _written_date(when.local)
     return written_time(when.local) + ("Z" if when.kind is Kind.UTC else "")
+
+
+def when_line(name: str, when: When) -> Line:
+    """The line of a time as it is: a date says so, and a time in a zone names its TZID."""
+    zone = [("TZID", [when.zone])] if when.zone else []
+    return line(name, written(when), [("VALUE", ["DATE"])] if when.is_date else zone)
 
 
 def _written_date(day: date) -> str:
