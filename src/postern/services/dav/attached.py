@@ -168,8 +168,6 @@ async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resourc
     for part in calendar.parts:
         if organizer_of(part) in owner.addresses and attendee_of(part, box.addresses) is not None:
             return True
-    if box.access.sharing is None:
-        return False
     rights = (await box.access.sharing.rights(box.id, owner.recipient)).in_folder(resource.folder)
     return bool(rights & Right.READ_ANY) and (bool(rights & Right.OWNER) or not is_closed(calendar))
 

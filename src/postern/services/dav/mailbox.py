@@ -49,15 +49,14 @@ class DavServer:
 
 @dataclass(frozen=True, slots=True)
 class DavAccess:
-    """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
-    mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
-    else than the organization has mailboxes."""
+    """The state that all requests share. `server` returns the server of a database (Recipient.database). `sharing` judges the
+    rights in others' mailboxes. `quota` is that of mailboxes whose owner has none of his own, in octets; 0 for none. `domains`
+    gives the domains, in A-labels, in which nobody else than the organization has mailboxes."""
 
     directory: DavDirectory
     server: Callable[[str], DavServer | None]
+    sharing: Sharing
     quota: int = 0
-    sharing: Sharing | None = None
-    """Judges the rights in others' mailboxes; None: nobody has any."""
     domains: Callable[[], Collection[str]] = frozenset
     opened: RecentMailboxes = field(init=False, default_factory=RecentMailboxes)
     kept: KeptProperties = field(init=False, default_factory=KeptProperties)
@@ -161,8 +160,6 @@ class OwnMailbox:
     async def look(self, grants: bool = False, shares: bool = False) -> None:
         """Asks what was granted in this mailbox, and what others share with the caller."""
         sharing = self.access.sharing
-        if sharing is None:
-            return
         if shares:
             self.me.shares = await sharing.shared(self.me.id)
         if grants:

@@ -68,8 +68,7 @@ class SharedMailbox(OwnMailbox):
         return cast(MailboxItems, GuardedItems(self.server.items, self._rights_in))
 
     async def may_send(self) -> bool:
-        sharing = self.access.sharing
-        return sharing is not None and await sharing.may_send_on_behalf(self.caller.id, self.recipient)
+        return await self.access.sharing.may_send_on_behalf(self.caller.id, self.recipient)
 
     def rights(self, node: FolderNode) -> Right:
         return self.granted.in_folder(node.id, node.kind)
@@ -179,8 +178,6 @@ async def _principal(own: OwnMailbox, place: Place) -> OwnMailbox:
 
 async def _open(own: OwnMailbox, address: str, is_mounted: bool = False) -> SharedMailbox:
     sharing = own.access.sharing
-    if sharing is None:
-        raise Refusal(HTTPStatus.NOT_FOUND)
     try:
         owner = await sharing.mailbox(address.lower())
         if owner is None or owner.guid == own.id:
@@ -209,7 +206,7 @@ async def mounted(own: OwnMailbox, space: Space) -> list[tuple[OwnMailbox, list[
 
 async def _shares(own: OwnMailbox) -> Shares:
     try:
-        return await own.access.sharing.shared(own.id) if own.access.sharing is not None else Shares()
+        return await own.access.sharing.shared(own.id)
     except (DirectoryUnavailable, MailboxError):
         return Shares()
 
