@@ -395,6 +395,15 @@ def test_nobody_gets_an_attachment_to_read_by_naming_it() -> None:
             named = event("b", "Open", START, f"ATTACH;MANAGED-ID={id_}:https://mail.example.test{path}")
             answer = await bob.put(f"{CALENDAR}b.ics", content=named)
             assert (answer.status_code, failed(answer)) == (403, "C:valid-managed-id")
+            elsewhere = named.replace(f"https://mail.example.test{path}".encode(), b"https://files.example.test/x")
+            for other in (
+                elsewhere,
+                elsewhere.replace(b"ATTACH", b"ATT\r\n ACH"),
+                elsewhere.replace(b"ATTACH", b"att\n\tach"),
+                elsewhere.replace(b"ATTACH", b"ATT\n ACH").replace(b"\r\n", b"\n").replace(b"\n", b"\r"),
+            ):
+                answer = await bob.put(f"{CALENDAR}b.ics", content=other)
+                assert answer.status_code == 403 and failed(answer) == "C:valid-managed-id", other
             assert (await bob.get(path)).status_code == 404
             assert (await bob.put(f"{CALENDAR}b.ics", content=event("b"))).status_code == 201
             assert (await post(bob, "add", b"his", f"{CALENDAR}b.ics")).status_code == 201

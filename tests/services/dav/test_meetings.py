@@ -247,6 +247,14 @@ def test_a_change_that_others_overtake_is_made_of_what_is_there_then() -> None:
     work(steps)
 
 
+def test_a_folded_name_hides_no_meeting() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        await alice.put(f"{CALENDAR}m.ics", content=meeting().replace(b"ORGANIZER", b"Organ\r\n izer"))
+        assert await post.collect() == [f"REQUEST {BOB}"]
+
+    work(steps)
+
+
 def test_a_meeting_that_is_over_invites_nobody_when_it_comes() -> None:
     async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
         octets = meeting(start="20200301T120000Z")

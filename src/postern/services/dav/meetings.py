@@ -42,7 +42,7 @@ from postern.services.dav.folders import CALENDARS, Collection
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import OwnMailbox, unavailable
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import aside, content_of, may_have
 from postern.services.dav.places import Space
 from postern.services.dav.request import Refusal, Request
 
@@ -76,7 +76,7 @@ def tag_fields(tag: str) -> list[Field]:
 
 def may_be_meeting(octets: bytes) -> bool:
     """Whether it is worth reading an object to see what part its owner has in it."""
-    return b"ORGANIZER" in octets or b"organizer" in octets.lower()
+    return may_have(octets, b"ORGANIZER")
 
 
 async def plan(

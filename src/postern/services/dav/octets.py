@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from postern.model.resources import Resource
 from postern.net.turns import turns_of
+from postern.protocols.folds import unfolded
 from postern.services.dav.mailbox import OwnMailbox
 
 AT_ONCE = 65_536
@@ -33,7 +34,17 @@ async def aside(octets: bytes, work: Callable[[], T], is_long: bool = False) -> 
 
 def may_recur(octets: bytes) -> bool:
     """Whether an object may have a rule, which says with few octets what takes a second and more to expand."""
-    return b"RRULE" in octets or b"rrule" in octets.lower()
+    return may_have(octets, b"RRULE")
+
+
+def may_have(octets: bytes, name: bytes) -> bool:
+    """Whether it is worth reading an object to look for a property of this name, which may be folded and in small letters. A
+    large object without it is read in any case, by a thread."""
+    if name in octets or len(octets) > AT_ONCE:
+        return True
+    # As `content_lines.read` takes lines that end with CR alone.
+    lines = octets if b"\n" in octets else octets.replace(b"\r", b"\n")
+    return name in unfolded(lines).upper()
 
 
 async def content_of(box: OwnMailbox, resource: Resource) -> bytes:
