@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -378,7 +379,7 @@ def test_a_large_object_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) ->
     assert threading.main_thread() not in set().union(*threads.values())
 
 
-def test_nobody_gets_an_attachment_to_read_by_naming_it() -> None:
+def test_nobody_gets_an_attachment_to_read_by_naming_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may write in one calendar of a mailbox read what hangs on others, and what was closed to him since."""
 
     async def work() -> None:
@@ -409,6 +410,15 @@ def test_nobody_gets_an_attachment_to_read_by_naming_it() -> None:
             assert (await post(bob, "add", b"his", f"{CALENDAR}b.ics")).status_code == 201
             octets = (await bob.get(f"{CALENDAR}b.ics")).content
             assert (await bob.put(f"{CALENDAR}b.ics", content=octets.replace(b"Lunch", b"Dinner"))).status_code == 204
+            tree, asked = site.mailboxes.tree, 0
+
+            async def counted(mailbox: UUID) -> Any:
+                nonlocal asked
+                asked += 1
+                return await tree(mailbox)
+
+            monkeypatch.setattr(site.mailboxes, "tree", counted)
             assert (await bob.put(f"{CALENDAR}c.ics", content=octets.replace(b"UID:b", b"UID:c"))).status_code == 201
+            assert asked == 1, "the folders are asked for once a request"
 
     asyncio.run(work())

@@ -174,14 +174,11 @@ class OwnMailbox:
     async def tree(self) -> list[FolderNode]:
         """The folders, without those that lie in the trash."""
         if self._tree is None:
-            self._tree = await self.all_folders()
+            nodes = await self.server.items.tree(self.id)
+            gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
+            above = {node.id: node.parent for node in nodes}
+            self._tree = [node for node in nodes if not _is_below(node.id, gone, above)]
         return self._tree
-
-    async def all_folders(self) -> list[FolderNode]:
-        nodes = await self.server.items.tree(self.id)
-        gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
-        above = {node.id: node.parent for node in nodes}
-        return [node for node in nodes if not _is_below(node.id, gone, above)]
 
     def forget(self) -> None:
         """The folders have changed."""

@@ -44,6 +44,7 @@ class SharedMailbox(OwnMailbox):
     is_mounted: bool = False
     _only_busy: bool = False
     _kinds: dict[int, FolderNode] = field(default_factory=dict)
+    _whole: OwnMailbox | None = field(default=None, repr=False)
 
     @property
     def me(self) -> OwnMailbox:
@@ -59,7 +60,9 @@ class SharedMailbox(OwnMailbox):
 
     @property
     def whole(self) -> OwnMailbox:
-        return OwnMailbox(self.server, self.recipient, self.access, self.quota)
+        if self._whole is None:
+            self._whole = OwnMailbox(self.server, self.recipient, self.access, self.quota)
+        return self._whole
 
     @property
     def store(self) -> MailboxItems:
@@ -85,11 +88,11 @@ class SharedMailbox(OwnMailbox):
     async def tree(self) -> list[FolderNode]:
         """The folders in which the caller has rights. Those to see when the owner is busy count for that question alone."""
         if self.granted.is_full:
-            return await OwnMailbox.tree(self)
+            return await self.whole.tree()
         if self._tree is None:
             counts = FREE_BUSY if self._only_busy else ~FREE_BUSY
             try:
-                everything = await self.all_folders()
+                everything = await self.whole.tree()
             except MailboxError as error:
                 if error.code != "NONEXISTENT":
                     raise
@@ -97,6 +100,10 @@ class SharedMailbox(OwnMailbox):
             self._tree = [node for node in everything if kind_of(node) in SHARED and self.rights(node) & counts]
             self._kinds = {node.id: node for node in self._tree}
         return self._tree
+
+    def forget(self) -> None:
+        OwnMailbox.forget(self)
+        self.whole.forget()
 
     async def measure(self) -> None:
         """Says nothing of the size of a mailbox in which the caller has single folders."""
