@@ -46,8 +46,6 @@ from postern.services.dav.octets import aside, content_of, may_have
 from postern.services.dav.places import Space
 from postern.services.dav.request import Refusal, Request
 
-TRIES = 4
-"""Attempts at a change of a meeting while others, such as the calendar attendant, change the same object."""
 MAX_ADDRESSED = 100
 """Recipients of one mail; further ones get another."""
 
