@@ -232,9 +232,9 @@ async def own_mailbox(access: DavAccess, identity: Identity) -> OwnMailbox:
 async def whole_mailbox(access: DavAccess, address: str) -> OwnMailbox | None:
     """Opens the mailbox with this address as its owner has it; None where nobody has it. The caller of this function judges what
     another user may hear of what is in it. Raises DirectoryUnavailable."""
-    recipient = await access.directory.recipient(address)
-    server = access.server(recipient.database) if recipient is not None and recipient.database else None
-    return OwnMailbox(server, recipient, access, 0) if server is not None and recipient is not None else None
+    owner = await access.sharing.mailbox(address)
+    server = access.server(owner.database) if owner is not None else None
+    return OwnMailbox(server, owner, access, 0) if server is not None and owner is not None else None
 
 
 def _refusal(failure: Failure) -> Refusal:

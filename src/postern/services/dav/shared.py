@@ -23,7 +23,7 @@ from postern.services.access.sharing import MailboxRights, Shares
 from postern.services.dav import address_list, folders
 from postern.services.dav.folders import CALENDARS, OUTBOX, Collection, Kind, kind_of
 from postern.services.dav.guarded import GuardedItems, need_privileges
-from postern.services.dav.mailbox import OwnMailbox, unavailable
+from postern.services.dav.mailbox import OwnMailbox, unavailable, whole_mailbox
 from postern.services.dav.places import Place, Space, home_path
 from postern.services.dav.request import Refusal
 
@@ -184,19 +184,16 @@ async def _principal(own: OwnMailbox, place: Place) -> OwnMailbox:
 
 
 async def _open(own: OwnMailbox, address: str, is_mounted: bool = False) -> SharedMailbox:
-    sharing = own.access.sharing
     try:
-        owner = await sharing.mailbox(address.lower())
-        if owner is None or owner.guid == own.id:
+        whole = await whole_mailbox(own.access, address.lower())
+        if whole is None or whole.id == own.id:
             raise Refusal(HTTPStatus.NOT_FOUND)
-        server = own.access.server(owner.database)
-        if server is None:
-            raise Refusal(HTTPStatus.NOT_FOUND)
-        granted = await sharing.rights(own.id, owner)
+        owner = whole.recipient
+        granted = await own.access.sharing.rights(own.id, owner)
     except DirectoryUnavailable:
         raise unavailable() from None
     quota = owner.quota or own.access.quota
-    return SharedMailbox(server, owner, own.access, quota, caller=own, granted=granted, is_mounted=is_mounted)
+    return SharedMailbox(whole.server, owner, own.access, quota, caller=own, granted=granted, is_mounted=is_mounted)
 
 
 async def mounted(own: OwnMailbox, space: Space) -> list[tuple[OwnMailbox, list[Collection]]]:
