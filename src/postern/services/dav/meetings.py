@@ -80,11 +80,13 @@ def may_be_meeting(octets: bytes) -> bool:
 async def plan(
     box: OwnMailbox, request: Request, container: Collection, content: Content | None, old: Resource | None
 ) -> Plan:
-    """Plans to store `content` in the place of `old`, or to remove that (None). `old` has come with its octets. Raises Refusal
-    where the owner must not change this."""
+    """Plans to store `content` in the place of `old`, or to remove that (None). In a calendar, `old` has come with its octets.
+    Raises Refusal where the owner must not change this."""
+    if container.kind not in CALENDARS:
+        return Plan(content)
     before = b"" if old is None else await content_of(box, old)
     after = b"" if content is None else content.octets
-    if container.kind not in CALENDARS or not (may_be_meeting(before) or may_be_meeting(after)):
+    if not (may_be_meeting(before) or may_be_meeting(after)):
         return Plan(content)
     now = int(time.time())
     keeps = request.field("if-schedule-tag-match") is not None
