@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from postern.model.resources import Resource
 from postern.net.turns import turns_of
-from postern.protocols.folds import unfolded
 from postern.services.dav.mailbox import OwnMailbox
 
 AT_ONCE = 65_536
@@ -42,9 +41,9 @@ def may_have(octets: bytes, name: bytes) -> bool:
     large object without it is read in any case, by a thread."""
     if name in octets or len(octets) > AT_ONCE:
         return True
-    # As `content_lines.read` takes lines that end with CR alone.
-    lines = octets if b"\n" in octets else octets.replace(b"\r", b"\n")
-    return name in unfolded(lines).upper()
+    # A hint for each object of a report: it costs less than `folds.unfolded`, and may join more than that does.
+    lines = octets.replace(b"\r", b"" if b"\n" in octets else b"\n")
+    return name in lines.replace(b"\n ", b"").replace(b"\n\t", b"").upper()
 
 
 async def content_of(box: OwnMailbox, resource: Resource) -> bytes:
