@@ -32,6 +32,6 @@ def dav_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         return frozenset(name for name, type_ in types.items() if type_ is DomainType.AUTHORITATIVE)
 
     quota = runtime.organization.limits.mailbox_quota
-    application = DavApplication(DavAccess(logon.directory, server, quota, logon.shared.sharing, domains))
+    application = DavApplication(DavAccess(logon.directory, server, logon.shared.sharing, quota, domains))
     # One octet more, so that the application names the precondition that a larger resource does not meet.
     return [Route(PREFIXES[row.id], logon.guard(row), application, METHODS, body=MAX_RESOURCE + 1) for row in rows]

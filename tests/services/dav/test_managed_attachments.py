@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -378,7 +379,7 @@ def test_a_large_object_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) ->
     assert threading.main_thread() not in set().union(*threads.values())
 
 
-def test_nobody_gets_an_attachment_to_read_by_naming_it() -> None:
+def test_nobody_gets_an_attachment_to_read_by_naming_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may write in one calendar of a mailbox read what hangs on others, and what was closed to him since."""
 
     async def work() -> None:
@@ -395,11 +396,29 @@ def test_nobody_gets_an_attachment_to_read_by_naming_it() -> None:
             named = event("b", "Open", START, f"ATTACH;MANAGED-ID={id_}:https://mail.example.test{path}")
             answer = await bob.put(f"{CALENDAR}b.ics", content=named)
             assert (answer.status_code, failed(answer)) == (403, "C:valid-managed-id")
+            elsewhere = named.replace(f"https://mail.example.test{path}".encode(), b"https://files.example.test/x")
+            for other in (
+                elsewhere,
+                elsewhere.replace(b"ATTACH", b"ATT\r\n ACH"),
+                elsewhere.replace(b"ATTACH", b"att\n\tach"),
+                elsewhere.replace(b"ATTACH", b"ATT\n ACH").replace(b"\r\n", b"\n").replace(b"\n", b"\r"),
+            ):
+                answer = await bob.put(f"{CALENDAR}b.ics", content=other)
+                assert answer.status_code == 403 and failed(answer) == "C:valid-managed-id", other
             assert (await bob.get(path)).status_code == 404
             assert (await bob.put(f"{CALENDAR}b.ics", content=event("b"))).status_code == 201
             assert (await post(bob, "add", b"his", f"{CALENDAR}b.ics")).status_code == 201
             octets = (await bob.get(f"{CALENDAR}b.ics")).content
             assert (await bob.put(f"{CALENDAR}b.ics", content=octets.replace(b"Lunch", b"Dinner"))).status_code == 204
+            tree, asked = site.mailboxes.tree, 0
+
+            async def counted(mailbox: UUID) -> Any:
+                nonlocal asked
+                asked += 1
+                return await tree(mailbox)
+
+            monkeypatch.setattr(site.mailboxes, "tree", counted)
             assert (await bob.put(f"{CALENDAR}c.ics", content=octets.replace(b"UID:b", b"UID:c"))).status_code == 201
+            assert asked == 1, "the folders are asked for once a request"
 
     asyncio.run(work())

@@ -218,8 +218,16 @@ def test_a_change_that_fails_sends_nothing() -> None:
         await alice.put(f"{CALENDAR}plain.ics", content=event("m1"))
         put = await alice.put(f"{CALENDAR}m.ics", content=meeting("m1"))
         assert put.status_code == 403 and b"no-uid-conflict" in put.content
+        store, letters = site.mailboxes.create, 0
+
+        async def counted(*arguments: object) -> object:
+            nonlocal letters
+            letters += 1
+            return await store(*arguments)  # type: ignore[arg-type]  # as they came
+
+        site.mailboxes.create = counted  # type: ignore[method-assign,assignment]  # for this test
         taken = await alice.put(f"{CALENDAR}plain.ics", content=meeting("m1"), headers={"if-none-match": "*"})
-        assert taken.status_code == 412
+        assert taken.status_code == 412 and letters == 1, "what the client does not want is not tried again"
         assert await post.collect() == [] and await post.drafts() == 0
 
     work(steps)
@@ -243,6 +251,14 @@ def test_a_change_that_others_overtake_is_made_of_what_is_there_then() -> None:
         answer = await alice.put(path, content=meeting("m1", "LOCATION:Here"))
         assert answer.status_code == 204 and overtaken == 2
         assert await post.collect() == [f"REQUEST {BOB}"] and await post.drafts() == 0
+
+    work(steps)
+
+
+def test_a_folded_name_hides_no_meeting() -> None:
+    async def steps(site: DavSite, post: Post, alice: httpx.AsyncClient) -> None:
+        await alice.put(f"{CALENDAR}m.ics", content=meeting().replace(b"ORGANIZER", b"Organ\r\n izer"))
+        assert await post.collect() == [f"REQUEST {BOB}"]
 
     work(steps)
 

@@ -95,6 +95,29 @@ def test_conditions() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize(("path", "content"), [(f"{FILES}x", b"x"), (f"{CONTACTS}x.vcf", card("x"))])
+def test_what_can_be_no_meeting_is_not_read_before_it_changes(
+    path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        site = DavSite()
+        asked: list[tuple[Any, ...]] = []
+        read = site.mailboxes.with_ids
+
+        async def noted(*arguments: Any) -> Any:
+            asked.append(arguments)
+            return await read(*arguments)
+
+        monkeypatch.setattr(site.mailboxes, "with_ids", noted)
+        async with site.client() as client:
+            for status in (201, 204):
+                assert (await client.put(path, content=content)).status_code == status
+            assert (await client.delete(path)).status_code == 204
+            assert asked == []
+
+    asyncio.run(work())
+
+
 def test_nothing_comes_between_the_condition_and_the_change() -> None:
     """Another client changes the event after the condition was judged: the store holds it once more."""
 

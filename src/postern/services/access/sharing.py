@@ -199,8 +199,9 @@ class Sharing:
     async def grantee(self, address: str) -> UUID | None:
         """Returns the directory id of the user or group with this address, to whom something can be granted."""
         recipient = await self._directory.recipient(address)
-        is_one = recipient is not None and recipient.type in (RecipientType.USER, RecipientType.GROUP)
-        return recipient.guid if recipient is not None and is_one else None
+        if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.GROUP):
+            return None
+        return recipient.guid
 
     async def addresses(self, guids: Collection[UUID]) -> dict[UUID, str]:
         """Returns the primary addresses of grantees; one that the directory has no more is missing."""

@@ -41,7 +41,7 @@ async def change(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if not box.is_whole and (collection is None or not box.rights(collection.node) & Right.OWNER):
         raise need_privileges()
     others = [entry for entry in entries if not _is_owner(box, entry.principal, request.host)]
-    if collection is None or collection.kind not in SHARED or box.access.sharing is None:
+    if collection is None or collection.kind not in SHARED:
         if others:
             raise Refusal(HTTPStatus.FORBIDDEN, element(dav("allowed-principal")))
         return Answer(HTTPStatus.OK)
@@ -69,7 +69,6 @@ async def _wanted(box: OwnMailbox, entries: Sequence[Ace], host: str) -> dict[UU
 async def _set(box: OwnMailbox, collection: Collection, wanted: dict[UUID, Right]) -> None:
     """Replaces what is granted in a collection. Where everybody had a default and the list does not name it, it is denied."""
     sharing, node = box.access.sharing, collection.node
-    assert sharing is not None
     if DEFAULT_RIGHTS.get(node.kind) == wanted.get(EVERYBODY, Right(0)):
         wanted.pop(EVERYBODY, None)
     elif node.kind in DEFAULT_RIGHTS:
@@ -96,4 +95,4 @@ def _is_owner(box: OwnMailbox, principal: str, host: str) -> bool:
 
 async def _grantee(box: OwnMailbox, principal: str, host: str) -> UUID | None:
     address = _address(principal, host)
-    return await box.access.sharing.grantee(address.lower()) if address and box.access.sharing is not None else None
+    return await box.access.sharing.grantee(address.lower()) if address else None

@@ -26,6 +26,7 @@ from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import Resources, content_tag
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import dav, element
+from postern.services.dav import privileges
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.mailbox import DavServer, OwnMailbox
 from postern.services.dav.places import Place, Space, home_path
@@ -78,12 +79,8 @@ class AddressListBox(OwnMailbox):
 
 def not_granted(path: str, privilege: str) -> Refusal:
     """Returns the refusal of a change that needs a privilege which nobody has there (RFC 3744 section 7.1.1)."""
-    resource = element(dav("resource"), f"<D:href>{href_of(path)}</D:href>" + _privilege(privilege))
+    resource = element(dav("resource"), f"<D:href>{href_of(path)}</D:href>" + privileges.markup(privilege))
     return Refusal(HTTPStatus.FORBIDDEN, element(dav("need-privileges"), resource))
-
-
-def _privilege(name: str) -> str:
-    return element(dav("privilege"), element(dav(name)))
 
 
 class TooMany(Exception):

@@ -18,12 +18,12 @@ from uuid import uuid4
 
 from postern.items import calendar_object
 from postern.items.calendar_object import Refused, organizer_of
-from postern.items.managed_attachments import Named, key_of_id, managed
+from postern.items.managed_attachments import MAX_MANAGED, Named, key_of_id, managed
 from postern.items.rendered import attendee_of
 from postern.items.stored import is_closed
 from postern.model.folders import FolderNode, Right
 from postern.model.mailbox import MailboxError
-from postern.model.resources import ABSENT, MAX_NAME, NOTHING_RENDERED, Resource
+from postern.model.resources import ABSENT, MAX_NAME, NOTHING_RENDERED, Resource, Resources
 from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.names import caldav, element
 from postern.services.dav import properties
@@ -31,7 +31,7 @@ from postern.services.dav.contents import FILE_CLASS, Content
 from postern.services.dav.folders import CALENDARS, find_at_top, make_at_top
 from postern.services.dav.folders import Collection as Calendar
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import aside, content_of, may_have
 from postern.services.dav.places import ROOT, Space, place_of
 from postern.services.dav.request import Refusal
 
@@ -95,8 +95,9 @@ async def check(
     if not all(name.startswith(f"{id_}-") for id_, name in mine) or len(await stored(box, names, False)) < len(names):
         raise _invalid()
     if not box.is_whole:
-        for id_ in {id_ for id_, _ in mine} - before - {made}:
-            if not await may_read(box.me, box.whole, id_):
+        # Whatever the URI is: `may_read` finds objects by the ids, of which the store has the first ones (`keys_of`).
+        for id_ in ({each.id for each in named[:MAX_MANAGED]} | {id_ for id_, _ in mine}) - before - {made}:
+            if await _names_of(box, id_) and not await may_read(box.me, box.whole, id_):
                 raise _invalid()
     return before - {each.id for each in named}
 
@@ -114,7 +115,7 @@ async def named_by(box: OwnMailbox, container: Calendar, old: Resource | None) -
 
 def may_name(octets: bytes) -> bool:
     """Whether it is worth reading an object for the attachments that it names."""
-    return b"ATTACH" in octets or b"attach" in octets.lower()
+    return may_have(octets, b"ATTACH")
 
 
 async def _named(octets: bytes) -> list[Named]:
@@ -138,6 +139,14 @@ async def stored(box: OwnMailbox, names: Sequence[str], content: bool) -> list[R
     box = box.whole
     folder = await folder_of(box) if names else None
     return [] if folder is None else list(await box.store.named(box.id, folder.id, names, content))
+
+
+async def _names_of(box: OwnMailbox, id_: str) -> list[str]:
+    """Returns the name of the attachment with this id, if the mailbox keeps it."""
+    box = box.whole
+    folder = await folder_of(box)
+    page = await box.store.resources(box.id, folder.id, id_, 1) if folder is not None else Resources()
+    return [name for name in page.names if name.startswith(f"{id_}-")]
 
 
 async def media_of(box: OwnMailbox, resource: Resource) -> str:
@@ -168,8 +177,6 @@ async def _may_read_object(box: OwnMailbox, owner: OwnMailbox, resource: Resourc
     for part in calendar.parts:
         if organizer_of(part) in owner.addresses and attendee_of(part, box.addresses) is not None:
             return True
-    if box.access.sharing is None:
-        return False
     rights = (await box.access.sharing.rights(box.id, owner.recipient)).in_folder(resource.folder)
     return bool(rights & Right.READ_ANY) and (bool(rights & Right.OWNER) or not is_closed(calendar))
 
@@ -183,9 +190,8 @@ async def collect(box: OwnMailbox, ids: Collection[str]) -> None:
     named = await box.store.with_addresses(box.id, [key_of_id(id_) for id_ in ids])
     for id_ in ids:
         if key_of_id(id_) not in named:
-            for resource in await box.store.resources(box.id, folder.id, id_, 1):
-                if resource.name.startswith(f"{id_}-"):
-                    await _remove(box, folder, resource.name)
+            for name in await _names_of(box, id_):
+                await _remove(box, folder, name)
 
 
 async def sweep(box: OwnMailbox, folder: FolderNode) -> None:

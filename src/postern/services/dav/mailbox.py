@@ -49,15 +49,14 @@ class DavServer:
 
 @dataclass(frozen=True, slots=True)
 class DavAccess:
-    """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
-    mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
-    else than the organization has mailboxes."""
+    """The state that all requests share. `server` returns the server of a database (Recipient.database). `sharing` judges the
+    rights in others' mailboxes. `quota` is that of mailboxes whose owner has none of his own, in octets; 0 for none. `domains`
+    gives the domains, in A-labels, in which nobody else than the organization has mailboxes."""
 
     directory: DavDirectory
     server: Callable[[str], DavServer | None]
+    sharing: Sharing
     quota: int = 0
-    sharing: Sharing | None = None
-    """Judges the rights in others' mailboxes; None: nobody has any."""
     domains: Callable[[], Collection[str]] = frozenset
     opened: RecentMailboxes = field(init=False, default_factory=RecentMailboxes)
     kept: KeptProperties = field(init=False, default_factory=KeptProperties)
@@ -161,8 +160,6 @@ class OwnMailbox:
     async def look(self, grants: bool = False, shares: bool = False) -> None:
         """Asks what was granted in this mailbox, and what others share with the caller."""
         sharing = self.access.sharing
-        if sharing is None:
-            return
         if shares:
             self.me.shares = await sharing.shared(self.me.id)
         if grants:
@@ -177,14 +174,11 @@ class OwnMailbox:
     async def tree(self) -> list[FolderNode]:
         """The folders, without those that lie in the trash."""
         if self._tree is None:
-            self._tree = await self.all_folders()
+            nodes = await self.server.items.tree(self.id)
+            gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
+            above = {node.id: node.parent for node in nodes}
+            self._tree = [node for node in nodes if not _is_below(node.id, gone, above)]
         return self._tree
-
-    async def all_folders(self) -> list[FolderNode]:
-        nodes = await self.server.items.tree(self.id)
-        gone = {node.id for node in nodes if node.kind is FolderKind.DELETED}
-        above = {node.id: node.parent for node in nodes}
-        return [node for node in nodes if not _is_below(node.id, gone, above)]
 
     def forget(self) -> None:
         """The folders have changed."""
@@ -238,9 +232,9 @@ async def own_mailbox(access: DavAccess, identity: Identity) -> OwnMailbox:
 async def whole_mailbox(access: DavAccess, address: str) -> OwnMailbox | None:
     """Opens the mailbox with this address as its owner has it; None where nobody has it. The caller of this function judges what
     another user may hear of what is in it. Raises DirectoryUnavailable."""
-    recipient = await access.directory.recipient(address)
-    server = access.server(recipient.database) if recipient is not None and recipient.database else None
-    return OwnMailbox(server, recipient, access, 0) if server is not None and recipient is not None else None
+    owner = await access.sharing.mailbox(address)
+    server = access.server(owner.database) if owner is not None else None
+    return OwnMailbox(server, owner, access, 0) if server is not None and owner is not None else None
 
 
 def _refusal(failure: Failure) -> Refusal:

@@ -27,14 +27,12 @@ from postern.services.dav.nodes import Target
 from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place
 from postern.services.dav.request import Answer, Refusal, Request, not_allowed
-from postern.services.dav.writing import CONDITIONAL, guard
+from postern.services.dav.writing import Before, settled
 from postern.services.http.answers import allow
 
 MAX_FIELDS = 16
 """Parameters of a query that are read."""
 MAX_FILENAME = 200
-TRIES = 4
-"""Attempts at a change of an object while others change it, too."""
 _READS = frozenset({"OPTIONS", "GET", "HEAD"})
 Change = Callable[[CalendarObject], Refused | None]
 
@@ -101,9 +99,8 @@ def _filename(request: Request) -> str:
 async def _changed(box: OwnMailbox, request: Request, target: Target, change: Change, made: str = "") -> Answer:
     """Changes the object at a place, and removes the attachments that it no longer names. `made` is the id of a new one."""
     container, name = target.container, target.resource.name
-    is_conditional = any(field in CONDITIONAL for field, _ in request.fields)
-    for tries_left in reversed(range(TRIES)):
-        old = await guard(box, request, container, name)
+
+    async def attempt(old: Before) -> Answer:
         if old.resource is None:
             raise nodes.missing()
         octets = await content_of(box, old.resource)
@@ -111,15 +108,11 @@ async def _changed(box: OwnMailbox, request: Request, target: Target, change: Ch
         content = await contents.examined(container, changed, box.calendar_addresses)
         lost = await attached.check(box, container, content, old.resource, made)
         plan = await meetings.plan(box, request, container, content, old.resource)
-        try:
-            stored = await resources.store(box, container, name, plan, old.resource.tag, old.resource)
-        except MailboxError as error:
-            if error.code != "MODIFIED" or is_conditional or not tries_left:
-                raise
-            continue
+        stored = await resources.store(box, container, name, plan, old.resource.tag, old.resource)
         await attached.collect(box, lost)
         return await resources.stored_answer(request, container, name, plan, stored)
-    raise AssertionError("unreachable")
+
+    return await settled(box, request, container, name, attempt)
 
 
 def _with(octets: bytes, change: Change) -> bytes:

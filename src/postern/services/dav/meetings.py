@@ -42,12 +42,10 @@ from postern.services.dav.folders import CALENDARS, Collection
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import OwnMailbox, unavailable
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import aside, content_of, may_have
 from postern.services.dav.places import Space
 from postern.services.dav.request import Refusal, Request
 
-TRIES = 4
-"""Attempts at a change of a meeting while others, such as the calendar attendant, change the same object."""
 MAX_ADDRESSED = 100
 """Recipients of one mail; further ones get another."""
 
@@ -76,17 +74,19 @@ def tag_fields(tag: str) -> list[Field]:
 
 def may_be_meeting(octets: bytes) -> bool:
     """Whether it is worth reading an object to see what part its owner has in it."""
-    return b"ORGANIZER" in octets or b"organizer" in octets.lower()
+    return may_have(octets, b"ORGANIZER")
 
 
 async def plan(
     box: OwnMailbox, request: Request, container: Collection, content: Content | None, old: Resource | None
 ) -> Plan:
-    """Plans to store `content` in the place of `old`, or to remove that (None). `old` has come with its octets. Raises Refusal
-    where the owner must not change this."""
+    """Plans to store `content` in the place of `old`, or to remove that (None). In a calendar, `old` has come with its octets.
+    Raises Refusal where the owner must not change this."""
+    if container.kind not in CALENDARS:
+        return Plan(content)
     before = b"" if old is None else await content_of(box, old)
     after = b"" if content is None else content.octets
-    if container.kind not in CALENDARS or not (may_be_meeting(before) or may_be_meeting(after)):
+    if not (may_be_meeting(before) or may_be_meeting(after)):
         return Plan(content)
     now = int(time.time())
     keeps = request.field("if-schedule-tag-match") is not None

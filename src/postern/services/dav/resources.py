@@ -23,7 +23,7 @@ from postern.services.dav.octets import aside, content_of
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request, not_allowed
 from postern.services.dav.resource_properties import content_type_of, etag_of
-from postern.services.dav.writing import guard, tag_field, validators_of
+from postern.services.dav.writing import Before, settled, tag_field, validators_of
 
 SPACES = {Kind.CALENDAR: CALDAV, Kind.TASKS: CALDAV, Kind.ADDRESSBOOK: CARDDAV}
 _SUFFIXES = {Kind.CALENDAR: ".ics", Kind.TASKS: ".ics", Kind.ADDRESSBOOK: ".vcf"}
@@ -99,19 +99,15 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
     content = await contents.examined(container, octets, box.calendar_addresses)
-    for attempt in range(1, meetings.TRIES + 1):
-        old = await guard(box, request, container, name)
+
+    async def attempt(old: Before) -> Answer:
         lost = await attached.check(box, container, content, old.resource)
         change = await meetings.plan(box, request, container, content, old.resource)
-        try:
-            stored = await store(box, container, name, change, old.expected, old.resource)
-        except MailboxError as error:
-            if error.code != "MODIFIED" or not change.is_meeting or attempt == meetings.TRIES:
-                raise
-        else:
-            break
-    await attached.collect(box, lost)
-    return await stored_answer(request, container, name, change, stored)
+        stored = await store(box, container, name, change, old.expected, old.resource)
+        await attached.collect(box, lost)
+        return await stored_answer(request, container, name, change, stored)
+
+    return await settled(box, request, container, name, attempt)
 
 
 async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
@@ -186,23 +182,19 @@ async def stored_answer(request: Request, container: Collection, name: str, chan
 
 async def delete(box: OwnMailbox, container: Collection, name: str, request: Request) -> Answer:
     """Removes a resource."""
-    for attempt in range(1, meetings.TRIES + 1):
-        old = await guard(box, request, container, name, members=True)
+
+    async def attempt(old: Before) -> None:
         if old.resource is None:
             raise nodes.missing()
         lost = await attached.named_by(box, container, old.resource)
         change = await meetings.plan(box, request, container, None, old.resource)
-        if not change.letters:
-            await box.store.remove(box.id, container.id, name, old.expected)
-            break
-        try:
+        if change.letters:
             await meetings.carry_out(box, container, name, change, False)
-        except MailboxError as error:
-            if error.code != "MODIFIED" or attempt == meetings.TRIES:
-                raise
         else:
-            break
-    await attached.collect(box, lost)
-    if container.kind is Kind.FILES:
-        await locks.forget(box, old.locks, container.path + name)
+            await box.store.remove(box.id, container.id, name, old.expected)
+        await attached.collect(box, lost)
+        if container.kind is Kind.FILES:
+            await locks.forget(box, old.locks, container.path + name)
+
+    await settled(box, request, container, name, attempt, members=True)
     return Answer(HTTPStatus.NO_CONTENT)

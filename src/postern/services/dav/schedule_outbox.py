@@ -9,7 +9,7 @@ from http import HTTPStatus
 from postern.items.busy_request import answer, read_request
 from postern.items.calendar_object import Refused
 from postern.items.free_busy import Period, merged
-from postern.model.directory import DirectoryUnavailable, Recipient
+from postern.model.directory import DirectoryUnavailable
 from postern.model.domains import fold
 from postern.model.mailbox import MailboxError
 from postern.model.sharing import FREE_BUSY
@@ -62,7 +62,7 @@ async def _asked(box: OwnMailbox, address: str, start: int, end: int) -> tuple[s
         other = await whole_mailbox(box.access, address)
         if other is None:
             return _NOBODY, None
-        rights = await _rights(box, other.recipient)
+        rights = await box.access.sharing.rights(box.id, other.recipient)
         try:
             periods = await _periods(other, rights, start, end)
         except MailboxError as error:
@@ -74,12 +74,6 @@ async def _asked(box: OwnMailbox, address: str, start: int, end: int) -> tuple[s
     except MailboxError:
         return _AWAY, None
     return (_NOT_ALLOWED, None) if periods is None else (_SUCCESS, periods)
-
-
-async def _rights(box: OwnMailbox, owner: Recipient) -> MailboxRights:
-    if box.access.sharing is not None:
-        return await box.access.sharing.rights(box.id, owner)
-    return MailboxRights(owner.guid, (box.id,), {}, is_full=box.id == owner.guid)
 
 
 async def _periods(other: OwnMailbox, rights: MailboxRights, start: int, end: int) -> list[Period] | None:

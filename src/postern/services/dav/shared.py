@@ -23,7 +23,7 @@ from postern.services.access.sharing import MailboxRights, Shares
 from postern.services.dav import address_list, folders
 from postern.services.dav.folders import CALENDARS, OUTBOX, Collection, Kind, kind_of
 from postern.services.dav.guarded import GuardedItems, need_privileges
-from postern.services.dav.mailbox import OwnMailbox, unavailable
+from postern.services.dav.mailbox import OwnMailbox, unavailable, whole_mailbox
 from postern.services.dav.places import Place, Space, home_path
 from postern.services.dav.request import Refusal
 
@@ -44,6 +44,7 @@ class SharedMailbox(OwnMailbox):
     is_mounted: bool = False
     _only_busy: bool = False
     _kinds: dict[int, FolderNode] = field(default_factory=dict)
+    _whole: OwnMailbox | None = field(default=None, repr=False)
 
     @property
     def me(self) -> OwnMailbox:
@@ -59,7 +60,9 @@ class SharedMailbox(OwnMailbox):
 
     @property
     def whole(self) -> OwnMailbox:
-        return OwnMailbox(self.server, self.recipient, self.access, self.quota)
+        if self._whole is None:
+            self._whole = OwnMailbox(self.server, self.recipient, self.access, self.quota)
+        return self._whole
 
     @property
     def store(self) -> MailboxItems:
@@ -68,8 +71,7 @@ class SharedMailbox(OwnMailbox):
         return cast(MailboxItems, GuardedItems(self.server.items, self._rights_in))
 
     async def may_send(self) -> bool:
-        sharing = self.access.sharing
-        return sharing is not None and await sharing.may_send_on_behalf(self.caller.id, self.recipient)
+        return await self.access.sharing.may_send_on_behalf(self.caller.id, self.recipient)
 
     def rights(self, node: FolderNode) -> Right:
         return self.granted.in_folder(node.id, node.kind)
@@ -86,11 +88,11 @@ class SharedMailbox(OwnMailbox):
     async def tree(self) -> list[FolderNode]:
         """The folders in which the caller has rights. Those to see when the owner is busy count for that question alone."""
         if self.granted.is_full:
-            return await OwnMailbox.tree(self)
+            return await self.whole.tree()
         if self._tree is None:
             counts = FREE_BUSY if self._only_busy else ~FREE_BUSY
             try:
-                everything = await self.all_folders()
+                everything = await self.whole.tree()
             except MailboxError as error:
                 if error.code != "NONEXISTENT":
                     raise
@@ -98,6 +100,10 @@ class SharedMailbox(OwnMailbox):
             self._tree = [node for node in everything if kind_of(node) in SHARED and self.rights(node) & counts]
             self._kinds = {node.id: node for node in self._tree}
         return self._tree
+
+    def forget(self) -> None:
+        OwnMailbox.forget(self)
+        self.whole.forget()
 
     async def measure(self) -> None:
         """Says nothing of the size of a mailbox in which the caller has single folders."""
@@ -178,21 +184,16 @@ async def _principal(own: OwnMailbox, place: Place) -> OwnMailbox:
 
 
 async def _open(own: OwnMailbox, address: str, is_mounted: bool = False) -> SharedMailbox:
-    sharing = own.access.sharing
-    if sharing is None:
-        raise Refusal(HTTPStatus.NOT_FOUND)
     try:
-        owner = await sharing.mailbox(address.lower())
-        if owner is None or owner.guid == own.id:
+        whole = await whole_mailbox(own.access, address.lower())
+        if whole is None or whole.id == own.id:
             raise Refusal(HTTPStatus.NOT_FOUND)
-        server = own.access.server(owner.database)
-        if server is None:
-            raise Refusal(HTTPStatus.NOT_FOUND)
-        granted = await sharing.rights(own.id, owner)
+        owner = whole.recipient
+        granted = await own.access.sharing.rights(own.id, owner)
     except DirectoryUnavailable:
         raise unavailable() from None
     quota = owner.quota or own.access.quota
-    return SharedMailbox(server, owner, own.access, quota, caller=own, granted=granted, is_mounted=is_mounted)
+    return SharedMailbox(whole.server, owner, own.access, quota, caller=own, granted=granted, is_mounted=is_mounted)
 
 
 async def mounted(own: OwnMailbox, space: Space) -> list[tuple[OwnMailbox, list[Collection]]]:
@@ -209,7 +210,7 @@ async def mounted(own: OwnMailbox, space: Space) -> list[tuple[OwnMailbox, list[
 
 async def _shares(own: OwnMailbox) -> Shares:
     try:
-        return await own.access.sharing.shared(own.id) if own.access.sharing is not None else Shares()
+        return await own.access.sharing.shared(own.id)
     except (DirectoryUnavailable, MailboxError):
         return Shares()
 

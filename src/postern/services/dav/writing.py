@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
+from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT, Resource
 from postern.protocols.dav.conditions import IfHeader, read_if
 from postern.protocols.http.conditions import Validators, condition
@@ -17,7 +20,10 @@ from postern.services.dav.places import place_of
 from postern.services.dav.request import Refusal, Request
 from postern.services.dav.resource_properties import etag_of
 
-CONDITIONAL = frozenset({b"if-match", b"if-none-match", b"if-unmodified-since", b"if-modified-since"})
+TRIES = 4
+"""Attempts at a change of an object while others, such as the calendar attendant, change it, too."""
+T = TypeVar("T")
+_CONDITIONAL = frozenset({b"if-match", b"if-none-match", b"if-unmodified-since", b"if-modified-since"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ async def guard(
     """Judges the conditions of a change of the resource `name`. `members`: it goes away; one that comes is seen. Raises
     Refusal: 412, 423."""
     held, condition_ = await held_and_if(box, request, container)
-    conditions = [field for field in request.fields if field[0] in CONDITIONAL]
+    conditions = [field for field in request.fields if field[0] in _CONDITIONAL]
     by_schedule = request.field("if-schedule-tag-match") is not None
     if (
         not by_schedule
@@ -63,6 +69,27 @@ async def guard(
     if is_conditional or condition_.lists:
         expected = ABSENT if resource is None else resource.tag
     return Before(resource, expected, held, condition_)
+
+
+async def settled(
+    box: OwnMailbox,
+    request: Request,
+    container: Collection,
+    name: str,
+    change: Callable[[Before], Awaitable[T]],
+    *,
+    members: bool = False,
+) -> T:
+    """Judges the conditions of a change as `guard` does, and makes it. Where somebody else has changed the resource between, both
+    are done anew, TRIES times at most; not so where the client has made a condition, which does not hold any more."""
+    for tries_left in reversed(range(TRIES)):
+        old = await guard(box, request, container, name, members=members)
+        try:
+            return await change(old)
+        except MailboxError as error:
+            if error.code != "MODIFIED" or old.expected is not None or not tries_left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def validators_of(resource: Resource) -> Validators:
