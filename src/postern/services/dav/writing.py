@@ -81,13 +81,13 @@ async def settled(
     members: bool = False,
 ) -> T:
     """Judges the conditions of a change as `guard` does, and makes it. Where somebody else has changed the resource between, both
-    are done anew, TRIES times at most; not so where the client has made a condition, which does not hold any more."""
+    are done anew, TRIES times at most; not so where the client wants nothing to be there, for now something is."""
     for tries_left in reversed(range(TRIES)):
         old = await guard(box, request, container, name, members=members)
         try:
             return await change(old)
         except MailboxError as error:
-            if error.code != "MODIFIED" or old.expected is not None or not tries_left:
+            if error.code != "MODIFIED" or old.expected == ABSENT or not tries_left:
                 raise
     raise AssertionError("unreachable")
 
