@@ -26,11 +26,10 @@ def submitter_of(account: Account | None, recipient: Recipient | None) -> Submit
     """Returns the user with the addresses under which he sends as himself. Without an account nobody may send."""
     if account is None:
         return Submitter("", frozenset())
-    own = (recipient.primary, *recipient.addresses) if recipient is not None else ()
-    allowed = frozenset(map(fold, (*own, *account.send_as)))
+    allowed = frozenset(map(fold, account.send_as))
     if recipient is None:
         return Submitter(account.recipient, allowed, account.guid)
-    return Submitter(recipient.primary, allowed, recipient.guid)
+    return Submitter(recipient.primary, allowed | recipient.folded_addresses, recipient.guid)
 
 
 async def on_behalf(

@@ -100,8 +100,8 @@ class ResourceBooking:
             await self._store.finish_meeting(mailbox, message)
             return True
         octets, now = copy.content if copy is not None else None, int(self._clock())
-        arguments = (octets, request, me, now, _STATUS[decision], reply)
-        change = await attempting_in_thread_if(True, key, changed, *arguments)
+        status = _STATUS[decision]
+        change = await attempting_in_thread_if(True, key, changed, octets, request, me, now, status, reply)
         await land(self._store, mailbox, message, request, copy, folder, change)
         return True
 

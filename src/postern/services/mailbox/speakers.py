@@ -57,7 +57,7 @@ class Speakers:
         """Says for whom a message of a proven author speaks, in the mailbox of an owner with the addresses `me`. Raises Left
         where the author may not speak for them, and DirectoryUnavailable."""
         recipient = await self._directory.recipient(author)
-        own = frozenset({author} if recipient is None else map(fold, (author, recipient.primary, *recipient.addresses)))
+        own = frozenset({author}) if recipient is None else recipient.folded_addresses | {fold(author)}
         recipient = recipient if is_ours(recipient) else None
         if message.method in OF_ATTENDEES:
             attendee = await self._attendee(message, author, recipient, own)
