@@ -9,7 +9,6 @@ import pytest
 
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind
-from postern.model.items import Column
 from tests.services.mailbox.attended import (
     ANN,
     BOB,
@@ -34,12 +33,8 @@ NEWER = "20270102T000000Z"
 
 async def _sent(world: World, owner: str) -> list[tuple[str, str, str]]:
     """The messages that wait in an outbox and are submitted, by recipient, method and attendee."""
-    guid = world.people.guids[owner]
-    outbox = next(folder for folder in await world.store.folders(guid) if folder.kind is FolderKind.OUTBOX)
-    uids = [(uid, uid) for uid in await world.store.outbox(guid)]
-    contents = (await world.store.fetch(guid, outbox.id, uids, Column.CONTENT)).contents if uids else []
     sent = []
-    for content in contents:
+    for content in await world.sent(owner):
         message = invitation_in(content)
         assert message is not None
         to = next(line for line in content.decode().split("\r\n") if line.startswith("To: "))
