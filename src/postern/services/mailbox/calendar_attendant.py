@@ -192,7 +192,7 @@ class CalendarAttendant:
         change = await attempting_in_thread_if(True, key, changed, octets, calendar, me, now, speaker=speaker)
         await land(self._store, mailbox, message, calendar, copy, folder, change)
         # Programs that see it look into the calendar. A crash before it leaves the inbox without a message, and nothing else.
-        await schedule_inbox.keep(self._store, mailbox, message, calendar, now)
+        await schedule_inbox.keep(self._store, key, mailbox, message, calendar, now)
 
     async def _answer(self, attended: _Attended, copy: bytes | None) -> None:
         """Sends an attendee the meeting for which he asks, or asks the organizer for one that is not there. Raises Left."""
