@@ -354,6 +354,8 @@ def test_failures_of_directory_and_store() -> None:
             doors.now += 600
             answer = (await says(f'STATUS "{HERS}/INBOX" (MESSAGES)'))[-1]
             assert answer == "t NO [UNAVAILABLE] The directory does not answer"
+            listed = await says('LIST "" *')
+            assert listed[-1] == "t OK LIST completed" and any('"INBOX"' in line for line in listed)
 
     played(scenario)
 
