@@ -5,10 +5,15 @@ covers: calendar_attendant, speakers, answering, owners_copy
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind
+from postern.protocols.content_lines import Line
+from postern.protocols.ical.values import address_of
+from postern.services.mailbox import speakers
 from tests.services.mailbox.attended import (
     ANN,
     BOB,
@@ -205,6 +210,25 @@ class TestInMemory(MeetingMessageCases):
     @pytest.fixture
     def opened(self) -> Opened:
         return opened_in_memory
+
+    def test_the_attendees_of_an_answer_are_compared_in_a_thread(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A stranger may name as many as a message holds."""
+        threads: set[int] = set()
+
+        def address(line: Line) -> str:
+            threads.add(threading.get_ident())
+            return address_of(line.value)
+
+        async def steps(world: World) -> None:
+            await world.put(own(meeting("REQUEST", organizer=CAROL, attendee=f":mailto:{ANN}")), CAROL)
+            monkeypatch.setattr(speakers, "_address", address)
+            answer = meeting("REPLY", organizer=CAROL, attendee=f";PARTSTAT=ACCEPTED:mailto:{ANN}", stamp=NEWER)
+            assert (await world.attend(letter(answer), owner=CAROL)).applied == 1
+            assert threads and threading.get_ident() not in threads
+
+        check(opened, steps)
 
 
 @pytest.mark.slow

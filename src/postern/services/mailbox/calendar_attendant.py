@@ -149,7 +149,7 @@ class CalendarAttendant:
         meeting = await attempting_in_thread_if(True, key, _meeting, content, names)
         owner = await self._owner(mailbox)
         me = owner.folded_addresses
-        speaker = await self._speakers.of(meeting.message, meeting.author, me)
+        speaker = await self._speakers.of(key, meeting.message, meeting.author, me)
         attended = _Attended(key, mailbox, message, meeting.message, owner, me, speaker)
         for _ in range(TRIES):
             try:
