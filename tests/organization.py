@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -155,3 +156,15 @@ def remove(organization: Organization) -> None:
             organization.process.kill()
             organization.process.wait()
     shutil.rmtree(organization.state.parent, ignore_errors=True)
+
+
+@contextmanager
+def with_users(*names: str) -> Iterator[Organization]:
+    """A running organization where these users have mailboxes."""
+    made = start()
+    try:
+        for name in names:
+            made.add_user(name)
+        yield made
+    finally:
+        remove(made)

@@ -266,10 +266,7 @@ def _sent(port: int, content: bytes) -> int:
 
 
 def main() -> int:
-    here = organization.start()
-    try:
-        for user in (VICTIM, AUTHOR, OTHER):
-            here.add_user(user)
+    with organization.with_users(VICTIM, AUTHOR, OTHER) as here:
         flood = Flood(here, int(sys.argv[1]) if len(sys.argv) > 1 else 2 * len(MAILS))
         begun = time.monotonic()
         with flood:
@@ -278,8 +275,6 @@ def main() -> int:
         print(
             f"{len(flood.waiting())} still in the queue, {flood.count(AUTHOR, 'Outbox')} in the outbox; {flood.events()}"
         )
-    finally:
-        organization.remove(here)
     return 0
 
 

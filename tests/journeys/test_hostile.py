@@ -19,13 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[Organization]:
-    made = organization.start()
-    try:
-        for user in (VICTIM, AUTHOR, OTHER):
-            made.add_user(user)
+    with organization.with_users(VICTIM, AUTHOR, OTHER) as made:
         yield made
-    finally:
-        organization.remove(made)
 
 
 def test_hostile_mails_and_poison_stop_nobody(here: Organization, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,14 +30,9 @@ START = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
 @pytest.fixture(scope="module")
 def here() -> Iterator[Organization]:
     """alice, bob, and a room."""
-    made = organization.start()
-    try:
-        for name in ("alice", "bob"):
-            made.add_user(name)
+    with organization.with_users("alice", "bob") as made:
         made.command("user", "add", "hall", "--room")
         yield made
-    finally:
-        organization.remove(made)
 
 
 def _event(

@@ -38,13 +38,8 @@ Seen = list[tuple[str, str, str, tuple[tuple[str, str], ...]]]
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[Organization]:
-    made = organization.start()
-    try:
-        for name in ("alice", "bob", "carol"):
-            made.add_user(name)
+    with organization.with_users("alice", "bob", "carol") as made:
         yield made
-    finally:
-        organization.remove(made)
 
 
 @contextmanager

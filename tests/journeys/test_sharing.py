@@ -5,7 +5,6 @@ the servers run; and a room that is booked as its settings say.
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests import organization
+from tests.journeys.imip_peer import context
 from tests.journeys.traveller import until
 from tests.organization import PASSWORD, Organization
 
@@ -26,23 +26,15 @@ SECONDS = 30.0
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[Organization]:
-    made = organization.start()
-    try:
-        for name in ("alice", "bob"):
-            made.add_user(name)
+    with organization.with_users("alice", "bob") as made:
         made.command("group", "add", "team", "--member", "bob")
         made.command("room", "create", "hall", "--bookers", "alice", "--longest-minutes", "60")
         yield made
-    finally:
-        organization.remove(made)
 
 
 def _client(here: Organization, user: str) -> httpx.Client:
-    context = ssl.create_default_context(cafile=str(here.authority))
-    context.check_hostname = False
-    return httpx.Client(
-        base_url=f"https://127.0.0.1:{here.port(443)}", auth=(user, PASSWORD), verify=context, timeout=30
-    )
+    url = f"https://127.0.0.1:{here.port(443)}"
+    return httpx.Client(base_url=url, auth=(user, PASSWORD), verify=context(here), timeout=30)
 
 
 def _event(uid: str, minutes: int = 60, *more: str) -> bytes:

@@ -10,6 +10,7 @@ from enum import Enum, StrEnum
 from typing import Literal, Protocol
 from uuid import UUID
 
+from postern.model.domains import fold
 from postern.model.organization import AcceptedDomain, Role
 
 PROBE = "postern-probe"
@@ -52,6 +53,11 @@ class Recipient:
     max_send: int = 0
     quota: int = 0
     accept_from_authenticated_only: bool = False
+
+    @property
+    def folded_addresses(self) -> frozenset[str]:
+        """All addresses, the primary one among them, as `model.domains.fold` makes them comparable."""
+        return frozenset(map(fold, (self.primary, *self.addresses)))
 
 
 @dataclass(frozen=True, slots=True)

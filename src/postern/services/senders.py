@@ -15,7 +15,7 @@ from uuid import UUID
 
 from postern.model.directory import Account, Directory, Groups, Recipient
 from postern.model.domains import fold
-from postern.transport.submission import Submitter
+from postern.transport.submission import NotAllowed, Submitter
 
 
 class SenderDirectory(Directory, Groups, Protocol):
@@ -26,17 +26,16 @@ def submitter_of(account: Account | None, recipient: Recipient | None) -> Submit
     """Returns the user with the addresses under which he sends as himself. Without an account nobody may send."""
     if account is None:
         return Submitter("", frozenset())
-    own = (recipient.primary, *recipient.addresses) if recipient is not None else ()
-    allowed = frozenset(map(fold, (*own, *account.send_as)))
+    allowed = frozenset(map(fold, account.send_as))
     if recipient is None:
         return Submitter(account.recipient, allowed, account.guid)
-    return Submitter(recipient.primary, allowed, recipient.guid)
+    return Submitter(recipient.primary, allowed | recipient.folded_addresses, recipient.guid)
 
 
 async def on_behalf(
     directory: SenderDirectory | None, submitter: Submitter, addresses: Sequence[str]
 ) -> Submitter | None:
-    """Returns the submitter with the right to send on behalf of all these addresses, None without it. Raises
+    """Returns the submitter with the right to send on behalf of all these addresses, too; None without it. Raises
     DirectoryUnavailable. It asks for all addresses at once, for the delegates of each, and once for the groups of the user."""
     user = submitter.user
     if directory is None or user is None or not submitter.primary or not addresses:
@@ -54,7 +53,20 @@ async def on_behalf(
     for owner in {owner.guid: owner for owner in owners.values()}.values():
         if not await is_delegate(directory, grantees, user, owner):
             return None
-    return replace(submitter, behalf=frozenset(map(fold, addresses)))
+    return replace(submitter, behalf=submitter.behalf.union(map(fold, addresses)))
+
+
+async def fixed_for(
+    directory: SenderDirectory | None, submitter: Submitter, fix: Callable[[Submitter], bytes | NotAllowed]
+) -> bytes | NotAllowed:
+    """Returns what `fix` makes of a header (`transport.submission.fix_header`). It is called again where From claims addresses on
+    whose behalf the submitter may send. Raises DirectoryUnavailable."""
+    fixed = fix(submitter)
+    if isinstance(fixed, NotAllowed) and fixed.claimed:
+        delegate = await on_behalf(directory, submitter, fixed.claimed)
+        if delegate is not None:
+            return fix(delegate)
+    return fixed
 
 
 async def is_delegate(

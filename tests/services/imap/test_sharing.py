@@ -229,6 +229,22 @@ def test_a_grantee_that_is_gone_is_shown_and_removed_by_its_id() -> None:
     played(scenario)
 
 
+def test_a_grantee_whose_mailbox_is_gone_is_removed_by_what_is_shown() -> None:
+    """The account is still there, and its name names nobody to whom rights could be granted."""
+
+    async def scenario(doors: Shared) -> None:
+        await doors.grant(Right.VISIBLE)
+        account = doors.directory.accounts["bob@example.test"]
+        doors.directory.accounts["bob@example.test"] = replace(account, recipient="")
+        del doors.directory.mail["bob@example.test"]
+        async with doors.logged_on("alice") as alice:
+            shown = (await alice("GETACL INBOX"))[0].split()[-2]
+            assert (await alice(f"DELETEACL INBOX {shown}"))[-1] == "t OK DELETEACL completed"
+            assert (await alice("GETACL INBOX"))[0].endswith("lriswtekxacd")
+
+    played(scenario)
+
+
 @pytest.mark.parametrize("identifier", ['""', '"a\x07"', "{3+}\r\n\ue000", '"' + "b" * 1_025 + '"'])
 def test_an_identifier_that_is_no_name(identifier: str) -> None:
     """RFC 4314 section 3: SASLprep fails, or nothing is left."""
@@ -338,6 +354,8 @@ def test_failures_of_directory_and_store() -> None:
             doors.now += 600
             answer = (await says(f'STATUS "{HERS}/INBOX" (MESSAGES)'))[-1]
             assert answer == "t NO [UNAVAILABLE] The directory does not answer"
+            listed = await says('LIST "" *')
+            assert listed[-1] == "t OK LIST completed" and any('"INBOX"' in line for line in listed)
 
     played(scenario)
 

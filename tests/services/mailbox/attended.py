@@ -184,8 +184,9 @@ class World:
         invitations = [invitation_in(content) for content in await self.sent()]
         return [f"{it.method} {answer_of(it.main, {ROOM})} {it.main.value('SEQUENCE')}" for it in invitations if it]
 
-    async def sent(self) -> list[bytes]:
-        guid = self.people.guids[ROOM]
+    async def sent(self, owner: str = ROOM) -> list[bytes]:
+        """The messages that wait in an outbox and are submitted, in the order of sending."""
+        guid = self.people.guids[owner]
         outbox = next(folder for folder in await self.store.folders(guid) if folder.kind is FolderKind.OUTBOX)
         sent = await self.store.outbox(guid)
         if not sent:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from email import message_from_bytes
 from email.policy import default
 from typing import Any, cast
@@ -404,6 +405,22 @@ class TestInMemory(CalendarAttendantCases):
             for day in range(1, 5):
                 await world.attend(booking_of(0, f"2027030{day}T100000Z", f"meeting-{day}", weekly), owner=ROOM)
             assert await world.answers() == ["REPLY ACCEPTED 0"] * 3, "the fourth would read all three"
+
+        check(opened, steps)
+
+    def test_the_answer_of_a_room_is_read_in_a_thread(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It has as many parts as the request of a stranger."""
+        threads: list[int] = []
+
+        def read_it(content: bytes) -> Any:
+            threads.append(threading.get_ident())
+            return invitation_in(content)
+
+        async def steps(world: World) -> None:
+            monkeypatch.setattr(resource_booking, "invitation_in", read_it)
+            await world.attend(booking_of(), owner=ROOM)
+            assert await world.answers() == ["REPLY ACCEPTED 0"]
+            assert len(threads) == 1 and threads[0] != threading.get_ident()
 
         check(opened, steps)
 

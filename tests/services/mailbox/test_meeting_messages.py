@@ -5,11 +5,15 @@ covers: calendar_attendant, speakers, answering, owners_copy
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind
-from postern.model.items import Column
+from postern.protocols.content_lines import Line
+from postern.protocols.ical.values import address_of
+from postern.services.mailbox import speakers
 from tests.services.mailbox.attended import (
     ANN,
     BOB,
@@ -34,12 +38,8 @@ NEWER = "20270102T000000Z"
 
 async def _sent(world: World, owner: str) -> list[tuple[str, str, str]]:
     """The messages that wait in an outbox and are submitted, by recipient, method and attendee."""
-    guid = world.people.guids[owner]
-    outbox = next(folder for folder in await world.store.folders(guid) if folder.kind is FolderKind.OUTBOX)
-    uids = [(uid, uid) for uid in await world.store.outbox(guid)]
-    contents = (await world.store.fetch(guid, outbox.id, uids, Column.CONTENT)).contents if uids else []
     sent = []
-    for content in contents:
+    for content in await world.sent(owner):
         message = invitation_in(content)
         assert message is not None
         to = next(line for line in content.decode().split("\r\n") if line.startswith("To: "))
@@ -210,6 +210,25 @@ class TestInMemory(MeetingMessageCases):
     @pytest.fixture
     def opened(self) -> Opened:
         return opened_in_memory
+
+    def test_the_attendees_of_an_answer_are_compared_in_a_thread(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A stranger may name as many as a message holds."""
+        threads: set[int] = set()
+
+        def address(line: Line) -> str:
+            threads.add(threading.get_ident())
+            return address_of(line.value)
+
+        async def steps(world: World) -> None:
+            await world.put(own(meeting("REQUEST", organizer=CAROL, attendee=f":mailto:{ANN}")), CAROL)
+            monkeypatch.setattr(speakers, "_address", address)
+            answer = meeting("REPLY", organizer=CAROL, attendee=f";PARTSTAT=ACCEPTED:mailto:{ANN}", stamp=NEWER)
+            assert (await world.attend(letter(answer), owner=CAROL)).applied == 1
+            assert threads and threading.get_ident() not in threads
+
+        check(opened, steps)
 
 
 @pytest.mark.slow

@@ -344,6 +344,29 @@ def test_a_delegate_sends_on_behalf() -> None:
     play(test)
 
 
+def test_whom_mail_named_is_not_asked_for_again() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        mail = doors.directory.mail
+        for other in ("bob@example.test", "carol@example.test"):
+            mail[other] = replace(mail[other], delegates=("alice@example.test",))
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say:
+            await say.reply()
+            await say.ask("EHLO client.test", plain("alice"))
+            for authors, available in ((b"bob@example.test", False), (b"bob@example.test, carol@example.test", True)):
+                await say.ask("MAIL FROM:<bob@example.test>", "RCPT TO:<carol@example.test>", "DATA")
+                doors.directory.available = available
+                assert (await say.ask(MESSAGE.replace(b"alice@example.test", authors, 1))).startswith("250 2.0.0")
+                doors.directory.available = True
+            # The next transaction knows nothing of the last one.
+            await say.ask("MAIL FROM:<alice@example.test>", "RCPT TO:<carol@example.test>", "DATA")
+            doors.directory.available = False
+            assert (await say.ask(MESSAGE.replace(b"From: alice", b"From: bob"))).startswith("451 4.3.0")
+        assert len(doors.queue.taken) == 2
+
+    play(test)
+
+
 def test_a_submission_whose_header_fails_twice_is_refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "_table", attempts.Attempts())
 

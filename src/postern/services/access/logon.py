@@ -8,10 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
 from postern.model.folders import FolderTree
 from postern.model.mailbox import MailboxError, MailboxInfo
@@ -41,10 +40,6 @@ class MailboxServer:
     tree: FolderTree
 
 
-class ClientDirectory(Directory, AddressBook, Protocol):
-    """The directory as the protocols of clients need it."""
-
-
 @dataclass(frozen=True, slots=True)
 class ClientAccess:
     """The state that the sessions of one door share. `server` returns the mailbox server that has a database now
@@ -53,7 +48,7 @@ class ClientAccess:
 
     guard: Guard
     authenticator: Authenticator
-    directory: ClientDirectory
+    directory: Directory
     server: Callable[[str], MailboxServer | None]
     observed: Observed
     limits: Limits

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Recipient
-from postern.model.domains import fold
 from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.mailbox import Logon, MailboxError, MailboxInfo
 from postern.model.mailbox_server import MailboxItems
@@ -137,7 +136,7 @@ class OwnMailbox:
     @property
     def calendar_addresses(self) -> frozenset[str]:
         """All addresses of the owner as they are compared."""
-        return frozenset(map(fold, self.addresses))
+        return self.recipient.folded_addresses
 
     def is_mine(self, address: str) -> bool:
         """Whether an address in a path belongs to the owner of this mailbox."""

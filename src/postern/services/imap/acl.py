@@ -6,7 +6,7 @@ are for a user, the most specific one counts alone: the user's own, those of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from postern.model.directory import RecipientType
@@ -49,7 +49,7 @@ async def get_acl(state: ImapState, command: OnMailbox) -> None:
     place = await _administered(state, command.mailbox)
     owner = await state.owner_of(place.home)
     entries = await place.home.tree.rights(place.home.mailbox, place.folder.id)
-    names = await _names(state, list(entries))
+    names = await _names(state, entries)
     pairs = [responses.astring(owner.primary) + b" " + ALL_LETTERS.encode()]
     for grantee, rights in sorted(entries.items(), key=lambda entry: names[entry[0]]):
         pairs.append(responses.astring(names[grantee]) + b" " + _letters(rights))
@@ -60,9 +60,8 @@ async def get_acl(state: ImapState, command: OnMailbox) -> None:
 async def list_rights(state: ImapState, command: OnIdentifier) -> None:
     """The identifier is answered as the client wrote it (RFC 4314 section 3.4)."""
     place = await _administered(state, command.mailbox)
-    owner = await state.owner_of(place.home)
     told = [state.mailbox(place.name), responses.astring(command.identifier)]
-    if await _recipient_id(state, command.identifier) == owner.guid:
+    if await _recipient_id(state, command.identifier) == place.home.mailbox:
         told.append(ALL_LETTERS.encode())
     else:
         told += [b'""', *(letters.encode() for letters in optional_rights())]
@@ -122,18 +121,10 @@ async def _recipient_id(state: ImapState, identifier: str) -> UUID:
     return recipient.guid
 
 
-async def _names(state: ImapState, grantees: Sequence[UUID]) -> Mapping[UUID, str]:
+async def _names(state: ImapState, grantees: Collection[UUID]) -> Mapping[UUID, str]:
     """Returns the identifiers of grantees: those that the directory does not have by their ids."""
-    names = {special: name for name, special in SPECIAL.items()}
-    asked = [grantee for grantee in grantees if grantee not in names]
-    known: dict[UUID, str] = {}
-    if asked:
-        directory = state.access.directory
-        listed = await directory.address_book_entries(asked)
-        accounts = await directory.accounts_by_guid([guid for guid in asked if guid not in listed])
-        known = {guid: entry.primary for guid, entry in listed.items()}
-        known |= {guid: account.recipient or account.name for guid, account in accounts.items()}
-    return {grantee: names.get(grantee) or known.get(grantee) or str(grantee) for grantee in grantees}
+    names = {special: name for name, special in SPECIAL.items()} | await state.access.sharing.addresses(grantees)
+    return {grantee: names.get(grantee, str(grantee)) for grantee in grantees}
 
 
 def _id_of(text: str) -> UUID | None:

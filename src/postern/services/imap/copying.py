@@ -17,7 +17,7 @@ from postern.protocols.imap.commands import NamedFlags
 from postern.services.imap.fetch import whole_batches
 from postern.services.imap.homes import Home, Place
 from postern.services.imap.state import ImapState
-from postern.services.imap.view import FolderView, Slice
+from postern.services.imap.view import FolderView, Slice, merged
 
 _SYSTEM_FLAGS = (1 << KEYWORD_BASE) - 1
 
@@ -114,14 +114,8 @@ async def _remove(home: Home, folder: Folder, uids: Sequence[int]) -> None:
 
 
 def _ranges(uids: Sequence[int]) -> list[tuple[int, int]]:
-    """Ascending UIDs as ranges that hold no other number."""
-    ranges: list[tuple[int, int]] = []
-    for uid in uids:
-        if ranges and ranges[-1][1] == uid - 1:
-            ranges[-1] = (ranges[-1][0], uid)
-        else:
-            ranges.append((uid, uid))
-    return ranges
+    """UIDs as ranges that hold no other number."""
+    return [(low, high - 1) for low, high in merged([(uid, uid + 1) for uid in uids])]
 
 
 async def word_of(home: Home, folder: Folder, flags: NamedFlags, create: bool) -> int:

@@ -238,8 +238,8 @@ async def _free_name(state: ImapState, name: str) -> tuple[Home, Path]:
 
 
 async def _may_create(state: ImapState, home: Home, path: Path) -> Place | None:
-    """Returns the nearest folder above that exists, also where the user must not know of it. Raises NO without the right to make
-    folders below it; at the top of another's mailbox only full access gives that right."""
+    """Returns the nearest folder above that exists. Raises NO without the right to make folders below it, also where it is one
+    that the user must not know of; at the top of another's mailbox only full access gives that right."""
     if home.is_own and len(path) == 1:
         return None
     above = {folder.path: folder for folder in await home.mailboxes.folders(home.mailbox)}
@@ -292,7 +292,8 @@ async def rename(state: ImapState, command: Rename) -> None:
     home, path = await _free_name(state, command.target)
     if home.mailbox != place.home.mailbox:
         raise no("A folder stays in its mailbox: copy what is in it", "CANNOT")
-    await _may_create(state, home, path)
+    if not home.is_own:
+        await _may_create(state, home, path)
     await home.mailboxes.rename_folder(home.mailbox, place.folder.id, path)
     state.paths.clear()
     state.tell_name(home.prefix + path, place.name)  # RFC 9051 section 6.3.6

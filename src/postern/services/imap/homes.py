@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from postern.model.directory import Recipient
+from postern.model.directory import DirectoryUnavailable, Recipient
 from postern.model.folders import Folder, FolderKind, FolderTree, Right
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import ClientMailboxes
@@ -125,18 +125,22 @@ class Homes:
         return Home(recipient.guid, server.mailboxes, server.changes, server.tree, prefix, recipient)
 
     async def shown(self) -> list[Place]:
-        """Returns the folders of others that LIST may show: those with the right `l`. A server that does not answer is left
-        out, for the user's own folders are listed with the same command."""
+        """Returns the folders of others that LIST may show: those with the right `l`. What cannot be asked for now, since a
+        server or the directory does not answer, is left out, for the user's own folders are listed with the same command."""
         room = asyncio.Semaphore(_AT_ONCE)
 
         async def of_home(home: Home) -> list[Place]:
             async with room:
                 try:
                     return await self.places(home)
-                except MailboxError:
+                except (MailboxError, DirectoryUnavailable):
                     return []
 
-        answers = await asyncio.gather(*(of_home(home) for home in await self.others()))
+        try:
+            homes = await self.others()
+        except (MailboxError, DirectoryUnavailable):
+            return []
+        answers = await asyncio.gather(*map(of_home, homes))
         return [place for places in answers for place in places if place.rights & Right.VISIBLE]
 
     async def places(self, home: Home) -> list[Place]:

@@ -12,7 +12,7 @@ from postern.protocols.imap.commands import Command, Expunge, Select
 from postern.services.access.changes import Watch
 from postern.services.access.sharing import RIGHTS_SECONDS
 from postern.services.imap.failures import no
-from postern.services.imap.homes import Place, refused
+from postern.services.imap.homes import Place
 from postern.services.imap.state import REVOKED, ImapState, Revoked
 from postern.services.imap.view import FolderView
 
@@ -106,8 +106,7 @@ async def expunge(state: ImapState, command: Command) -> None:
     view = state.selected
     if view.read_only:
         raise no("Mailbox is read-only", "READ-ONLY")
-    if not view.may(Right.DELETE_ANY):
-        raise refused(view.rights)
+    view.require(Right.DELETE_ANY)
     ranges = None
     if isinstance(command, Expunge):
         ranges = view.uid_ranges(await state.slices(command.messages, True))

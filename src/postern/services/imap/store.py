@@ -91,10 +91,10 @@ async def copy(state: ImapState, command: Copy) -> None:
     moves (section 4.1)."""
     view = state.selected
     move = command.name.endswith("MOVE")
-    if move and view.read_only:
-        raise no("Mailbox is read-only", "READ-ONLY")
-    if move and not view.may(Right.DELETE_ANY):
-        raise refused(view.rights)
+    if move:
+        if view.read_only:
+            raise no("Mailbox is read-only", "READ-ONLY")
+        view.require(Right.DELETE_ANY)
     slices = await state.slices(command.messages, command.uid)
     if not slices:
         state.done(command, "Nothing to do")

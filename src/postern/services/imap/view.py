@@ -16,7 +16,7 @@ from postern.model.items import Column, FetchedItems, Index
 from postern.protocols.imap.acl import settable
 from postern.protocols.imap.cursor import STAR, Ranges
 from postern.services.access.numbers import WORD, from_octets
-from postern.services.imap.homes import Place
+from postern.services.imap.homes import Place, refused
 
 Slice = tuple[int, int]
 """Positions [first, last) in the view."""
@@ -84,8 +84,10 @@ class FolderView:
         self.rights = rights
         self.settable = settable(rights)
 
-    def may(self, right: Right) -> bool:
-        return right in self.rights
+    def require(self, right: Right) -> None:
+        """Raises NO without the right, as `Place.require` does."""
+        if right not in self.rights:
+            raise refused(self.rights)
 
     @property
     def count(self) -> int:

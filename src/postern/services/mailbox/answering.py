@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
-from postern.items.calendar_object import CalendarObject
-from postern.items.imip import invitation_in
 from postern.model.delivery import Outbox
 from postern.model.folders import FolderKind, FolderStore
 from postern.model.items import Flag, NewItem
@@ -50,8 +48,8 @@ class Answering:
             raise MailboxError("NONEXISTENT", "The message is finished")
         return divmod(promise, MARKS)
 
-    async def send(self, mailbox: UUID, item: int) -> CalendarObject | None:
-        """Submits the answer, unless a hub has taken it already, and returns what it says. None: it is gone."""
+    async def send(self, mailbox: UUID, item: int) -> bytes | None:
+        """Submits the answer, unless a hub has taken it already, and returns its content. None: it is gone."""
         items = await self._store.get(mailbox, [item], content=True)
         if not items or items[0].content is None:
             return None
@@ -61,7 +59,7 @@ class Answering:
             except MailboxError as error:
                 if error.code != "NONEXISTENT":  # a hub took it just now
                     raise
-        return invitation_in(items[0].content)
+        return items[0].content
 
     async def _outbox(self, mailbox: UUID) -> int:
         folders = await self._outgoing.folders(mailbox)

@@ -52,6 +52,12 @@ class OwnersDirectory(Directory, MailboxOwners, Protocol):
     """The directory as it knows the owners of mailboxes and their addresses."""
 
 
+async def owner_of(directory: OwnersDirectory, mailbox: UUID) -> Recipient | None:
+    """Returns the owner of a mailbox; None where the directory has none. Raises DirectoryUnavailable."""
+    primary = (await directory.mailbox_owners([mailbox])).get(mailbox)
+    return await directory.recipient(fold(primary)) if primary else None
+
+
 class Outcome(Enum):
     """The results of a look at a message."""
 
@@ -142,8 +148,8 @@ class CalendarAttendant:
         content, names = items[0].content, self._names()
         meeting = await attempting_in_thread_if(True, key, _meeting, content, names)
         owner = await self._owner(mailbox)
-        me = frozenset(map(fold, (owner.primary, *owner.addresses)))
-        speaker = await self._speakers.of(meeting.message, meeting.author, me)
+        me = owner.folded_addresses
+        speaker = await self._speakers.of(key, meeting.message, meeting.author, me)
         attended = _Attended(key, mailbox, message, meeting.message, owner, me, speaker)
         for _ in range(TRIES):
             try:
@@ -169,8 +175,7 @@ class CalendarAttendant:
         return await self._booking.book(key, mailbox, message, calendar, owner, me)
 
     async def _owner(self, mailbox: UUID) -> Recipient:
-        primary = (await self._directory.mailbox_owners([mailbox])).get(mailbox)
-        owner = await self._directory.recipient(fold(primary)) if primary else None
+        owner = await owner_of(self._directory, mailbox)
         if owner is None:
             raise Left("the mailbox has no owner")
         return owner
@@ -183,11 +188,11 @@ class CalendarAttendant:
         if calendar.method == "REFRESH" or (calendar.method == "ADD" and octets is None):
             await self._answer(attended, octets)
             return
-        arguments = (octets, calendar, me, int(self._clock()), "", None, speaker)
-        change = await attempting_in_thread_if(True, key, changed, *arguments)
+        now = int(self._clock())
+        change = await attempting_in_thread_if(True, key, changed, octets, calendar, me, now, speaker=speaker)
         await land(self._store, mailbox, message, calendar, copy, folder, change)
         # Programs that see it look into the calendar. A crash before it leaves the inbox without a message, and nothing else.
-        await schedule_inbox.keep(self._store, mailbox, message, calendar, int(self._clock()))
+        await schedule_inbox.keep(self._store, key, mailbox, message, calendar, now)
 
     async def _answer(self, attended: _Attended, copy: bytes | None) -> None:
         """Sends an attendee the meeting for which he asks, or asks the organizer for one that is not there. Raises Left."""

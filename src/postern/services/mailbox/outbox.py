@@ -30,7 +30,7 @@ from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.mailbox.peer import MailboxPeer, OutboxMailboxes
-from postern.services.senders import SenderDirectory, on_behalf, submitter_of
+from postern.services.senders import SenderDirectory, fixed_for, submitter_of
 from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
@@ -229,13 +229,12 @@ class OutboxTaker:
             return _TOO_MANY
         # An item that is taken twice gets the same Message-ID each time.
         unique = uuid5(_SPACE, f"{mailbox}/{uid}").hex
-        with attempt(key):
-            fixed = fix_header(header, submitter, now, unique, self._fqdn)
-        if isinstance(fixed, NotAllowed) and fixed.claimed:
-            delegate = await on_behalf(self._directory, submitter, fixed.claimed)
-            if delegate is not None:
-                with attempt(key):
-                    fixed = fix_header(header, delegate, now, unique, self._fqdn)
+
+        def fix(sender: Submitter) -> bytes | NotAllowed:
+            with attempt(key):
+                return fix_header(header, sender, now, unique, self._fqdn)
+
+        fixed = await fixed_for(self._directory, submitter, fix)
         if isinstance(fixed, NotAllowed):
             return fixed
         ascii_only = content.isascii()

@@ -19,10 +19,9 @@ from postern.items.imip import Letter
 from postern.items.reminder import Due
 from postern.model.delivery import Delivery, DeliveryStore
 from postern.model.directory import DirectoryUnavailable
-from postern.model.domains import fold
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Reminder, ResourceStore
-from postern.services.mailbox.calendar_attendant import OwnersDirectory
+from postern.services.mailbox.calendar_attendant import OwnersDirectory, owner_of
 from postern.telemetry.attempts import attempting_in_thread_if, forget, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import Metric, count
@@ -91,9 +90,8 @@ class Reminders:
 
     async def _due(self, key: str, each: Reminder, content: bytes) -> Due:
         now = int(self._clock())
-        primary = (await self._directory.mailbox_owners([each.mailbox])).get(each.mailbox, "")
-        owner = await self._directory.recipient(fold(primary)) if primary else None
-        me = frozenset(map(fold, (owner.primary, *owner.addresses))) if owner is not None else frozenset()
+        owner = await owner_of(self._directory, each.mailbox)
+        primary, me = (owner.primary, owner.folded_addresses) if owner is not None else ("", frozenset())
         name = f"reminder.{each.item}.{each.at}@{primary.rpartition('@')[2]}"
         letter = Letter(primary, (primary,), "", name, each.at)
         due = await attempting_in_thread_if(True, key, _due, content, each.at, now, me, letter)

@@ -18,7 +18,7 @@ from postern.items.calendar_object import CalendarObject, organizer_of, read
 from postern.items.copy_changes import STEPS
 from postern.items.free_busy import MAX_PERIODS, Period, free_busy, merged
 from postern.items.free_busy import STEPS as CALENDAR_STEPS
-from postern.items.imip import Letter, mail
+from postern.items.imip import Letter, invitation_in, mail
 from postern.items.occurrence import key_of, occurrence_at
 from postern.items.recurrence import DAY
 from postern.items.rendered import attendee_of
@@ -94,14 +94,16 @@ class ResourceBooking:
             mark = _DECISIONS.index(answer.decision)
             promise = await self._answering.promise(mailbox, message, answer.content, mark)
         item, mark = promise
-        decision, reply = _DECISIONS[mark], await self._answering.send(mailbox, item)
+        decision = _DECISIONS[mark]
+        sent = await self._answering.send(mailbox, item)
         copy, folder = await copy_of(self._store, mailbox, request)
         if copy is None and decision is Decision.DECLINE:
             await self._store.finish_meeting(mailbox, message)
             return True
         octets, now = copy.content if copy is not None else None, int(self._clock())
-        arguments = (octets, request, me, now, _STATUS[decision], reply)
-        change = await attempting_in_thread_if(True, key, changed, *arguments)
+        status = _STATUS[decision]
+        reply = await attempting_in_thread_if(True, key, invitation_in, sent) if sent is not None else None
+        change = await attempting_in_thread_if(True, key, changed, octets, request, me, now, status, reply)
         await land(self._store, mailbox, message, request, copy, folder, change)
         return True
 

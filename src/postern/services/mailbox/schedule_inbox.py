@@ -13,8 +13,10 @@ from uuid import UUID
 from postern.items.calendar_object import CalendarObject
 from postern.items.stored import class_of, values_of
 from postern.model.folders import FolderTree
+from postern.model.item_store import RenderedItem
 from postern.model.mailbox import MailboxError
 from postern.model.resources import ResourceStore
+from postern.telemetry.attempts import attempting_in_thread_if
 
 INBOX_CLASS = "IPF.ScheduleInbox"
 MAX_KEPT = 200
@@ -25,16 +27,20 @@ class InboxStore(FolderTree, ResourceStore, Protocol):
     """A mailbox as its schedule inbox is filled."""
 
 
-async def keep(store: InboxStore, mailbox: UUID, message: int, calendar: CalendarObject, now: int) -> None:
+async def keep(store: InboxStore, key: str, mailbox: UUID, message: int, calendar: CalendarObject, now: int) -> None:
     """Puts an iTIP message into the schedule inbox, if the mailbox has one and room. `message` is the id of the mail that brought
-    it, which gives the name."""
+    it, which gives the name; `key` is that of the attempts at it."""
     with contextlib.suppress(MailboxError):
         nodes = await store.tree(mailbox)
         inbox = next((node.id for node in nodes if node.folder_class == INBOX_CLASS and not node.parent), 0)
         if inbox:
             await _make_room(store, mailbox, inbox)
-            rendered = replace(values_of(calendar, now), reminds=None)
-            await store.put(mailbox, inbox, f"{message}.ics", calendar.root.octets(), class_of(calendar), rendered)
+            octets, rendered = await attempting_in_thread_if(True, key, _kept, calendar, now)
+            await store.put(mailbox, inbox, f"{message}.ics", octets, class_of(calendar), rendered)
+
+
+def _kept(calendar: CalendarObject, now: int) -> tuple[bytes, RenderedItem]:
+    return calendar.root.octets(), replace(values_of(calendar, now), reminds=None)
 
 
 async def _make_room(store: InboxStore, mailbox: UUID, inbox: int) -> None:

@@ -10,7 +10,7 @@ not send it. So it counts only if it is from a user of ours, or from somebody of
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from postern.model.directory import Directory, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ical.values import address_of
+from postern.telemetry.attempts import attempting_in_thread_if
 
 OF_ORGANIZERS = frozenset({"REQUEST", "ADD", "CANCEL", "DECLINECOUNTER"})
 OF_ATTENDEES = frozenset({"REPLY", "COUNTER", "REFRESH"})
@@ -53,14 +54,14 @@ class Speakers:
         self._directory = directory
         self._acts_for = acts_for
 
-    async def of(self, message: CalendarObject, author: str, me: Collection[str]) -> Speaker:
-        """Says for whom a message of a proven author speaks, in the mailbox of an owner with the addresses `me`. Raises Left
-        where the author may not speak for them, and DirectoryUnavailable."""
+    async def of(self, key: str, message: CalendarObject, author: str, me: Collection[str]) -> Speaker:
+        """Says for whom a message of a proven author speaks, in the mailbox of an owner with the addresses `me`. `key` is that of
+        the attempts at the message. Raises Left where the author may not speak for them, and DirectoryUnavailable."""
         recipient = await self._directory.recipient(author)
-        own = frozenset({author} if recipient is None else map(fold, (author, recipient.primary, *recipient.addresses)))
+        own = frozenset({author}) if recipient is None else recipient.folded_addresses | {fold(author)}
         recipient = recipient if is_ours(recipient) else None
         if message.method in OF_ATTENDEES:
-            attendee = await self._attendee(message, author, recipient, own)
+            attendee = await self._attendee(key, message, author, recipient, own)
             return Speaker(attendee, is_vouched=recipient is None and fold(attendee) not in own)
         organizers = {organizer_of(part) for part in message.parts}
         if len(organizers) != 1 or "" in organizers:
@@ -78,21 +79,13 @@ class Speakers:
         raise Left("the sender is not the one for whom it speaks")
 
     async def _attendee(
-        self, message: CalendarObject, author: str, recipient: Recipient | None, own: Collection[str]
+        self, key: str, message: CalendarObject, author: str, recipient: Recipient | None, own: Collection[str]
     ) -> str:
-        """The attendee whose answer a message is. Others that it names beside are no answers of theirs."""
-        named = [set(map(_address, part.lines("ATTENDEE"))) for part in message.parts]
-        for address in sorted(set.intersection(*named)):
-            if fold(address) in own:
-                return address
-        sent_by = [
-            {_address(line) for line in part.lines("ATTENDEE") if line.parameter("SENT-BY")} for part in message.parts
-        ]
-        for address in sorted(set.intersection(*sent_by))[:1]:
-            lines = [_line_of(part, address) for part in message.parts]
-            if await self._is_sent_by(lines, address, author, recipient, own):
-                return address
-        raise Left("the sender is not the one for whom it speaks")
+        """The attendee whose answer a message is."""
+        address, lines = await attempting_in_thread_if(True, key, _attendee_in, message, own)
+        if lines and not await self._is_sent_by(lines, address, author, recipient, own):
+            raise Left("the sender is not the one for whom it speaks")
+        return address
 
     async def _is_sent_by(
         self,
@@ -115,6 +108,21 @@ class Speakers:
 def is_ours(recipient: Recipient | None) -> bool:
     """Whether somebody is of this organization. A contact is somebody elsewhere whom the address book has, too."""
     return recipient is not None and recipient.type is not RecipientType.CONTACT
+
+
+def _attendee_in(message: CalendarObject, own: Collection[str]) -> tuple[str, Sequence[Line | None]]:
+    """Finds the attendee whose answer a message is, by the author's own addresses: one of these, or else the first for whom
+    somebody sends, with the lines that name the sender. Others that it names beside are no answers of theirs. Raises Left."""
+    named = [set(map(_address, part.lines("ATTENDEE"))) for part in message.parts]
+    for address in sorted(set.intersection(*named)):
+        if fold(address) in own:
+            return address, ()
+    sent_by = [
+        {_address(line) for line in part.lines("ATTENDEE") if line.parameter("SENT-BY")} for part in message.parts
+    ]
+    for address in sorted(set.intersection(*sent_by))[:1]:
+        return address, [_line_of(part, address) for part in message.parts]
+    raise Left("the sender is not the one for whom it speaks")
 
 
 def _address(line: Line) -> str:

@@ -26,7 +26,7 @@ from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
 from postern.services.mailbox.room import PLENTY
-from postern.services.senders import on_behalf
+from postern.services.senders import fixed_for, on_behalf
 from postern.services.smtp.data import (
     BROKE,
     FULL,
@@ -166,7 +166,7 @@ class ReceiveConversation(Conversation):
 
     def _mail(self, event: events.Mail) -> Awaitable[None] | None:
         session = self._session
-        self._transaction = Transaction(event.sender, event.parameters.size)
+        self._transaction = Transaction(event.sender, event.parameters.size, session.submitter)
         if not self._is_still_known():
             # Gone from the directory. A server that believes to be known must not get the 5xx that a stranger gets.
             self._server.reply(_UNKNOWN_CERTIFICATE)
@@ -190,14 +190,15 @@ class ReceiveConversation(Conversation):
     async def _mail_on_behalf(self, submitter: Submitter, sender: str) -> None:
         """A delegate may name the other in MAIL too: mail programs put there what they put into From."""
         try:
-            is_delegate = await on_behalf(self._c.recipients.directory, submitter, [sender]) is not None
+            delegate = await on_behalf(self._c.recipients.directory, submitter, [sender])
         except DirectoryUnavailable:
             self._refuse(NO_DIRECTORY)
             return
-        if is_delegate:
-            self._take_sender(sender)
-        else:
+        if delegate is None:
             self._refuse(_NOT_AS)
+            return
+        self._transaction = self._transaction._replace(submitter=delegate)
+        self._take_sender(sender)
 
     def _is_still_known(self) -> bool:
         """Whether the directory still has the certificate of a server of ours that is known by that alone."""
@@ -274,8 +275,9 @@ class ReceiveConversation(Conversation):
                 return
             header = header if verdict.header is None else verdict.header
         now = time.time()
-        if session.submitter is not None:
-            fixed = await self._fixed(header, session.submitter, key, now)
+        submitter = self._transaction.submitter
+        if submitter is not None:
+            fixed = await self._fixed(header, submitter, key, now)
             if isinstance(fixed, Reply):
                 self._refuse(fixed, envelope.addresses, header)
                 return
@@ -285,16 +287,15 @@ class ReceiveConversation(Conversation):
     async def _fixed(self, header: bytes, submitter: Submitter, key: str, now: float) -> bytes | Reply:
         """The header put right; or the refusal if the user may neither send as the authors nor on their behalf."""
         unique = secrets.token_hex(16)
-        with counted(key):
-            fixed = fix_header(header, submitter, now, unique, self._c.fqdn)
-        if isinstance(fixed, NotAllowed) and fixed.claimed:
-            try:
-                delegate = await on_behalf(self._c.recipients.directory, submitter, fixed.claimed)
-            except DirectoryUnavailable:
-                return NO_DIRECTORY
-            if delegate is not None:
-                with counted(key):
-                    fixed = fix_header(header, delegate, now, unique, self._c.fqdn)
+
+        def fix(sender: Submitter) -> bytes | NotAllowed:
+            with counted(key):
+                return fix_header(header, sender, now, unique, self._c.fqdn)
+
+        try:
+            fixed = await fixed_for(self._c.recipients.directory, submitter, fix)
+        except DirectoryUnavailable:
+            return NO_DIRECTORY
         return Reply(fixed.code, fixed.enhanced, fixed.text) if isinstance(fixed, NotAllowed) else fixed
 
     def _parts(self, gathering: Gathering, key: str) -> tuple[bytes, bytes] | Reply:

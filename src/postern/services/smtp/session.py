@@ -51,9 +51,11 @@ class Session:
 
 
 class Transaction(NamedTuple):
-    """One mail transaction. `size` are the octets that MAIL announced (RFC 1870), 0 if it announced none. `is_tight`: a
-    recipient's mailbox may have no room for more than that."""
+    """One mail transaction. `size` are the octets that MAIL announced (RFC 1870), 0 if it announced none. `submitter` is that of
+    the session, with the right to send on behalf of the sender that MAIL named. `is_tight`: a recipient's mailbox may have no
+    room for more than `size`."""
 
     sender: str = ""
     size: int = 0
+    submitter: Submitter | None = None
     is_tight: bool = False
