@@ -20,6 +20,7 @@ from postern.model.mailbox import MailboxError
 from postern.services.dav import request
 from postern.services.dav.application import METHODS
 from postern.services.dav.places import Place, Space, place_of
+from postern.services.http import long_bodies
 from tests.services.dav.site import (
     ALICE,
     BOB,
@@ -324,7 +325,7 @@ def test_at_the_door() -> None:
 def test_a_caller_has_few_long_bodies_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sent sixty of sixteen megabytes, as slowly as he liked, had them all in the memory of a worker."""
     monkeypatch.setattr(request, "LONG_BODY", 10)
-    monkeypatch.setattr(request, "MOST_LONG", 1)
+    monkeypatch.setattr(long_bodies, "MOST_LONG", 1)
 
     async def work() -> None:
         site = DavSite()

@@ -14,7 +14,7 @@ import pytest
 from postern.model.folders import Right
 from postern.model.mailbox_server import MailboxItems
 from postern.services.dav.address_list import _Cards
-from postern.services.dav.guarded import GuardedItems
+from postern.services.dav.guarded import DavItems
 from postern.services.dav.request import Refusal
 
 
@@ -24,15 +24,15 @@ def operations(kind: type) -> dict[str, str]:
     return {name: str(inspect.signature(each)) for name, each in members if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("kind", [GuardedItems, _Cards])
+@pytest.mark.parametrize("kind", [DavItems, _Cards])
 def test_operations_are_called_as_those_of_the_store(kind: type) -> None:
     own, there = operations(kind), operations(MailboxItems)
     assert own and own == {name: there.get(name, "not an operation of the store") for name in own}
 
 
 def test_an_operation_that_nobody_has_judged_is_refused() -> None:
-    guarded = GuardedItems(cast(MailboxItems, object()), lambda folder: Right.OWNER)
-    for name in operations(MailboxItems).keys() - operations(GuardedItems).keys():
+    guarded = DavItems(cast(MailboxItems, object()), lambda folder: Right.OWNER)
+    for name in operations(MailboxItems).keys() - operations(DavItems).keys():
         with pytest.raises(Refusal) as refused:
             getattr(guarded, name)
         assert refused.value.status is HTTPStatus.FORBIDDEN

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,15 +16,12 @@ from postern.protocols.dav.names import dav, element
 from postern.protocols.http.events import Field
 from postern.protocols.http.negotiation import ContentType, parse_content_type
 from postern.services.http.answers import allow
+from postern.services.http.long_bodies import LONG_BODY, LongBodies
 from postern.services.http.site import Caller, Receive, Scope, Send, caller_of
 
 XML = b"application/xml; charset=utf-8"
 TOO_MANY = element(dav("number-of-matches-within-limits"))
 """The precondition that does not hold where there is more than is told."""
-LONG_BODY = 1_048_576
-"""Octets of a body from which on it counts as a long one."""
-MOST_LONG = 16
-"""Long bodies of one caller that a process has in memory at a time."""
 PIECE = 65_536
 """Octets of a long answer that are sent at once."""
 _OF_COLLECTION = ("OPTIONS", "PROPFIND", "PROPPATCH", "REPORT")
@@ -54,25 +50,6 @@ class Refusal(Exception):
 
 class ClientLeft(ConnectionError):
     """The client has gone before its request was there."""
-
-
-class LongBodies:
-    """Counts the long bodies that wait for their end or are worked on, by caller: a client may send as slowly as it likes."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-
-    def enter(self, name: str) -> bool:
-        """Counts a body; False if the caller has as many as he may have. Who is let in calls `leave`."""
-        if self._counts[name] >= MOST_LONG:
-            return False
-        self._counts[name] += 1
-        return True
-
-    def leave(self, name: str) -> None:
-        self._counts[name] -= 1
-        if self._counts[name] <= 0:
-            del self._counts[name]
 
 
 @dataclass(slots=True)

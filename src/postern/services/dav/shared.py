@@ -22,7 +22,7 @@ from postern.model.sharing import FREE_BUSY
 from postern.services.access.sharing import MailboxRights, Shares
 from postern.services.dav import address_list, folders
 from postern.services.dav.folders import CALENDARS, OUTBOX, Collection, Kind, kind_of
-from postern.services.dav.guarded import GuardedItems, need_privileges
+from postern.services.dav.guarded import DavItems, need_privileges
 from postern.services.dav.mailbox import OwnMailbox, unavailable, whole_mailbox
 from postern.services.dav.places import Place, Space, home_path
 from postern.services.dav.request import Refusal
@@ -68,7 +68,7 @@ class SharedMailbox(OwnMailbox):
     def store(self) -> MailboxItems:
         if self.granted.is_full or self._only_busy:
             return self.server.items
-        return cast(MailboxItems, GuardedItems(self.server.items, self._rights_in))
+        return cast(MailboxItems, DavItems(self.server.items, self._rights_in))
 
     async def may_send(self) -> bool:
         return await self.access.sharing.may_send_on_behalf(self.caller.id, self.recipient)

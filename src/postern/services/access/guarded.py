@@ -1,0 +1,245 @@
+"""The items of another's mailbox, with the rights that the caller has in each folder.
+
+What the caller may not read is as if it were not there; a change without the right to it is refused. Where the caller does not own
+a folder, its private items are hidden, and nobody writes over what is hidden. An operation that is not here cannot be done in
+another's mailbox. Each protocol has a subclass with its own words of refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NoReturn
+from uuid import UUID
+
+from postern.model.folders import MAIL, FolderNode, Right
+from postern.model.item_store import PropertyName, RenderedItem
+from postern.model.mailbox import MailboxError
+from postern.model.mailbox_server import MailboxItems
+from postern.model.resources import ABSENT, FolderState, Put, Resource, ResourceChanges, Resources
+
+
+class AccessDenied(Exception):
+    """The caller has not the right to what he wants to do."""
+
+
+class GuardedItems:
+    """The store of one request in one mailbox. `rights` returns those of the caller in a folder. It raises what `_denied` and
+    `_missing` return."""
+
+    def __init__(self, store: MailboxItems, rights: Callable[[int], Right]) -> None:
+        self._store = store
+        self._rights = rights
+        self._private: dict[int, frozenset[int]] = {}
+
+    def _denied(self) -> Exception:
+        return AccessDenied("access is denied")
+
+    def _missing(self) -> Exception:
+        """Returns the error for a folder that is not there for the caller."""
+        return MailboxError("NONEXISTENT", "No such folder")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._denied()
+
+    def _demand(self, folder: int, right: Right) -> None:
+        if not self._rights(folder) & right:
+            raise self._denied()
+
+    async def _hidden(self, mailbox: UUID, folder: int) -> frozenset[int]:
+        """The ids of the items of a folder that the caller may not see although he reads the others."""
+        if self._rights(folder) & Right.OWNER:
+            return frozenset()
+        if folder not in self._private:
+            self._private[folder] = frozenset(await self._store.private_resources(mailbox, folder))
+        return self._private[folder]
+
+    async def _seen(self, mailbox: UUID, resources: Resources) -> Resources:
+        """Returns those of these resources that the caller may read."""
+        folders = [folder for folder in set(resources.folders) if self._rights(folder) & Right.READ_ANY]
+        hidden = {folder: await self._hidden(mailbox, folder) for folder in folders}
+        if len(folders) == len(set(resources.folders)) and not any(hidden.values()):
+            return resources
+        return _columns(each for each in resources if each.folder in hidden and each.id not in hidden[each.folder])
+
+    # Reading
+
+    async def tree(self, mailbox: UUID) -> list[FolderNode]:
+        return [node for node in await self._store.tree(mailbox) if self._rights(node.id)]
+
+    async def folder_states(self, mailbox: UUID, folders: Sequence[int] = ()) -> dict[int, FolderState]:
+        states = await self._store.folder_states(mailbox, folders)
+        return {folder: state for folder, state in states.items() if self._rights(folder)}
+
+    async def folder_properties(self, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        return await self._store.folder_properties(mailbox, [folder for folder in folders if self._rights(folder)])
+
+    async def property_names(self, mailbox: UUID) -> dict[int, PropertyName]:
+        return await self._store.property_names(mailbox)
+
+    async def property_ids(self, mailbox: UUID, names: Sequence[PropertyName], create: bool = False) -> list[int]:
+        return await self._store.property_ids(mailbox, names, create)
+
+    async def bags(self, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        return await self._store.bags(mailbox, list((await self.with_ids(mailbox, items)).ids))
+
+    async def resources(self, mailbox: UUID, folder: int, after: str = "", most: int = 10_000) -> Resources:
+        while True:
+            page = await self._store.resources(mailbox, folder, after, most)
+            seen = await self._seen(mailbox, page)
+            # An empty page is the end, and a page of hidden items alone is none.
+            if len(seen) or not len(page) or not self._rights(folder) & Right.READ_ANY:
+                return seen
+            after = page.names[-1]
+
+    async def named(self, mailbox: UUID, folder: int, names: Sequence[str], content: bool = False) -> Resources:
+        return await self._seen(mailbox, await self._store.named(mailbox, folder, names, content))
+
+    async def with_ids(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> Resources:
+        return await self._seen(mailbox, await self._store.with_ids(mailbox, ids, content))
+
+    async def with_uids(self, mailbox: UUID, folder: int | None, uids: Sequence[str]) -> Resources:
+        return await self._seen(mailbox, await self._store.with_uids(mailbox, folder, uids))
+
+    async def resource_changes(self, mailbox: UUID, folder: int, since: int, most: int = 10_000) -> ResourceChanges:
+        """Does as the store does. What is hidden is told as gone, for it may have been seen before."""
+        changes = await self._store.resource_changes(mailbox, folder, since, most)
+        if not self._rights(folder) & Right.READ_ANY:
+            return ResourceChanges(changes.change, Resources(), (), changes.more)
+        seen = await self._seen(mailbox, changes.there)
+        if len(seen) == len(changes.there):
+            return changes
+        kept = set(seen.ids)
+        hidden = [each.name for each in changes.there if each.id not in kept] if since else []
+        return ResourceChanges(changes.change, seen, [*changes.gone, *hidden], changes.more)
+
+    async def overlapping(
+        self, mailbox: UUID, folder: int, starts: int, ends: int, after: int = 0, most: int = 10_000
+    ) -> dict[int, RenderedItem]:
+        if not self._rights(folder) & Right.READ_ANY:
+            return {}
+        while True:
+            page = await self._store.overlapping(mailbox, folder, starts, ends, after, most)
+            hidden = await self._hidden(mailbox, folder)
+            seen = {number: values for number, values in page.items() if number not in hidden}
+            if seen or not page:
+                return seen
+            after = max(page)
+
+    # Changes
+
+    async def put(
+        self,
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        expected: bytes | None = None,
+        unique_uid: bool = False,
+    ) -> Put:
+        expected = await self._may_put(mailbox, folder, name, expected)
+        return await self._store.put(mailbox, folder, name, content, item_class, rendered, expected, unique_uid)
+
+    async def put_sending(
+        self,
+        mailbox: UUID,
+        letters: Sequence[int],
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        expected: bytes | None = None,
+        unique_uid: bool = False,
+    ) -> Put:
+        expected = await self._may_put(mailbox, folder, name, expected)
+        return await self._store.put_sending(
+            mailbox, letters, folder, name, content, item_class, rendered, expected, unique_uid
+        )
+
+    async def _may_put(self, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> bytes | None:
+        """Returns what has to be there still, so that it is what was judged."""
+        old = await self._there(mailbox, folder, name)
+        self._demand(folder, Right.CREATE if old is None else Right.EDIT_ANY)
+        if expected is not None:
+            return expected
+        return ABSENT if old is None else old.tag
+
+    async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
+        await self._store.remove(mailbox, folder, name, await self._may_remove(mailbox, folder, name, expected))
+
+    async def remove_sending(
+        self, mailbox: UUID, letters: Sequence[int], folder: int, name: str, expected: bytes | None = None
+    ) -> None:
+        expected = await self._may_remove(mailbox, folder, name, expected)
+        await self._store.remove_sending(mailbox, letters, folder, name, expected)
+
+    async def _may_remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> bytes | None:
+        old = await self._there(mailbox, folder, name)
+        self._demand(folder, Right.DELETE_ANY)
+        return expected or (old.tag if old is not None else None)
+
+    async def place(
+        self,
+        mailbox: UUID,
+        folder: int,
+        name: str,
+        target: int,
+        new_name: str,
+        move: bool,
+        overwrite: bool,
+        unique_uid: bool = False,
+    ) -> Put:
+        await self._there(mailbox, folder, name)
+        self._demand(folder, Right.READ_ANY)
+        if move:
+            self._demand(folder, Right.DELETE_ANY)
+        replaced = await self._there(mailbox, target, new_name)
+        self._demand(target, Right.CREATE)
+        if replaced is not None and overwrite:
+            self._demand(target, Right.DELETE_ANY)
+        # Without anything there, nothing that comes meanwhile is written over.
+        overwrite = overwrite and replaced is not None
+        return await self._store.place(mailbox, folder, name, target, new_name, move, overwrite, unique_uid)
+
+    async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
+        for resource in await self.with_ids(mailbox, [item]):
+            self._demand(resource.folder, Right.EDIT_ANY)
+            await self._store.set_properties(mailbox, item, values)
+            return
+        raise self._denied()
+
+    async def set_folder_properties(self, mailbox: UUID, folder: int, values: Mapping[int, bytes | None]) -> None:
+        self._demand(folder, Right.OWNER)
+        await self._store.set_folder_properties(mailbox, folder, values)
+
+    async def move_folder(self, mailbox: UUID, folder: int, parent: int, name: str) -> None:
+        self._demand(folder, Right.OWNER)
+        node = next(node for node in await self._store.tree(mailbox) if node.id == folder)
+        if parent != node.parent:
+            raise self._denied()
+        await self._store.move_folder(mailbox, folder, parent, name)
+
+    async def create_in(self, mailbox: UUID, parent: int, name: str, folder_class: str = MAIL) -> FolderNode:
+        raise self._denied()
+
+    async def _there(self, mailbox: UUID, folder: int, name: str) -> Resource | None:
+        """Returns the resource of a name, seen or not. Raises for one that is hidden, and for a folder that is."""
+        if not self._rights(folder):
+            raise self._missing()
+        for resource in await self._store.named(mailbox, folder, [name]):
+            if resource.id in await self._hidden(mailbox, folder):
+                raise self._denied()
+            return resource
+        return None
+
+
+def _columns(resources: Iterable[Resource]) -> Resources:
+    rows = list(resources)
+    if not rows:
+        return Resources()
+    ids, folders, names, uids, tags, sizes, classes, created, modified, contents = zip(*rows, strict=True)
+    if not any(each is not None for each in contents):
+        contents = ()
+    return Resources(ids, folders, names, uids, tags, sizes, classes, created, modified, contents)
