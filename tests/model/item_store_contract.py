@@ -36,6 +36,7 @@ from postern.model.item_store import (
 )
 from postern.model.items import MESSAGE, Column, Flag, FlagChange, NewItem
 from postern.model.mailbox_server import Mailboxes
+from postern.model.search import SearchTerm, SortKey
 from tests.model import mailboxes_contract
 from tests.model.mailboxes_contract import ALL, message, refused, words
 
@@ -706,5 +707,54 @@ class ItemStoreContract:
                 waiting = asyncio.create_task(box.store.wait({box.guid: before}, 30))
                 await act()
                 assert (await waiting)[box.guid] > before
+
+        check(opened, steps)
+
+    def test_columns_are_those_of_the_folder_in_the_order_that_was_asked_for(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            first, second = await box.create(message("one"), message("two"))
+            wanted = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.HEADER | Column.CONTENT
+            by_uid = await box.store.fetch(box.guid, box.inbox, ALL, wanted)
+            told = await box.store.columns(box.guid, [second, 99_999_999, first], wanted)
+            assert [item.id for item in told.items] == [second, first]
+            for columns, other in (
+                (told.envelopes, by_uid.envelopes),
+                (told.structures, by_uid.structures),
+                (told.headers, by_uid.headers),
+                ([item.content for item in told.items], by_uid.contents),
+            ):
+                assert list(columns) == list(reversed(other))
+            alone = await box.store.columns(box.guid, [first], Column.ENVELOPE)
+            assert alone.envelopes and not alone.structures and not alone.headers and alone.items[0].content is None
+            other = uuid4()
+            await box.store.logon(other)
+            assert not (await box.store.columns(other, [first], Column.ENVELOPE)).items
+
+        check(opened, steps)
+
+    def test_a_page_is_a_part_of_the_order(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            items = [
+                NewItem(message(f"subject {number % 3}"), internal_date=1_000 - number // 2) for number in range(10)
+            ]
+            ids = await box.store.create(box.guid, box.inbox, items)
+            dates = {number: item.internal_date or 0 for number, item in zip(ids, items, strict=True)}
+
+            async def page(offset: int, most: int, *order: SortKey) -> list[int]:
+                part = await box.store.find(box.guid, box.inbox, order, offset, most)
+                assert part.total == 10
+                return list(part.ids)
+
+            newest = sorted(ids, key=lambda number: -dates[number])
+            assert await page(0, 100, SortKey("arrival", True)) == newest
+            assert await page(3, 4, SortKey("arrival", True)) == newest[3:7]
+            assert await page(9, 4, SortKey("arrival")) == sorted(ids, key=lambda number: dates[number])[9:]
+            assert await page(10, 4, SortKey("arrival")) == []
+            assert await page(0, 4, SortKey("subject")) == ids[0::3]
+            assert await page(8, 4) == ids[8:]
+            part = await box.store.find(box.guid, box.inbox, [], 0, 2, SearchTerm("subject", "subject 1"))
+            assert (list(part.ids), part.total) == (ids[1::3][:2], 3)
+            for order in ([SortKey("arrival")], [SortKey("size")]):
+                await refused("NONEXISTENT", box.store.find(box.guid, 99_999_999, order, 0, 1))
 
         check(opened, steps)

@@ -11,12 +11,16 @@ from postern.model.item_store import (
     FIRST_PROPERTY_NAME,
     MAX_PROPERTIES,
     MAX_PROPERTY_OCTETS,
+    FoundItems,
     ItemChanges,
+    ItemColumns,
     PropertyName,
     StoredItem,
 )
-from postern.model.items import NewItem
+from postern.model.items import Column, NewItem
 from postern.model.mailbox import MailboxError
+from postern.model.search import EVERYTHING, SearchTerm, SortKey
+from postern.protocols.mime.message import render
 from postern.store.folders import checked_path
 from postern.store.item_store import check_names, check_tags
 from postern.store.items import checked_class
@@ -56,6 +60,29 @@ class FakeItemStore(FakeMailboxes):
             )
             for folder, item in self._items(mailbox, ids)
         ]
+
+    async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
+        stored = await self.get(mailbox, ids, bool(columns & Column.CONTENT))
+        items = [item for _, item in self._items(mailbox, ids)]
+        return ItemColumns(
+            stored,
+            [render(item.content).envelope for item in items] if columns & Column.ENVELOPE else (),
+            [render(item.content).structure for item in items] if columns & Column.BODYSTRUCTURE else (),
+            [item.header for item in items] if columns & Column.HEADER else (),
+        )
+
+    async def find(
+        self,
+        mailbox: UUID,
+        folder: int,
+        order: Sequence[SortKey],
+        offset: int,
+        most: int,
+        term: SearchTerm = EVERYTHING,
+    ) -> FoundItems:
+        uids = (await self.search(mailbox, folder, term, order)).uids
+        items = self._folder(mailbox, folder).items
+        return FoundItems([items[uid].id for uid in uids[max(0, offset) :][: max(0, most)]], len(uids))
 
     async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:
         box = self._mailbox(mailbox)

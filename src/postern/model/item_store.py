@@ -12,7 +12,8 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from postern.model.items import NewItem
+from postern.model.items import Column, NewItem
+from postern.model.search import EVERYTHING, SearchTerm, SortKey
 
 MAX_PROPERTIES = 512
 """Properties that one item's bag may hold."""
@@ -40,6 +41,23 @@ class StoredItem:
     internal_date: int
     created: int
     content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemColumns:
+    """Items with what was rendered of them at delivery, in parallel columns; a column that was not asked for is empty."""
+
+    items: Sequence[StoredItem]
+    envelopes: Sequence[bytes] = ()
+    structures: Sequence[bytes] = ()
+    headers: Sequence[bytes] = ()
+
+
+class FoundItems(NamedTuple):
+    """A part of a folder's items in an order, and how many there are in all."""
+
+    ids: Sequence[int]
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +134,25 @@ class ItemStore(Protocol):
 
     async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
         """These items, in the order of `ids`, with their octets where `content` is asked for."""
+        ...
+
+    async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
+        """These items in the order of `ids`, with these columns: ENVELOPE, BODYSTRUCTURE and HEADER in columns of their own,
+        CONTENT in `StoredItem.content` as `get` has it. Others are not asked for here."""
+        ...
+
+    async def find(
+        self,
+        mailbox: UUID,
+        folder: int,
+        order: Sequence[SortKey],
+        offset: int,
+        most: int,
+        term: SearchTerm = EVERYTHING,
+    ) -> FoundItems:
+        """Up to `most` items of a folder from the one with the number `offset` on (from 0), in this order; those that match
+        `term`. Items that the order does not tell apart are in the order in which they came. Raises MailboxError:
+        NONEXISTENT for the folder, CANNOT for a key that there is none of."""
         ...
 
     async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:

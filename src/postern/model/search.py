@@ -23,6 +23,10 @@ class SearchTerm:
     terms: tuple[SearchTerm, ...] = ()
 
 
+EVERYTHING = SearchTerm("all")
+"""The term that every item matches."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The result of a search. `highest_modseq` is the highest mod-sequence of the folder when it was searched: a session that has

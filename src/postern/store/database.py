@@ -11,11 +11,11 @@ from uuid import UUID
 from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.folder_names import folder_names
 from postern.model.folders import MAIL, Folder, FolderChanges, FolderKind, FolderNode, FolderTree, Right, SharedFolder
-from postern.model.item_store import ItemChanges, ItemStore, PropertyName, StoredItem
+from postern.model.item_store import FoundItems, ItemChanges, ItemColumns, ItemStore, PropertyName, StoredItem
 from postern.model.items import Column, CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
 from postern.model.mailbox import KEEP_QUOTA, DisconnectedMailbox, MailboxInfo
 from postern.model.mailbox_server import Mailboxes
-from postern.model.search import SearchResult, SearchTerm, SortKey
+from postern.model.search import EVERYTHING, SearchResult, SearchTerm, SortKey
 from postern.store import (
     delivery,
     disconnected,
@@ -24,6 +24,7 @@ from postern.store import (
     folders,
     grants,
     index_build,
+    item_reading,
     item_store,
     renewal,
     search,
@@ -279,6 +280,29 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, Meeti
 
     async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
         return await item_store.get(self._pool, mailbox, ids, content)
+
+    async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
+        if self._renewal.pending:
+            places: dict[int, list[tuple[int, int]]] = {}
+            for item in await item_store.get(self._pool, mailbox, ids, False):
+                places.setdefault(item.folder, []).append((item.uid, item.uid))
+            for folder, uids in places.items():
+                await self._renewal.of_items(mailbox, folder, uids)
+        return await item_reading.columns(self._pool, mailbox, ids, columns)
+
+    async def find(
+        self,
+        mailbox: UUID,
+        folder: int,
+        order: Sequence[SortKey],
+        offset: int,
+        most: int,
+        term: SearchTerm = EVERYTHING,
+    ) -> FoundItems:
+        if self._renewal.pending and item_reading.is_searched(order, term):
+            read = search.renderings_read(mailbox, folder, term, order)
+            await self._renewal.of_items(mailbox, folder, read)
+        return await item_reading.find(self._pool, self._searches, mailbox, folder, order, offset, most, term)
 
     async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:
         return await item_store.changes(self._pool, mailbox, folder, since, most)

@@ -1,8 +1,8 @@
 """The items of another's mailbox, with the rights that the caller has in each folder.
 
-What the caller may not read is as if it were not there; a change without the right to it is refused. Where the caller does not own
-a folder, its private items are hidden, and nobody writes over what is hidden. An operation that is not here cannot be done in
-another's mailbox. Each protocol has a subclass with its own words of refusal.
+What the caller may not read is as if it were not there; a change without the right to it is refused. Where somebody else owns a
+folder, its private items are hidden, and nobody writes over what is hidden. An operation that is not here cannot be done in
+another mailbox. Each protocol has a subclass with its own words of refusal.
 """
 
 from __future__ import annotations

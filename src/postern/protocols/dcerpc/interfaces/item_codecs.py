@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from postern.model.folders import FolderChanges, FolderNode, Right, SharedFolder
-from postern.model.item_store import ItemChanges, PropertyName, StoredItem
+from postern.model.item_store import FoundItems, ItemChanges, ItemColumns, PropertyName, StoredItem
 from postern.model.items import NewItem
 from postern.protocols.dcerpc.codecs import (
     BOOLEAN,
@@ -74,6 +74,16 @@ ITEMS = Columns(
     ),
 )
 ITEM = only(ITEMS, "item")
+ITEM_COLUMNS = record(
+    ItemColumns,
+    (
+        Parameter("items", ITEMS),
+        Parameter("envelopes", Blobs()),
+        Parameter("structures", Blobs()),
+        Parameter("headers", Blobs()),
+    ),
+)
+FOUND_ITEMS = record(FoundItems, (Parameter("ids", IDS), Parameter("total", U64)))
 CHANGES = record(
     ItemChanges,
     (

@@ -24,7 +24,7 @@ from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, UUID_T, Array, Text
 _GRACE = 30.0
 """Seconds that an answer to `wait` may be late."""
 _DELIVERY_TIMEOUT = 120.0
-_SEARCH_TIMEOUT = 300.0
+SEARCH_TIMEOUT = 300.0
 """Seconds: longer than the store lets a search run, and another before it."""
 _QUESTION_TIMEOUT = 1.0
 """Seconds that a sender waits at RCPT for an answer that is not indispensable."""
@@ -151,14 +151,14 @@ _ACCESS = {
         "highest_modseq is the folder's when it was searched.",
         (_MAILBOX, _FOLDER, _TERM, Parameter("sort", SORT)),
         codecs.FOUND,
-        timeout=_SEARCH_TIMEOUT,
+        timeout=SEARCH_TIMEOUT,
     ),
     16: operation(
         Mailboxes.thread,
         "RFC 5256 THREAD's answer with UIDs.",
         (_MAILBOX, _FOLDER, Parameter("algorithm", Text()), _TERM),
         Parameter("answer", Array(U8)),
-        timeout=_SEARCH_TIMEOUT,
+        timeout=SEARCH_TIMEOUT,
     ),
     17: operation(
         Mailboxes.submit, "Marks an item of the outbox as ready to be sent.", (_MAILBOX, Parameter("uid", U32))

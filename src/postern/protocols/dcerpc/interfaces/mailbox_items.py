@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from postern.model.items import Column
 from postern.model.mailbox_server import MailboxItems
-from postern.protocols.dcerpc.codecs import BOOLEAN, TEXTS, UUIDS, WORDS, Parameter
+from postern.protocols.dcerpc.codecs import BOOLEAN, TEXTS, UUIDS, WORDS, Codec, Parameter
 from postern.protocols.dcerpc.interface import Interface, Syntax
 from postern.protocols.dcerpc.interfaces import item_codecs as codecs
 from postern.protocols.dcerpc.interfaces import resource_codecs as resources
-from postern.protocols.dcerpc.interfaces.mailbox import operation, preamble
+from postern.protocols.dcerpc.interfaces.mailbox import SEARCH_TIMEOUT, operation, preamble
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import UNCHANGED_SINCE
+from postern.protocols.dcerpc.interfaces.search_codecs import SORT, TERM
 from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, UUID_T, Array, Text
 
 _MAILBOX = Parameter("mailbox", UUID_T)
@@ -311,6 +313,26 @@ _OPERATIONS = {
         (_MAILBOX, _FOLDER),
         Parameter("ids", codecs.IDS),
     ),
+    44: operation(
+        MailboxItems.columns,
+        "These items, in the order of ids, with the columns that were rendered of them at delivery.",
+        (_MAILBOX, Parameter("columns", Codec(U32, None, Column)), _IDS),
+        codecs.ITEM_COLUMNS,
+    ),
+    45: operation(
+        MailboxItems.find,
+        "A page of those items of a folder that match, in an order.",
+        (
+            _MAILBOX,
+            _FOLDER,
+            Parameter("offset", U64),
+            _MOST,
+            Parameter("term", TERM),
+            Parameter("order", SORT),
+        ),
+        codecs.FOUND_ITEMS,
+        timeout=SEARCH_TIMEOUT,
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -319,5 +341,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 44),
+    sizes=(17, 38, 44, 46),
 )
