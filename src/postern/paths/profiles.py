@@ -28,6 +28,11 @@ PASSWORDS = Deviation(
     add_auth=(Mechanism.BASIC,),
     softens=True,
 )
+EWS_PASSWORDS = Deviation(
+    "clients of Exchange Web Services on phones, Macs and in scripts ask with a password (Basic) inside TLS",
+    add_auth=(Mechanism.BASIC,),
+    softens=True,
+)
 TLS_FROM_THE_FIRST_BYTE = Deviation(
     "RFC 8314 section 3.3 recommends TLS from the first byte (465) for submission",
     add_ports=(Port(465, tls=Tls.IMPLICIT),),

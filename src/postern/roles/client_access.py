@@ -9,12 +9,10 @@ from postern.model.organization import Role
 from postern.net.link import LinkSession
 from postern.net.tls import server_context
 from postern.paths.row import Path, Tls
-from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.web import Web
-from postern.services.access.changes import MailboxChanges
 from postern.services.access.logon import ClientAccess, MailboxServer
 from postern.services.imap.session import ImapSession
 from postern.services.pop3.session import Pop3Session
@@ -28,11 +26,7 @@ class Access:
         self.logon = ServerLogon(runtime, Role.CLIENT_ACCESS)
         self.doors = Doors(runtime)
         self.rpc = self.logon.rpc
-        clients = self.rpc.calls.mailboxes(runtime.rows["cas-to-mailbox"], MAILBOX_ACCESS)
-        trees = self.logon.shared.stores
-        self.servers = {
-            name: MailboxServer(client, MailboxChanges(client), trees[name]) for name, client in clients.items()
-        }
+        self.servers = self.logon.shared.servers
 
     async def start(self) -> None:
         await self.logon.start()

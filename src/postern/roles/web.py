@@ -13,6 +13,7 @@ from postern.roles.acme import challenge_routes
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
 from postern.roles.dav import dav_routes
 from postern.roles.doors import Doors
+from postern.roles.ews import ews_routes
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.web_certificates import certificate_owners, web_tls
@@ -27,6 +28,7 @@ Parts = Callable[[Runtime, ServerLogon, Sequence[Path]], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
     {
         "autodiscover": autodiscover_routes,
+        "availability": ews_routes,
         "client-configuration": configuration_routes,
         "caldav": dav_routes,
         "carddav": dav_routes,

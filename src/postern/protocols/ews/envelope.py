@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.names import DECLARATIONS, ERRORS, MESSAGES, SOAP, TYPES, t
-from postern.protocols.ews.versions import SERVER_INFO, Version, version_of
+from postern.protocols.ews.versions import NEWEST, SERVER_INFO, Version, version_of
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 MAX_OCTETS = 48 << 20
@@ -108,9 +108,10 @@ def start_tag(name: str) -> str:
 def fault(fault: Fault) -> bytes:
     """The envelope of a fault; HTTP's status with it is 500 (SOAP 1.1 section 6.2)."""
     text = xml.text(str(fault))
+    # Clients learn the server's version from faults, too.
     return (
-        f'{xml.DECLARATION.rstrip()}<s:Envelope xmlns:s="{SOAP}"><s:Body><s:Fault>'
+        f"{opening(NEWEST)}<s:Fault>"
         f'<faultcode xmlns:a="{TYPES}">a:{fault.code}</faultcode><faultstring xml:lang="en-US">{text}</faultstring>'
         f'<detail><e:ResponseCode xmlns:e="{ERRORS}">{fault.code}</e:ResponseCode>'
-        f'<e:Message xmlns:e="{ERRORS}">{text}</e:Message></detail></s:Fault></s:Body></s:Envelope>'
+        f'<e:Message xmlns:e="{ERRORS}">{text}</e:Message></detail></s:Fault>{CLOSING}'
     ).encode()

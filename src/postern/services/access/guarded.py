@@ -8,14 +8,20 @@ another mailbox. Each protocol has a subclass with its own words of refusal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NoReturn
 from uuid import UUID
 
 from postern.model.folders import MAIL, FolderNode, Right
-from postern.model.item_store import PropertyName, RenderedItem
+from postern.model.item_store import FoundItems, ItemChanges, ItemColumns, PropertyName, RenderedItem, StoredItem
+from postern.model.items import Column, NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import ABSENT, FolderState, Put, Resource, ResourceChanges, Resources
+from postern.model.search import EVERYTHING, SearchTerm, SortKey
+
+_EVERY = 10_000_000
+"""More items than a folder has."""
 
 
 class AccessDenied(Exception):
@@ -125,7 +131,100 @@ class GuardedItems:
                 return seen
             after = max(page)
 
+    async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
+        return await self._readable(mailbox, await self._store.get(mailbox, ids, content))
+
+    async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
+        seen = [item.id for item in await self.get(mailbox, ids)]
+        return await self._store.columns(mailbox, seen, columns)
+
+    async def _readable(self, mailbox: UUID, items: list[StoredItem]) -> list[StoredItem]:
+        """Returns those of these items that the caller may read."""
+        folders = {item.folder for item in items if self._rights(item.folder) & Right.READ_ANY}
+        hidden = {folder: await self._hidden(mailbox, folder) for folder in folders}
+        return [item for item in items if item.folder in hidden and item.id not in hidden[item.folder]]
+
+    async def find(
+        self,
+        mailbox: UUID,
+        folder: int,
+        order: Sequence[SortKey],
+        offset: int,
+        most: int,
+        term: SearchTerm = EVERYTHING,
+    ) -> FoundItems:
+        """Does as the store does, without what is hidden: a part of the order is counted without it."""
+        self._demand(folder, Right.READ_ANY)
+        hidden = await self._hidden(mailbox, folder)
+        if not hidden:
+            return await self._store.find(mailbox, folder, order, offset, most, term)
+        every = await self._store.find(mailbox, folder, order, 0, _EVERY, term)
+        seen = [number for number in every.ids if number not in hidden]
+        return FoundItems(seen[max(0, offset) : max(0, offset) + max(0, most)], len(seen))
+
+    async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:
+        """Does as the store does, in one folder. What is hidden is told as removed, for it may have been seen before."""
+        if folder is None:
+            raise self._denied()
+        self._demand(folder, Right.READ_ANY)
+        told = await self._store.changes(mailbox, folder, since, most)
+        hidden = await self._hidden(mailbox, folder)
+        if not hidden:
+            return told
+        gone = [number for number in told.changed if number in hidden] if since else []
+        return replace(
+            told,
+            created=[number for number in told.created if number not in hidden],
+            changed=[number for number in told.changed if number not in hidden],
+            removed=sorted([*told.removed, *gone]),
+        )
+
     # Changes
+
+    async def create(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
+        self._demand(folder, Right.CREATE)
+        return await self._store.create(mailbox, folder, items)
+
+    async def update(
+        self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None
+    ) -> StoredItem:
+        (stored,) = await self._changeable(mailbox, [item], Right.EDIT_ANY)
+        return await self._store.update(mailbox, stored.id, content, item_class, unchanged_since)
+
+    async def replace(
+        self,
+        mailbox: UUID,
+        item: int,
+        content: bytes,
+        rendered: RenderedItem,
+        item_class: str = "",
+        unchanged_since: int | None = None,
+    ) -> Put:
+        (stored,) = await self._changeable(mailbox, [item], Right.EDIT_ANY)
+        return await self._store.replace(mailbox, stored.id, content, rendered, item_class, unchanged_since)
+
+    async def delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
+        items = await self._changeable(mailbox, ids, Right.DELETE_ANY)
+        return await self._store.delete(mailbox, [item.id for item in items])
+
+    async def move_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> list[int]:
+        self._demand(target, Right.CREATE)
+        items = await self._changeable(mailbox, ids, Right.DELETE_ANY)
+        return await self._store.move_items(mailbox, [item.id for item in items], target)
+
+    async def copy_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> dict[int, int]:
+        self._demand(target, Right.CREATE)
+        return await self._store.copy_items(mailbox, [item.id for item in await self.get(mailbox, ids)], target)
+
+    async def _changeable(self, mailbox: UUID, ids: Sequence[int], right: Right) -> list[StoredItem]:
+        """Returns these items as they stand; all of them may be changed in this way. Those that are not there for the caller are
+        left out; where none is, it raises."""
+        items = await self.get(mailbox, ids)
+        if not items:
+            raise MailboxError("NONEXISTENT", "No such item")
+        for item in items:
+            self._demand(item.folder, right)
+        return items
 
     async def put(
         self,

@@ -28,9 +28,10 @@ from postern.services.dav import (
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
 from postern.services.dav.places import Place, Space, place_of
-from postern.services.dav.request import Answer, ClientLeft, LongBodies, Refusal, Request, refused
+from postern.services.dav.request import Answer, ClientLeft, Refusal, Request, refused
 from postern.services.dav.shared import resolve
 from postern.services.http.answers import allow
+from postern.services.http.long_bodies import LongBodies
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.log import Event, log
 

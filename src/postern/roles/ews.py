@@ -1,0 +1,44 @@
+"""The route of the row `availability`: Exchange Web Services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from postern.model.organization import DomainType
+from postern.paths.row import Path
+from postern.protocols.ews.envelope import MAX_OCTETS
+from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
+from postern.services.access.logon import MailboxServer
+from postern.services.ews.access import EwsAccess, EwsServer
+from postern.services.ews.application import KINDS, METHODS, EwsApplication
+from postern.services.ews.operations.every import OPERATIONS
+from postern.services.http.site import Route
+
+PREFIX = "/ews/exchange.asmx"
+
+
+def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
+    calls, items = logon.rpc.calls, logon.shared.stores
+    servers: dict[str, MailboxServer] = logon.shared.servers
+    by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in servers.items()}
+
+    def server(database: str) -> EwsServer | None:
+        here = calls.server_of(database)
+        return by_name.get(here.name) if here is not None else None
+
+    def domains() -> frozenset[str]:
+        types = runtime.feed.current.domain_types()
+        return frozenset(name for name, type_ in types.items() if type_ is DomainType.AUTHORITATIVE)
+
+    access = EwsAccess(
+        logon.directory,
+        server,
+        logon.shared.sharing,
+        runtime.server.fqdn,
+        runtime.organization.limits.mailbox_quota,
+        domains,
+    )
+    application = EwsApplication(access, OPERATIONS)
+    # One octet more, so that the application says by its own error that a request is too large.
+    return [Route(PREFIX, logon.guard(*rows), application, METHODS, body=MAX_OCTETS + 1, kinds=KINDS)]

@@ -1,0 +1,1 @@
+"""Exchange Web Services (MS-OXWS*) on the row `availability`."""

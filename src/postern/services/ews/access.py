@@ -1,0 +1,226 @@
+"""The state that all requests to Exchange Web Services share, and the mailboxes of one request.
+
+A mailbox of somebody else is opened with the rights that the caller has there; `Mailbox.store` then shows what he may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+from uuid import UUID
+
+from postern.model.address_book import AddressBook
+from postern.model.delivery import Outbox
+from postern.model.directory import Directory, MailboxOwners, Recipient
+from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
+from postern.model.item_store import PropertyName
+from postern.model.items import ImapItems
+from postern.model.mailbox import Logon, MailboxError
+from postern.model.mailbox_server import MailboxItems
+from postern.model.security import Identity
+from postern.model.sharing import FREE_BUSY
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.envelope import Header
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ROOT, TOP
+from postern.services.access.changes import MailboxChanges
+from postern.services.access.guarded import GuardedItems
+from postern.services.access.logon import home_of, not_opened
+from postern.services.access.sharing import MailboxRights, Sharing
+from postern.trust.acceptor import Cause, Failure
+
+
+class EwsDirectory(Directory, AddressBook, MailboxOwners, Protocol):
+    """A directory that is an address book, and knows the owners of mailboxes."""
+
+
+class EwsMailboxes(Logon, FolderStore, ImapItems, Outbox, Protocol):
+    """The mailboxes of one server, by folder and UID."""
+
+
+@dataclass(frozen=True, slots=True)
+class EwsServer:
+    """The mailboxes of one server: by folder and UID, by id, and the one wait for changes on them."""
+
+    mailboxes: EwsMailboxes
+    items: MailboxItems
+    changes: MailboxChanges
+
+
+@dataclass(frozen=True, slots=True)
+class EwsAccess:
+    """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
+    mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
+    else than the organization has mailboxes. `host` is the name of this server."""
+
+    directory: EwsDirectory
+    server: Callable[[str], EwsServer | None]
+    sharing: Sharing
+    host: str
+    quota: int = 0
+    domains: Callable[[], Collection[str]] = frozenset
+
+
+class EwsItems(GuardedItems):
+    """The items of another's mailbox; it refuses with ErrorAccessDenied."""
+
+    def _denied(self) -> EwsError:
+        return EwsError(Code.ACCESS_DENIED)
+
+    def _missing(self) -> EwsError:
+        return EwsError(Code.ITEM_NOT_FOUND)
+
+
+@dataclass(slots=True)
+class Mailbox:
+    """A mailbox as one request works with it. `rights` are those of the caller."""
+
+    recipient: Recipient
+    server: EwsServer
+    rights: MailboxRights
+    quota: int
+    _nodes: dict[int, FolderNode] | None = field(default=None, repr=False)
+    _numbers: dict[PropertyName, int] = field(default_factory=dict, repr=False)
+    _guarded: MailboxItems | None = field(default=None, repr=False)
+
+    @property
+    def id(self) -> UUID:
+        return self.recipient.guid
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the caller may do everything in the mailbox."""
+        return self.rights.is_full
+
+    @property
+    def store(self) -> MailboxItems:
+        """The items as the caller may see and change them. Ask for `nodes` before, for rights are by folder."""
+        if self.rights.is_full:
+            return self.server.items
+        if self._guarded is None:
+            self._guarded = cast(MailboxItems, EwsItems(self.server.items, self._rights_in))
+        return self._guarded
+
+    async def nodes(self) -> dict[int, FolderNode]:
+        """The folders that the caller may see, by their ids. With FREE_BUSY alone one sees no folder."""
+        if self._nodes is None:
+            try:
+                every = await self.server.items.tree(self.id)
+            except MailboxError as error:
+                if error.code != "NONEXISTENT":
+                    raise
+                every = []
+            self._nodes = {node.id: node for node in every if self.rights_in(node) & ~FREE_BUSY}
+        return self._nodes
+
+    def forget_nodes(self) -> None:
+        """The folders have changed."""
+        self._nodes = None
+
+    async def node(self, folder: int) -> FolderNode:
+        """A folder by its id; also those above the tree. Raises EwsError ErrorFolderNotFound."""
+        if folder in (TOP, ROOT) and self.is_whole:
+            return _ABOVE[folder]
+        node = (await self.nodes()).get(folder)
+        if node is None:
+            raise EwsError(Code.FOLDER_NOT_FOUND)
+        return node
+
+    async def of_kind(self, kind: FolderKind) -> FolderNode:
+        """A well-known folder. Raises EwsError ErrorFolderNotFound."""
+        for node in (await self.nodes()).values():
+            if node.kind is kind:
+                return node
+        raise EwsError(Code.FOLDER_NOT_FOUND)
+
+    def rights_in(self, node: FolderNode) -> Right:
+        return self.rights.in_folder(node.id, node.kind)
+
+    def _rights_in(self, folder: int) -> Right:
+        node = (self._nodes or {}).get(folder)
+        return self.rights_in(node) if node is not None else Right(0)
+
+    def demand(self, node: FolderNode, right: Right, code: Code = Code.ACCESS_DENIED) -> None:
+        """Raises EwsError with this code where the caller has none of these rights in a folder."""
+        if not self.rights_in(node) & right:
+            raise EwsError(code)
+
+    async def numbers(self, names: Sequence[PropertyName], create: bool = False) -> dict[PropertyName, int]:
+        """The numbers of named properties in this mailbox; names that it has none for are left out."""
+        missing = [name for name in dict.fromkeys(names) if not self._numbers.get(name)]
+        if missing:
+            numbers = await self.store.property_ids(self.id, missing, create)
+            self._numbers.update(zip(missing, numbers, strict=True))
+        return {name: number for name in names if (number := self._numbers[name])}
+
+
+_ABOVE = {
+    TOP: FolderNode(TOP, ROOT, "Top of Information Store", "IPF.Note", FolderKind.USER, 1),
+    ROOT: FolderNode(ROOT, ROOT, "", "IPF", FolderKind.USER, 1),
+}
+"""The folders above the tree: what all people see lies in the first, and that in the second (MS-OXOSFLD section 2.2.1)."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation."""
+
+    access: EwsAccess
+    identity: Identity
+    header: Header = field(default_factory=Header)
+    _own: Mailbox | None = None
+    _opened: dict[UUID, Mailbox] = field(default_factory=dict)
+
+    async def own(self) -> Mailbox:
+        """The caller's own mailbox. Raises EwsError: ErrorNonExistentMailbox for one who has none,
+        ErrorMailboxStoreUnavailable."""
+        if self._own is None:
+            home = await home_of(self.access.directory, self.access.server, self.identity)
+            if isinstance(home, Failure):
+                raise _refusal(home)
+            recipient, server = home
+            quota = recipient.quota or self.access.quota
+            try:
+                await server.mailboxes.logon(recipient.guid, quota)
+            except MailboxError as error:
+                raise _refusal(not_opened(error)) from None
+            rights = await self.access.sharing.rights(self.identity.guid, recipient)
+            self._own = self._opened[recipient.guid] = Mailbox(recipient, server, rights, quota)
+        return self._own
+
+    async def mailbox(self, address: str) -> Mailbox:
+        """The mailbox with this address. Raises EwsError: ErrorNonExistentMailbox for an address that nobody has here."""
+        recipient = await self.access.sharing.mailbox(address)
+        if recipient is None:
+            raise EwsError(Code.NON_EXISTENT_MAILBOX)
+        return await self._open(recipient)
+
+    async def mailbox_with(self, guid: UUID) -> Mailbox:
+        """The mailbox that an id names. Raises EwsError ErrorItemNotFound for one that is not here."""
+        if guid in self._opened:
+            return self._opened[guid]
+        if guid == self.identity.guid:
+            return await self.own()
+        owners = await self.access.directory.mailbox_owners([guid])
+        recipient = await self.access.sharing.mailbox(owners[guid]) if guid in owners else None
+        if recipient is None or recipient.guid != guid:
+            raise EwsError(Code.ITEM_NOT_FOUND)
+        return await self._open(recipient)
+
+    async def _open(self, recipient: Recipient) -> Mailbox:
+        if recipient.guid == self.identity.guid:
+            return await self.own()
+        if recipient.guid not in self._opened:
+            server = self.access.server(recipient.database)
+            if server is None:
+                raise EwsError(Code.MAILBOX_STORE_UNAVAILABLE)
+            rights = await self.access.sharing.rights(self.identity.guid, recipient)
+            self._opened[recipient.guid] = Mailbox(recipient, server, rights, recipient.quota or self.access.quota)
+        return self._opened[recipient.guid]
+
+
+def _refusal(failure: Failure) -> EwsError:
+    if failure.cause is Cause.UNAVAILABLE:
+        return EwsError(Code.MAILBOX_STORE_UNAVAILABLE)
+    return EwsError(Code.NON_EXISTENT_MAILBOX)

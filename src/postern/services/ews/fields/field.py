@@ -1,0 +1,59 @@
+"""A property of the schema: how an answer shows it, where it comes from, and how a request changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from postern.items.properties import Property, Value
+from postern.model.item_store import RenderedItem
+from postern.protocols import xml
+from postern.protocols.ews.shapes import Shape
+from postern.protocols.ews.versions import Version
+from postern.services.ews.item_view import NOTHING, ItemView, Need
+
+Read = Callable[[ItemView, Shape], str]
+"""Returns the property's element as markup; "" where the item has none."""
+
+
+class Editor(Protocol):
+    """An item that is being made or changed, by class of item. `flags` are its system flags; `bag` has the properties that no
+    content has a place for, None for one that is taken out; `named_item` is the name of the resource ("" for mail)."""
+
+    flags: int
+    item_class: str
+    bag: dict[Property, Value | None]
+
+    def content(self) -> bytes:
+        """The octets of the item as it has become. Raises EwsError where properties contradict each other, or one is missing."""
+        ...
+
+    def rendered(self) -> RenderedItem | None:
+        """The values by which the item is looked up; None for mail."""
+        ...
+
+
+Write = Callable[[Editor, xml.Element | None], None]
+"""Puts a property's element into an item, or takes the property out (None). Raises EwsError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A property. `uri` is its path ("item:Subject"), `element` its element in `t:`, `since` the version that brought it, and
+    `needs` what it is read from. `default`: the Default shape has it. `single`: FindItem and SyncFolderItems leave it out, for it
+    is long (MS-OXWSSRCH section 2.2.4.11). `property` is the MAPI property of the same value, if there is one; `sort` a key of
+    `model.search.SortKey`, and `search` one of `model.search.SearchTerm`, by which the store sorts and searches by it. Without
+    `write` it is read-only."""
+
+    uri: str
+    element: str
+    read: Read
+    since: Version = Version.V2007
+    needs: Need = NOTHING
+    default: bool = False
+    single: bool = False
+    property: Property | None = None
+    write: Write | None = None
+    sort: str = ""
+    search: str = ""

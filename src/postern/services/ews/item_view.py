@@ -1,0 +1,111 @@
+"""Items as they are read for an answer: what the store says of them, and as much of their content as the answer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import Any, TypeVar
+
+from postern.model.folders import FolderNode
+from postern.model.item_store import StoredItem
+from postern.model.items import Column
+from postern.protocols.ews.ids import ItemId, change_key
+from postern.services.ews.access import Call, Mailbox
+
+PAGE = 200
+"""Items whose contents are read at once."""
+V = TypeVar("V")
+
+
+class Need(IntFlag):
+    """The parts of an item that a property is read from, beside what the store always says."""
+
+    ENVELOPE = 1
+    """IMAP's ENVELOPE, rendered at delivery."""
+    STRUCTURE = 2
+    """IMAP's BODYSTRUCTURE."""
+    HEADER = 4
+    CONTENT = 8
+    BAG = 16
+    """The properties that no content has a place for."""
+
+
+NOTHING = Need(0)
+_COLUMNS = {
+    Need.ENVELOPE: Column.ENVELOPE,
+    Need.STRUCTURE: Column.BODYSTRUCTURE,
+    Need.HEADER: Column.HEADER,
+    Need.CONTENT: Column.CONTENT,
+}
+
+
+@dataclass(slots=True)
+class ItemView:
+    """An item as one request reads it. `node` is its folder. What was not needed is empty, and `content` None. `start` is set in
+    the view of one occurrence of a series: its original start in seconds since the epoch. `numbers` are those of named
+    properties in this mailbox. `parsed` keeps what was read of the content, by the function that read it."""
+
+    call: Call
+    mailbox: Mailbox
+    node: FolderNode
+    stored: StoredItem
+    envelope: bytes = b""
+    structure: bytes = b""
+    header: bytes = b""
+    content: bytes | None = None
+    bag: Mapping[int, bytes] = field(default_factory=dict)
+    numbers: Mapping[Any, int] = field(default_factory=dict)
+    start: int | None = None
+    parsed: dict[object, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> ItemId:
+        return ItemId(self.mailbox.id, self.stored.id, self.start)
+
+    @property
+    def change_key(self) -> str:
+        return change_key(self.stored.change)
+
+
+async def load(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) -> list[ItemView]:
+    """Reads these items in the order of `ids`; those that are not there, or that the caller may not see, are left out. Ask for
+    few at a time where contents are needed: PAGE. A content that did not fit beside the others is asked for alone."""
+    nodes = await mailbox.nodes()
+    columns = Column(0)
+    for need, column in _COLUMNS.items():
+        if needs & need:
+            columns |= column
+    told = await mailbox.store.columns(mailbox.id, ids, columns)
+    bags = await mailbox.store.bags(mailbox.id, ids) if needs & Need.BAG else {}
+    views = []
+    for place, item in enumerate(told.items):
+        node = nodes.get(item.folder)
+        if node is None:
+            continue
+        content = item.content
+        if content is None and needs & Need.CONTENT:
+            alone = await mailbox.store.get(mailbox.id, [item.id], True)
+            content = alone[0].content if alone else None
+        views.append(
+            ItemView(
+                call,
+                mailbox,
+                node,
+                item,
+                told.envelopes[place] if told.envelopes else b"",
+                told.structures[place] if told.structures else b"",
+                told.headers[place] if told.headers else b"",
+                content,
+                bags.get(item.id, {}),
+            )
+        )
+    return views
+
+
+def needed(parts: Iterable[Need]) -> Need:
+    """All of these parts together."""
+    needs = Need(0)
+    for part in parts:
+        needs |= part
+    return needs

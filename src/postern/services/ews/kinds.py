@@ -1,0 +1,59 @@
+"""The kinds of items: their element, class and properties, and how they are made and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from postern.items.properties import PropertyMap
+from postern.model.folders import FolderNode
+from postern.model.items import MESSAGE
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.fields.field import Editor, Field
+from postern.services.ews.fields.item import ITEM_FIELDS
+from postern.services.ews.fields.message import MESSAGE_FIELDS
+from postern.services.ews.item_view import ItemView
+
+Edit = Callable[[Call, Mailbox, FolderNode, ItemView | None], Editor]
+"""Begins a new item in a folder, or a change of one that is there (with its content and bag)."""
+
+
+@dataclass(frozen=True)
+class ItemKind:
+    """A kind of items. `element` is its element in `t:`; `item_class` its class, and the beginning of those derived from it.
+    `fields` stand in the order of the schema. `map` has its MAPI properties, and `edit` makes and changes items; None: these
+    items cannot be made."""
+
+    element: str
+    item_class: str
+    fields: Sequence[Field]
+    map: PropertyMap[Any] | None = None
+    edit: Edit | None = None
+
+    @cached_property
+    def by_uri(self) -> dict[str, Field]:
+        return {each.uri: each for each in self.fields}
+
+
+KINDS = (
+    ItemKind("Message", MESSAGE, MESSAGE_FIELDS),
+    ItemKind("Item", "", ITEM_FIELDS),
+)
+"""The kinds, each before those whose class is a beginning of its own."""
+BY_ELEMENT = {kind.element: kind for kind in KINDS}
+
+
+@lru_cache(maxsize=1_000)
+def kind_of(item_class: str) -> ItemKind:
+    """The kind of a class: "IPM.Note.Mine" is a message.
+
+    Bound: linear in the class.
+    """
+    folded = item_class.lower()
+    for kind in KINDS:
+        name = kind.item_class.lower()
+        if folded == name or folded.startswith(f"{name}.") or not name:
+            return kind
+    return KINDS[-1]

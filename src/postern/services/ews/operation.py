@@ -1,0 +1,116 @@
+"""Operations: how one reads its request and gives its answer.
+
+Most are batches: a request has several parts, each part has a response message of its own, and one that fails does not keep the
+others from being done (MS-OXWSCDATA section 2.2.4.17). `Batch` and `Single` write what is around the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from postern.model.directory import DirectoryUnavailable
+from postern.model.mailbox import MailboxError
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.envelope import CLOSING, Fault, opening, start_tag
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import value
+from postern.protocols.ews.versions import Version
+from postern.services.ews.access import Call
+from postern.telemetry.log import Event, log
+
+_CODES = {
+    "NONEXISTENT": Code.ITEM_NOT_FOUND,
+    "ALREADYEXISTS": Code.FOLDER_EXISTS,
+    "CANNOT": Code.ACCESS_DENIED,
+    "OVERQUOTA": Code.QUOTA_EXCEEDED,
+    "LIMIT": Code.INSUFFICIENT_RESOURCES,
+    "TOOBIG": Code.MESSAGE_SIZE_EXCEEDED,
+    "MODIFIED": Code.IRRESOLVABLE_CONFLICT,
+    "UNAVAILABLE": Code.MAILBOX_STORE_UNAVAILABLE,
+}
+
+
+class Operation(Protocol):
+    """An operation by its name, for example "GetItem". `since` is the version that brought it, `section` where it stands."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def since(self) -> Version: ...
+
+    @property
+    def section(self) -> str: ...
+
+    def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+        """Gives the whole document piece by piece. Raises Fault, before the first piece."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An operation whose answer has a response message for each part of the request. `run` gives, for each of them, the markup
+    that stands behind its response code, or the error with which the part ended."""
+
+    name: str
+    since: Version
+    section: str
+    run: Callable[[Call, xml.Element], AsyncIterator[str | EwsError]]
+
+    async def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+        yield opening(call.header.version) + start_tag(f"{self.name}Response") + "<m:ResponseMessages>"
+        tag = f"m:{self.name}ResponseMessage"
+        try:
+            async for part in self.run(call, request):
+                yield _failure(tag, part) if isinstance(part, EwsError) else _success(tag, part)
+        except (EwsError, MailboxError, DirectoryUnavailable) as error:
+            yield _failure(tag, as_error(error))
+        yield f"</m:ResponseMessages></m:{self.name}Response>{CLOSING}"
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """An operation with one answer. `run` returns what is in the element of the answer; an error of it becomes a fault."""
+
+    name: str
+    since: Version
+    section: str
+    run: Callable[[Call, xml.Element], Awaitable[str]]
+
+    async def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+        try:
+            content = await self.run(call, request)
+        except (EwsError, MailboxError, DirectoryUnavailable) as error:
+            known = as_error(error)
+            raise Fault(known.code, str(known)) from None
+        yield f"{opening(call.header.version)}{start_tag(f'{self.name}Response')}{content}</m:{self.name}Response>{CLOSING}"
+
+
+def _success(tag: str, content: str) -> str:
+    return f'<{tag} ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}{content}</{tag}>'
+
+
+def _failure(tag: str, error: EwsError) -> str:
+    return f'<{tag} ResponseClass="Error">{error.markup}</{tag}>'
+
+
+def as_error(error: EwsError | MailboxError | DirectoryUnavailable) -> EwsError:
+    """The error of the protocol for what the store or the directory refused."""
+    if isinstance(error, EwsError):
+        return error
+    if isinstance(error, DirectoryUnavailable):
+        return EwsError(Code.SERVER_BUSY, values={"BackOffMilliseconds": "5000"})
+    if error.code == "UNAVAILABLE":
+        log(Event.STORE_UNAVAILABLE, command="EWS")
+    return EwsError(_CODES.get(error.code, Code.INTERNAL_SERVER_ERROR))
+
+
+async def attempted(part: Awaitable[str]) -> str | EwsError:
+    """The markup of one part, or the error with which it ended."""
+    try:
+        return await part
+    except (EwsError, MailboxError, DirectoryUnavailable) as error:
+        return as_error(error)

@@ -1,0 +1,47 @@
+"""ConvertId (MS-OXWSCVTID section 3.1.4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import read_id
+from postern.protocols.ews.names import element, m
+from postern.protocols.ews.versions import Version
+from postern.services.ews.access import Call
+from postern.services.ews.operation import Batch
+
+MAX_IDS = 1_000
+_OURS = frozenset({"EwsId", "EwsLegacyId"})
+
+
+async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
+    wanted = request.attributes.get("DestinationFormat", "")
+    named = (request.find(m("SourceIds")) or xml.Element("")).elements
+    if not 0 < len(named) <= MAX_IDS:
+        raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_IDS} ids.")
+    for each in named:
+        try:
+            yield _converted(each, wanted)
+        except EwsError as error:
+            yield error
+
+
+def _converted(named: xml.Element, wanted: str) -> str:
+    text = named.attributes.get("Id", "")
+    if named.attributes.get("Format") not in _OURS or wanted not in _OURS:
+        raise EwsError(Code.UNSUPPORTED_TYPE_FOR_CONVERSION)
+    read_id(text)
+    mailbox = named.attributes.get("Mailbox", "")
+    return element(
+        "m:AlternateId",
+        **{"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:type": "t:AlternateIdType"},
+        Format=wanted,
+        Id=text,
+        Mailbox=mailbox,
+    )
+
+
+CONVERT_ID = Batch("ConvertId", Version.V2007_SP1, "MS-OXWSCVTID 3.1.4.1", run)

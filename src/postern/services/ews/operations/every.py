@@ -1,0 +1,21 @@
+"""All operations that there are, by the document that describes each."""
+
+from __future__ import annotations
+
+from postern.services.ews.operation import Operation
+from postern.services.ews.operations.convert_id import CONVERT_ID
+from postern.services.ews.operations.find_folder import FIND_FOLDER
+from postern.services.ews.operations.find_item import FIND_ITEM
+from postern.services.ews.operations.get_folder import GET_FOLDER
+from postern.services.ews.operations.get_item import GET_ITEM
+
+OPERATIONS: tuple[Operation, ...] = (
+    # MS-OXWSFOLD, MS-OXWSSRCH
+    GET_FOLDER,
+    FIND_FOLDER,
+    FIND_ITEM,
+    # MS-OXWSCORE
+    GET_ITEM,
+    # MS-OXWSCVTID
+    CONVERT_ID,
+)

@@ -1,0 +1,63 @@
+"""GetItem (MS-OXWSCORE section 3.1.4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from postern.model.directory import DirectoryUnavailable
+from postern.model.mailbox import MailboxError
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import m
+from postern.protocols.ews.shapes import read_shape
+from postern.protocols.ews.versions import Version
+from postern.services.ews.access import Call
+from postern.services.ews.operation import Batch, as_error
+from postern.services.ews.places import ItemRef, item_ref
+from postern.services.ews.rendering import Rendering, markup_of
+
+MAX_IDS = 1_000
+"""Items of one request."""
+
+
+async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
+    rendering = Rendering(read_shape(request.find(m("ItemShape"))), call.header.version)
+    named = (request.find(m("ItemIds")) or xml.Element("")).elements
+    if not 0 < len(named) <= MAX_IDS:
+        raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_IDS} items.")
+    refs = [_ref(each) for each in named]
+    mailboxes: dict[UUID, list[int]] = {}
+    for ref in refs:
+        if isinstance(ref, ItemRef):
+            mailboxes.setdefault(ref.id.mailbox, []).append(ref.id.item)
+    elements: dict[tuple[UUID, int], str] = {}
+    failed: dict[UUID, EwsError] = {}
+    for guid, ids in mailboxes.items():
+        try:
+            mailbox = await call.mailbox_with(guid)
+            await mailbox.nodes()
+            for number, markup in (await markup_of(call, mailbox, ids, rendering)).items():
+                elements[guid, number] = markup
+        except (EwsError, MailboxError, DirectoryUnavailable) as error:
+            failed[guid] = as_error(error)
+    for ref in refs:
+        if isinstance(ref, EwsError):
+            yield ref
+            continue
+        found = elements.get((ref.id.mailbox, ref.id.item))
+        if found is None:
+            yield failed.get(ref.id.mailbox) or EwsError(Code.ITEM_NOT_FOUND)
+        else:
+            yield f"<m:Items>{found}</m:Items>"
+
+
+def _ref(named: xml.Element) -> ItemRef | EwsError:
+    try:
+        return item_ref(named)
+    except EwsError as error:
+        return error
+
+
+GET_ITEM = Batch("GetItem", Version.V2007, "MS-OXWSCORE 3.1.4.4", run)

@@ -1,0 +1,148 @@
+"""Exchange Web Services for the tests: two users with mailboxes in memory, asked through ASGI or at a door in TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+from uuid import UUID
+from xml.etree import ElementTree
+
+import httpx
+
+from postern.model.folders import FolderKind
+from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.protocols.ews.names import MESSAGES, TYPES
+from postern.services.access.changes import MailboxChanges
+from postern.services.access.sharing import Sharing
+from postern.services.ews.access import EwsAccess, EwsServer
+from postern.services.ews.application import KINDS, METHODS, EwsApplication
+from postern.services.ews.operations.every import OPERATIONS
+from postern.services.http.site import Caller, Receive, Scope, Send
+from tests.services.dav.site import ALICE, BOB, Recipients, guid_of, recipient_of
+from tests.services.fake_resource_store import FakeResourceStore
+from tests.services.http.doors import ROWS, WebDoor
+
+ROW = ROWS["availability"]
+PATH = "/EWS/Exchange.asmx"
+NAMES = {"m": MESSAGES, "t": TYPES, "s": "http://schemas.xmlsoap.org/soap/envelope/"}
+T = TypeVar("T")
+
+
+def envelope(body: str, version: str = "Exchange2013", header: str = "") -> bytes:
+    """A request; `body` is in the prefixes m and t."""
+    declarations = " ".join(f'xmlns:{prefix}="{space}"' for prefix, space in NAMES.items())
+    return (
+        f"<s:Envelope {declarations}><s:Header>"
+        f'<t:RequestServerVersion Version="{version}"/>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>'
+    ).encode()
+
+
+class EwsSite:
+    """An application and its mailboxes, asked as a user whom the door has proven."""
+
+    def __init__(self) -> None:
+        self.mailboxes = FakeResourceStore()
+        self.recipients = Recipients(ALICE, BOB)
+        directory = cast(Any, self.recipients)
+        self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
+        server = EwsServer(self.mailboxes, self.mailboxes, MailboxChanges(self.mailboxes))
+        self.access = EwsAccess(
+            directory, lambda database: server, self.sharing, "mail.example.test", domains=lambda: {"example.test"}
+        )
+        self.application = EwsApplication(self.access, OPERATIONS)
+
+    async def ask(self, body: str, address: str = ALICE, version: str = "Exchange2013", header: str = "") -> Answer:
+        """The answer to one request."""
+        identity = Identity(PrincipalKind.USER, address, Mechanism.NTLM, guid_of(address))
+        caller = Caller(identity, ROW, Peer("192.0.2.1", 40_000), Seal("TLSv1.3", "TLS_AES_128_GCM_SHA256"))
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.application({**scope, "extensions": {"postern": caller}}, receive, send)
+
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="https://mail.example.test") as client:
+            headers = {"content-type": "text/xml; charset=utf-8"}
+            return Answer(await client.post(PATH, content=envelope(body, version, header), headers=headers))
+
+    async def folder(self, kind: FolderKind, address: str = ALICE) -> int:
+        """The number of a well-known folder of a mailbox, which is opened."""
+        guid = guid_of(address)
+        await self.mailboxes.logon(guid)
+        return next(node.id for node in await self.mailboxes.tree(guid) if node.kind is kind)
+
+
+class Answer:
+    """An answer: its status, and its document."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.text = response.text
+        self.root = ElementTree.fromstring(response.content)
+        body = self.root.find("s:Body", NAMES)
+        assert body is not None
+        self.content = body[0]
+
+    @property
+    def messages(self) -> list[ElementTree.Element]:
+        found = self.content.find("m:ResponseMessages", NAMES)
+        return list(found) if found is not None else []
+
+    @property
+    def codes(self) -> list[str]:
+        """The response code of each message."""
+        return [message.findtext("m:ResponseCode", "", NAMES) for message in self.messages]
+
+    @property
+    def fault(self) -> str:
+        return self.content.findtext(".//{http://schemas.microsoft.com/exchange/services/2006/errors}ResponseCode", "")
+
+    def find(self, path: str) -> ElementTree.Element:
+        element = self.content.find(path, NAMES)
+        assert element is not None, self.text
+        return element
+
+    def all(self, path: str) -> list[ElementTree.Element]:
+        return self.content.findall(path, NAMES)
+
+    def texts(self, path: str) -> list[str]:
+        return [element.text or "" for element in self.all(path)]
+
+
+class EwsDoor(WebDoor):
+    """A door to Exchange Web Services; alice and bob have the password "wonderland"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.people.add(BOB, "wonderland")
+        self.mailboxes = FakeResourceStore()
+        self.recipients = Recipients()
+        for address in (ALICE, BOB):
+            self.recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)
+        directory = cast(Any, self.recipients)
+        self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
+        server = EwsServer(self.mailboxes, self.mailboxes, MailboxChanges(self.mailboxes))
+        self.application = EwsApplication(
+            EwsAccess(
+                directory, lambda database: server, self.sharing, "mail.example.test", domains=lambda: {"example.test"}
+            ),
+            OPERATIONS,
+        )
+
+    def guid(self, address: str) -> UUID:
+        return self.people.accounts[address].guid
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}{PATH}"
+
+    @asynccontextmanager
+    async def opened_to_ews(self) -> AsyncIterator[EwsDoor]:
+        route = self.route(PATH.lower(), self.application, (ROW,), METHODS, body=64 << 20, kinds=KINDS)
+        async with self.opened(route):
+            yield self
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """Does work of a client that blocks, in a thread, while the door serves."""
+        return await asyncio.to_thread(work)

@@ -1,0 +1,40 @@
+"""exchangelib at a door: the core of what scripts do with a mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from postern.model.folders import FolderKind
+from postern.model.items import NewItem
+from tests.services.dav.site import ALICE
+from tests.services.ews.exchange import account
+from tests.services.ews.site import EwsDoor
+
+pytestmark = pytest.mark.slow
+
+
+def message(subject: str) -> bytes:
+    return f"From: bob@example.test\r\nTo: {ALICE}\r\nSubject: {subject}\r\n\r\nHello\r\n".encode()
+
+
+def test_folders_and_messages_are_read(tmp_path: Path) -> None:
+    async def steps() -> None:
+        async with EwsDoor().opened_to_ews() as door:
+            guid = door.guid(ALICE)
+            await door.mailboxes.logon(guid)
+            inbox = next(node.id for node in await door.mailboxes.tree(guid) if node.kind is FolderKind.INBOX)
+            await door.mailboxes.create(guid, inbox, [NewItem(message(f"Lunch {number}")) for number in range(3)])
+
+            def read() -> tuple[list[str], list[str], int]:
+                mine = account(door, tmp_path, ALICE)
+                subjects = sorted(item.subject for item in mine.inbox.all().only("subject"))
+                return subjects, sorted(folder.name for folder in mine.msg_folder_root.children), mine.inbox.total_count
+
+            subjects, names, total = await door.beside(read)
+            assert subjects == ["Lunch 0", "Lunch 1", "Lunch 2"] and total == 3
+            assert "Calendar" in names and "INBOX" in {name.upper() for name in names}
+
+    asyncio.run(steps())
