@@ -15,7 +15,7 @@ from postern.model.delivery import Outbox
 from postern.model.directory import Directory, MailboxOwners, Recipient
 from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.item_store import PropertyName
-from postern.model.items import ImapItems
+from postern.model.items import Flag, FlagChange, ImapItems
 from postern.model.mailbox import Logon, MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.security import Identity
@@ -70,6 +70,9 @@ class EwsItems(GuardedItems):
 
     def _missing(self) -> EwsError:
         return EwsError(Code.ITEM_NOT_FOUND)
+
+
+_SYSTEM = Flag.SEEN | Flag.ANSWERED | Flag.FLAGGED | Flag.DELETED | Flag.DRAFT
 
 
 @dataclass(slots=True)
@@ -145,6 +148,19 @@ class Mailbox:
         """Raises EwsError with this code where the caller has none of these rights in a folder."""
         if not self.rights_in(node) & right:
             raise EwsError(code)
+
+    async def change_flags(self, item: int, flags: int) -> None:
+        """Sets the system flags of an item. Raises EwsError: ErrorItemNotFound, ErrorAccessDenied."""
+        nodes = await self.nodes()
+        for stored in await self.store.get(self.id, [item]):
+            self.demand(nodes[stored.folder], Right.EDIT_ANY)
+            every = [(stored.uid, stored.uid)]
+            keywords = stored.flags & ~_SYSTEM
+            await self.server.mailboxes.change_flags(
+                self.id, stored.folder, every, FlagChange.REPLACE, keywords | (flags & _SYSTEM)
+            )
+            return
+        raise EwsError(Code.ITEM_NOT_FOUND)
 
     async def numbers(self, names: Sequence[PropertyName], create: bool = False) -> dict[PropertyName, int]:
         """The numbers of named properties in this mailbox; names that it has none for are left out."""

@@ -8,37 +8,47 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from postern.items.properties import PropertyMap
-from postern.model.folders import FolderNode
+from postern.model.folders import FolderKind
 from postern.model.items import MESSAGE
-from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.fields.field import Editor, Field
+from postern.services.ews.access import Call
+from postern.services.ews.editing import Editor
+from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.message import MESSAGE_FIELDS
 from postern.services.ews.item_view import ItemView
+from postern.services.ews.mail_editor import MailEditor
+from postern.services.ews.places import Place
 
-Edit = Callable[[Call, Mailbox, FolderNode, ItemView | None], Editor]
-"""Begins a new item in a folder, or a change of one that is there (with its content and bag)."""
+Edit = Callable[[Call, Place, ItemView | None], Editor]
+"""Begins a new item in a folder (None), or a change of one that is there; its view has its content and its bag."""
 
 
 @dataclass(frozen=True)
 class ItemKind:
     """A kind of items. `element` is its element in `t:`; `item_class` its class, and the beginning of those derived from it.
-    `fields` stand in the order of the schema. `map` has its MAPI properties, and `edit` makes and changes items; None: these
-    items cannot be made."""
+    `fields` stand in the order of the schema. `home` is the folder in which a new item is stored if the request names none. `map`
+    has its MAPI properties, which are read from what `read` makes of a view. `edit` makes and changes items; None: these items
+    cannot be made."""
 
     element: str
     item_class: str
     fields: Sequence[Field]
+    home: FolderKind = FolderKind.DRAFTS
     map: PropertyMap[Any] | None = None
+    read: Callable[[ItemView], Any] | None = None
     edit: Edit | None = None
 
     @cached_property
     def by_uri(self) -> dict[str, Field]:
         return {each.uri: each for each in self.fields}
 
+    @cached_property
+    def by_element(self) -> dict[str, Field]:
+        return {each.element: each for each in self.fields}
+
 
 KINDS = (
-    ItemKind("Message", MESSAGE, MESSAGE_FIELDS),
+    ItemKind("Message", MESSAGE, MESSAGE_FIELDS, edit=MailEditor),
     ItemKind("Item", "", ITEM_FIELDS),
 )
 """The kinds, each before those whose class is a beginning of its own."""

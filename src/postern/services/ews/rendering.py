@@ -10,9 +10,10 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
+from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Field
-from postern.services.ews.fields.item import ITEM_ID
+from postern.services.ews.fields.item import EXTENDED, ITEM_ID
 from postern.services.ews.item_view import PAGE, ItemView, Need, load, needed
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of
 
@@ -46,6 +47,8 @@ class Rendering:
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
             return False
+        if each is EXTENDED:
+            return bool(self.extended)
         if each is ITEM_ID or FieldPath(each.uri) in self.shape.paths:
             return True
         if each.uri == "item:MimeContent":
@@ -66,12 +69,14 @@ class Rendering:
         """One item as an element."""
         kind = kind_of(view.stored.item_class)
         parts: list[str] = []
+        content = kind.read(view) if kind.read is not None and self.extended else None
         for each in self.fields(kind):
-            if each.element == "ExtendedProperty":
-                continue
-            parts.append(each.read(view, self.shape))
-        content = "".join(parts)
-        return f"<t:{kind.element}>{content}</t:{kind.element}>"
+            if each is EXTENDED:
+                parts.extend(extended.markup(path, content, kind.map, view.bag, view.numbers) for path in self.extended)
+            else:
+                parts.append(each.read(view, self.shape))
+        inner = "".join(parts)
+        return f"<t:{kind.element}>{inner}</t:{kind.element}>"
 
 
 async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> dict[int, str]:
@@ -82,8 +87,10 @@ async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering:
     for number in ids:
         if number in classes:
             by_needs.setdefault(rendering.needs([kind_of(classes[number])]), []).append(number)
+    properties = await mailbox.numbers(extended.names_of(rendering.extended)) if rendering.extended else {}
     for needs, numbers in by_needs.items():
         for start in range(0, len(numbers), PAGE):
             for view in await load(call, mailbox, numbers[start : start + PAGE], needs):
+                view.numbers = properties
                 elements[view.stored.id] = rendering.markup(view)
     return elements

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
-from postern.items.properties import Property, Value
-from postern.model.item_store import RenderedItem
+from postern.items.properties import Property
 from postern.protocols import xml
 from postern.protocols.ews.shapes import Shape
 from postern.protocols.ews.versions import Version
@@ -17,25 +16,8 @@ Read = Callable[[ItemView, Shape], str]
 """Returns the property's element as markup; "" where the item has none."""
 
 
-class Editor(Protocol):
-    """An item that is being made or changed, by class of item. `flags` are its system flags; `bag` has the properties that no
-    content has a place for, None for one that is taken out; `named_item` is the name of the resource ("" for mail)."""
-
-    flags: int
-    item_class: str
-    bag: dict[Property, Value | None]
-
-    def content(self) -> bytes:
-        """The octets of the item as it has become. Raises EwsError where properties contradict each other, or one is missing."""
-        ...
-
-    def rendered(self) -> RenderedItem | None:
-        """The values by which the item is looked up; None for mail."""
-        ...
-
-
-Write = Callable[[Editor, xml.Element | None], None]
-"""Puts a property's element into an item, or takes the property out (None). Raises EwsError."""
+Write = Callable[[Any, xml.Element | None], None]
+"""Puts a property's element into the editor of its kind (`editing.Editor`), or takes the property out (None). Raises EwsError."""
 
 
 @dataclass(frozen=True, slots=True)

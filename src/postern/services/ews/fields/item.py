@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 
 from postern.items.properties import Type, tagged
+from postern.protocols import xml
 from postern.protocols.ews.ids import FolderId
 from postern.protocols.ews.names import element, number, value
 from postern.protocols.ews.shapes import Shape
 from postern.protocols.ews.times import written
-from postern.protocols.ews.versions import Version
 from postern.services.ews.fields import mime
 from postern.services.ews.fields.field import Field
 from postern.services.ews.item_view import ItemView, Need
+from postern.services.ews.mail_editor import MailEditor
 
 
 def _mime_content(view: ItemView, shape: Shape) -> str:
@@ -28,7 +29,13 @@ def _parent(view: ItemView, shape: Shape) -> str:
     return element("t:ParentFolderId", Id=str(FolderId(view.mailbox.id, view.node.id)))
 
 
+def _set_subject(editor: MailEditor, given: xml.Element | None) -> None:
+    editor.subject = given.text if given is not None else ""
+
+
 ITEM_ID = Field("item:ItemId", "ItemId", _id, default=True)
+EXTENDED = Field("item:ExtendedProperty", "ExtendedProperty", lambda view, shape: "")
+"""The place of MAPI properties, which `rendering` writes."""
 ITEM_FIELDS: tuple[Field, ...] = (
     Field("item:MimeContent", "MimeContent", _mime_content, needs=Need.CONTENT, single=True),
     ITEM_ID,
@@ -41,6 +48,7 @@ ITEM_FIELDS: tuple[Field, ...] = (
         needs=Need.HEADER,
         default=True,
         property=tagged("PidTagSubject", 0x0037),
+        write=_set_subject,
         sort="subject",
         search="subject",
     ),
@@ -57,6 +65,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         "DateTimeCreated",
         lambda view, shape: value("t:DateTimeCreated", written(view.stored.created)),
         default=True,
-        since=Version.V2007,
     ),
+    EXTENDED,
 )

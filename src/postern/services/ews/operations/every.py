@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from postern.services.ews.operation import Operation
 from postern.services.ews.operations.convert_id import CONVERT_ID
+from postern.services.ews.operations.create_item import CREATE_ITEM
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.update_item import UPDATE_ITEM
 
 OPERATIONS: tuple[Operation, ...] = (
     # MS-OXWSFOLD, MS-OXWSSRCH
@@ -16,6 +18,8 @@ OPERATIONS: tuple[Operation, ...] = (
     FIND_ITEM,
     # MS-OXWSCORE
     GET_ITEM,
+    CREATE_ITEM,
+    UPDATE_ITEM,
     # MS-OXWSCVTID
     CONVERT_ID,
 )

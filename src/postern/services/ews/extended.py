@@ -1,0 +1,123 @@
+"""MAPI properties by their paths: in a content by the map of the item's kind, else in its bag (docs/decisions/0003)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from postern.items.properties import Property, PropertyMap, Type, Value
+from postern.items.property_values import MAX_VALUES, decoded
+from postern.model.item_store import PropertyName
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import is_true, t, value
+from postern.protocols.ews.paths import ExtendedPath, path_markup, read_path
+from postern.protocols.ews.times import read_time, written
+
+_TYPES = frozenset(Type)
+
+
+def property_of(path: ExtendedPath) -> Property:
+    """The property that a path names. Raises EwsError ErrorUnsupportedMapiPropertyType for a type that nothing here has."""
+    if path.type_number not in _TYPES:
+        raise EwsError(Code.UNSUPPORTED_MAPI_PROPERTY_TYPE, path=path_markup(path))
+    name = PropertyName(path.set, path.lid, path.name) if path.set is not None else None
+    return Property("", Type(path.type_number), path.tag or 0, name)
+
+
+def tag_of(property_: Property, numbers: Mapping[PropertyName, int]) -> int:
+    """The property's tag in a mailbox with these numbers of named properties; 0: it has none yet."""
+    number = property_.id if property_.name is None else numbers.get(property_.name, 0)
+    return number << 16 | property_.type if number else 0
+
+
+def names_of(paths: Sequence[ExtendedPath]) -> list[PropertyName]:
+    """The names among these properties."""
+    return [PropertyName(path.set, path.lid, path.name) for path in paths if path.set is not None]
+
+
+def markup(
+    path: ExtendedPath,
+    content: Any,
+    map_: PropertyMap[Any] | None,
+    bag: Mapping[int, bytes],
+    numbers: Mapping[PropertyName, int],
+) -> str:
+    """The ExtendedProperty of an item (MS-OXWSXPROP section 2.1.1); "" where it has no value. `content` is what `map_` reads;
+    None for an item without."""
+    property_ = property_of(path)
+    entry = map_.find(property_.key) if map_ is not None else None
+    if entry is not None and entry.read is not None and content is not None:
+        found = entry.read(content)
+    else:
+        octets = bag.get(tag_of(property_, numbers))
+        found = decoded(property_.type, octets) if octets is not None else None
+    if found is None:
+        return ""
+    if isinstance(found, tuple):
+        values = "".join([value("t:Value", _text(property_.type, each)) for each in found])
+        return f"<t:ExtendedProperty>{path_markup(path)}<t:Values>{values}</t:Values></t:ExtendedProperty>"
+    shown = value("t:Value", _text(property_.type, found))
+    return f"<t:ExtendedProperty>{path_markup(path)}{shown}</t:ExtendedProperty>"
+
+
+def _text(type_: Type, found: Value) -> str:
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    if isinstance(found, bytes):
+        return base64.b64encode(found).decode("ascii")
+    if type_ is Type.TIME and isinstance(found, int):
+        return written(found)
+    return str(found)
+
+
+def read(extended: xml.Element) -> tuple[Property, Value]:
+    """Reads an ExtendedProperty with its value. Raises EwsError: ErrorInvalidExtendedProperty, ErrorInvalidExtendedPropertyValue.
+
+    Bound: linear in the element; at most MAX_VALUES values.
+    """
+    uri = extended.find(t("ExtendedFieldURI"))
+    if uri is None:
+        raise EwsError(Code.INVALID_EXTENDED_PROPERTY)
+    path = read_path(uri)
+    if not isinstance(path, ExtendedPath):
+        raise EwsError(Code.INVALID_EXTENDED_PROPERTY)
+    property_ = property_of(path)
+    several = extended.find(t("Values"))
+    try:
+        if property_.type is Type.STRINGS:
+            texts = several.find_all(t("Value")) if several is not None else []
+            if several is None or len(texts) > MAX_VALUES:
+                raise ValueError
+            return property_, tuple(each.text for each in texts)
+        single = extended.find(t("Value"))
+        if single is None:
+            raise ValueError
+        return property_, _value(property_.type, single.text)
+    except (ValueError, binascii.Error):
+        raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE, path=path_markup(path)) from None
+
+
+_RANGES = {Type.INTEGER16: 1 << 15, Type.INTEGER32: 1 << 31}
+
+
+def _value(type_: Type, text: str) -> Value:
+    if type_ in _RANGES:
+        number = int(text) if len(text) < 20 else _RANGES[type_]
+        if not -_RANGES[type_] <= number < _RANGES[type_]:
+            raise ValueError
+        return number
+    if type_ is Type.FLOATING64:
+        return float(text)
+    if type_ is Type.BOOLEAN:
+        if text.strip() not in ("true", "false", "0", "1"):
+            raise ValueError
+        return is_true(text)
+    if type_ is Type.TIME:
+        return read_time(text)
+    if type_ is Type.BINARY:
+        return base64.b64decode(text, validate=True)
+    return text

@@ -1,0 +1,103 @@
+"""UpdateItem (MS-OXWSCORE section 3.1.4.9), of items of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import element, m, t
+from postern.protocols.ews.paths import ExtendedPath, path_markup, read_path
+from postern.protocols.ews.versions import Version
+from postern.services.ews import extended, places
+from postern.services.ews.access import Call
+from postern.services.ews.editing import Conflict, Disposition, Editor, How
+from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.kinds import ItemKind, kind_of
+from postern.services.ews.operation import Batch, attempted
+from postern.services.ews.operations.create_item import items_markup
+from postern.services.ews.places import ItemRef, Place, item_ref
+
+MAX_CHANGES = 1_000
+
+
+async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
+    changes = (request.find(m("ItemChanges")) or xml.Element("")).find_all(t("ItemChange"))
+    if not 0 < len(changes) <= MAX_CHANGES:
+        raise EwsError(Code.INVALID_REQUEST, f"A request changes 1 to {MAX_CHANGES} items.")
+    named = request.find(m("SavedItemFolderId"))
+    saved = await places.target(call, named, Code.SAVED_ITEM_FOLDER_NOT_FOUND) if named is not None else None
+    given = request.attributes
+    try:
+        disposition = Disposition(given["MessageDisposition"]) if given.get("MessageDisposition") else None
+        conflict = Conflict(given.get("ConflictResolution", Conflict.AUTO_RESOLVE))
+    except ValueError:
+        raise EwsError(Code.SCHEMA_VALIDATION) from None
+    how = How(disposition, given.get("SendMeetingInvitationsOrCancellations", ""), conflict, saved)
+    for each in changes:
+        yield await attempted(_change(call, each, how))
+
+
+async def _change(call: Call, change: xml.Element, how: How) -> str:
+    updates = change.find(t("Updates"))
+    named = [each for each in change.elements if each is not updates]
+    if updates is None or len(named) != 1:
+        raise EwsError(Code.SCHEMA_VALIDATION)
+    ref = item_ref(named[0])
+    view = await whole(call, ref)
+    kind = kind_of(view.stored.item_class)
+    if kind.edit is None:
+        raise EwsError(Code.INVALID_PROPERTY_SET)
+    editor = kind.edit(call, Place(view.mailbox, view.node), view)
+    for each in updates.elements:
+        _apply(kind, editor, each)
+    known = ref.change if how.conflict is Conflict.NEVER_OVERWRITE else None
+    saved = await editor.update(how, known)
+    conflicts = "<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>"
+    return items_markup(kind, saved) + conflicts
+
+
+async def whole(call: Call, ref: ItemRef) -> ItemView:
+    """An item with its content and its bag, to be changed. Raises EwsError ErrorItemNotFound."""
+    mailbox = await call.mailbox_with(ref.id.mailbox)
+    await mailbox.nodes()
+    for view in await load(call, mailbox, [ref.id.item], Need.CONTENT | Need.HEADER | Need.BAG):
+        view.start = ref.id.start
+        return view
+    raise EwsError(Code.ITEM_NOT_FOUND)
+
+
+def _apply(kind: ItemKind, editor: Editor, update: xml.Element) -> None:
+    """Applies a SetItemField, AppendToItemField or DeleteItemField (MS-OXWSCORE section 2.2.4)."""
+    parts = update.elements
+    if not parts or update.local not in ("SetItemField", "AppendToItemField", "DeleteItemField"):
+        raise EwsError(Code.SCHEMA_VALIDATION)
+    path = read_path(parts[0])
+    item = parts[1] if len(parts) > 1 else None
+    values = item.elements if item is not None else []
+    if update.local != "DeleteItemField" and len(values) != 1:
+        raise EwsError(Code.INCORRECT_UPDATE_PROPERTY_COUNT, path=path_markup(path))
+    value = values[0] if update.local != "DeleteItemField" else None
+    if isinstance(path, ExtendedPath):
+        if update.local == "AppendToItemField":
+            raise EwsError(Code.INVALID_PROPERTY_APPEND, path=path_markup(path))
+        if value is None:
+            editor.extend(extended.property_of(path), None)
+        else:
+            editor.extend(*extended.read(value))
+        return
+    field = kind.by_uri.get(path.uri)
+    if field is None or field.since > editor.call.header.version:
+        raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
+    if field.write is None:
+        code = Code.INVALID_PROPERTY_DELETE if value is None else Code.INVALID_PROPERTY_SET
+        raise EwsError(code, path=path_markup(path))
+    if value is not None and value.local != field.element:
+        raise EwsError(Code.UPDATE_PROPERTY_MISMATCH, path=element("t:FieldURI", FieldURI=field.uri))
+    if update.local == "AppendToItemField":
+        raise EwsError(Code.INVALID_PROPERTY_APPEND, path=path_markup(path))
+    field.write(editor, value)
+
+
+UPDATE_ITEM = Batch("UpdateItem", Version.V2007, "MS-OXWSCORE 3.1.4.9", run)

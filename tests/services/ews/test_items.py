@@ -1,0 +1,85 @@
+"""Items of every kind: made, read, changed, with MAPI properties of their own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from postern.model.folders import FolderKind
+from tests.services.dav.site import ALICE, BOB, guid_of
+from tests.services.ews.site import EwsSite
+
+TAG = '<t:ExtendedFieldURI PropertyTag="0x1234" PropertyType="Integer"/>'
+NAMED = '<t:ExtendedFieldURI PropertySetId="c11ff724-aa03-4555-9952-8fa248a11c3e" PropertyName="color" PropertyType="String"/>'
+
+
+def created(subject: str, more: str = "") -> str:
+    return (
+        '<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message>'
+        f"<t:Subject>{subject}</t:Subject>{more}</t:Message></m:Items></m:CreateItem>"
+    )
+
+
+def read(item: str, *paths: str, base: str = "IdOnly") -> str:
+    more = f"<t:AdditionalProperties>{''.join(paths)}</t:AdditionalProperties>" if paths else ""
+    return (
+        f"<m:GetItem><m:ItemShape><t:BaseShape>{base}</t:BaseShape>{more}</m:ItemShape>"
+        f'<m:ItemIds><t:ItemId Id="{item}"/></m:ItemIds></m:GetItem>'
+    )
+
+
+def test_an_item_is_made_read_and_changed() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        made = await site.ask(created("First"))
+        assert made.codes == ["NoError"]
+        item = made.find(".//t:ItemId").attrib["Id"]
+        key = made.find(".//t:ItemId").attrib["ChangeKey"]
+        subject = '<t:FieldURI FieldURI="item:Subject"/>'
+        told = await site.ask(read(item, subject))
+        assert told.texts(".//t:Subject") == ["First"]
+        update = (
+            '<m:UpdateItem ConflictResolution="NeverOverwrite" MessageDisposition="SaveOnly"><m:ItemChanges><t:ItemChange>'
+            f'<t:ItemId Id="{item}" ChangeKey="{key}"/><t:Updates><t:SetItemField>{subject}'
+            "<t:Message><t:Subject>Second</t:Subject></t:Message></t:SetItemField></t:Updates></t:ItemChange>"
+            "</m:ItemChanges></m:UpdateItem>"
+        )
+        assert (await site.ask(update)).codes == ["NoError"]
+        assert (await site.ask(read(item, subject))).texts(".//t:Subject") == ["Second"]
+        assert (await site.ask(update)).codes == ["ErrorIrresolvableConflict"]
+        # In the drafts, where no one else finds it.
+        drafts = await site.folder(FolderKind.DRAFTS)
+        assert [item.folder for item in await site.mailboxes.get(guid_of(ALICE), range(1, 100))] == [drafts]
+        assert (await site.ask(read(item), BOB)).codes == ["ErrorItemNotFound"]
+
+    asyncio.run(steps())
+
+
+def test_properties_of_mapi_are_kept() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        more = (
+            f"<t:ExtendedProperty>{TAG}<t:Value>42</t:Value></t:ExtendedProperty>"
+            f"<t:ExtendedProperty>{NAMED}<t:Value>sea &amp; sky</t:Value></t:ExtendedProperty>"
+        )
+        item = (await site.ask(created("x", more))).find(".//t:ItemId").attrib["Id"]
+        told = await site.ask(read(item, TAG, NAMED))
+        assert told.texts(".//t:ExtendedProperty/t:Value") == ["42", "sea & sky"]
+        bad = f"<t:ExtendedProperty>{TAG}<t:Value>many</t:Value></t:ExtendedProperty>"
+        assert (await site.ask(created("x", bad))).codes == ["ErrorInvalidExtendedPropertyValue"]
+
+    asyncio.run(steps())
+
+
+def test_what_is_no_request_gets_a_fault() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        for body, version, code in (
+            ("<m:Nothing/>", "Exchange2013", "ErrorSchemaValidation"),
+            ("<t:GetItem/>", "Exchange2013", "ErrorSchemaValidation"),
+            (read("x"), "Exchange2099", "ErrorInvalidServerVersion"),
+        ):
+            answer = await site.ask(body, version=version)
+            assert (answer.status, answer.fault) == (500, code)
+        assert (await site.ask(read("x"))).codes == ["ErrorInvalidIdMalformed"]
+
+    asyncio.run(steps())
