@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from postern.model.folders import MAIL, FolderNode, Right
@@ -137,6 +137,23 @@ class GuardedItems:
     async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
         seen = [item.id for item in await self.get(mailbox, ids)]
         return await self._store.columns(mailbox, seen, columns)
+
+    async def walk(
+        self, mailbox: UUID, folder: int, after: int, most: int, columns: Column, until: int = 0
+    ) -> ItemColumns:
+        self._demand(folder, Right.READ_ANY)
+        hidden = await self._hidden(mailbox, folder)
+        while True:
+            page = await self._store.walk(mailbox, folder, after, most, columns, until)
+            if not page.items or not any(item.id in hidden for item in page.items):
+                return page
+            after = page.items[-1].uid
+            kept = [place for place, item in enumerate(page.items) if item.id not in hidden]
+            # An empty page is the end, and a page of hidden items alone is none.
+            if kept:
+                return ItemColumns(
+                    *([column[place] for place in kept] if column else () for column in _columns_of(page))
+                )
 
     async def _readable(self, mailbox: UUID, items: list[StoredItem]) -> list[StoredItem]:
         """Returns those of these items that the caller may read."""
@@ -332,6 +349,10 @@ class GuardedItems:
                 raise self._denied()
             return resource
         return None
+
+
+def _columns_of(page: ItemColumns) -> tuple[Sequence[Any], ...]:
+    return page.items, page.envelopes, page.structures, page.headers, page.others
 
 
 def _columns(resources: Iterable[Resource]) -> Resources:
