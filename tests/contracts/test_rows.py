@@ -7,7 +7,7 @@ from pathlib import Path
 
 from postern.paths.row import Party
 from postern.paths.table import TABLE
-from postern.roles.web import PARTS
+from postern.roles.web_parts import PARTS
 
 SOURCE = Path(__file__).parents[2] / "src" / "postern"
 TABLES = {"transport", "mailbox", "client_access", "unified_messaging", "ours", "surroundings"}

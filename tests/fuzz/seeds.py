@@ -23,6 +23,8 @@ from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.ews.ids import AttachmentId, ConversationId, FolderId, ItemId, change_key
+from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ldap.bind import packet
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.items.corpus import CALENDARS, CARDS
@@ -49,6 +51,7 @@ PARSERS = {
     "fuzz_acme": (),
     "fuzz_dav": (),
     "fuzz_tls": (),
+    "fuzz_ews": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -66,6 +69,42 @@ def seeds(target: str) -> Iterator[bytes]:
             yield from (bytes([cut]) + b"".join(said) for cut in CUTS)
             yield from (b"\x01" + line for line in said)
     yield from _MORE.get(target, ())
+
+
+def _ews() -> Iterator[bytes]:
+    """Elements that the readers take, and whole envelopes."""
+    mailbox = UUID(int=7)
+    yield f'<t:ItemId Id="{ItemId(mailbox, 8)}" ChangeKey="{change_key(9)}"/>'.encode()
+    yield f'<t:FolderId Id="{FolderId(mailbox, 8)}"/><t:DistinguishedFolderId Id="inbox"/>'.encode()
+    yield b"<t:Start>2026-11-30T01:02:03.5+09:00</t:Start><t:End>2026-11-30Z</t:End>"
+    yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
+    for kind in ("Message", "CalendarItem", "Contact", "DistributionList", "Task", "MeetingRequest", "PostItem"):
+        yield f"<t:{kind}><t:Subject>a</t:Subject><t:Categories><t:String>b</t:String></t:Categories></t:{kind}>".encode()
+    paths = (
+        '<t:FieldURI FieldURI="item:Subject"/>'
+        '<t:IndexedFieldURI FieldURI="contacts:EmailAddress" FieldIndex="EmailAddress1"/>'
+        '<t:ExtendedFieldURI PropertyTag="0x37" PropertyType="String"/>'
+        '<t:ExtendedFieldURI DistinguishedPropertySetId="Appointment" PropertyId="33293" PropertyType="SystemTime"/>'
+    )
+    more = f"<t:AdditionalProperties>{paths}</t:AdditionalProperties>"
+    yield f"<m:ItemShape><t:BaseShape>Default</t:BaseShape>{more}</m:ItemShape>".encode()
+    for type_, text in (
+        ("Integer", "1"),
+        ("Short", "2"),
+        ("Double", "0.5"),
+        ("String", "x"),
+        ("Binary", "AAAA"),
+        ("Boolean", "true"),
+        ("SystemTime", "2026-11-30T00:00:00Z"),
+    ):
+        uri = f'<t:ExtendedFieldURI PropertyTag="0x37" PropertyType="{type_}"/>'
+        yield f"<t:ExtendedProperty>{uri}<t:Value>{text}</t:Value></t:ExtendedProperty>".encode()
+    uri = '<t:ExtendedFieldURI DistinguishedPropertySetId="PublicStrings" PropertyName="Keywords" PropertyType="StringArray"/>'
+    yield f"<t:ExtendedProperty>{uri}<t:Values><t:Value>a</t:Value></t:Values></t:ExtendedProperty>".encode()
+    yield (
+        f'<s:Envelope xmlns:s="{SOAP}" xmlns:t="{TYPES}" xmlns:m="{MESSAGES}"><s:Header>'
+        '<t:RequestServerVersion Version="Exchange2010"/></s:Header><s:Body><m:GetItem/></s:Body></s:Envelope>'
+    ).encode()
 
 
 def words(target: str) -> list[str]:
@@ -440,6 +479,7 @@ _MADE = {
     "fuzz_dav": _dav,
     "fuzz_acme": _acme,
     "fuzz_xml": _xml,
+    "fuzz_ews": _ews,
     "fuzz_items": _items,
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,

@@ -68,7 +68,7 @@ class Host:
             certificate=self.certificate,
             rpc=SimpleNamespace(calls=calls),
             digest_keeping=lambda: None,
-            shared=SimpleNamespace(stores={}, sharing=None),
+            shared=SimpleNamespace(stores={}, servers={}, sharing=None),
         )
         self.doors = Doors(cast(Runtime, self.runtime))
         self.web = Web(cast(Runtime, self.runtime), cast(Any, self.logon), self.doors)
@@ -108,8 +108,8 @@ def test_all_rows_of_the_web_share_two_doors(tmp_path: Path) -> None:
         try:
             opened = {door.port.number: {row.id for row in door.rows} for door in host.doors._doors}
             assert len(host.doors._doors) == 2, "two doors on one number would share its connections out"
-            assert opened[443] == {"autodiscover", "client-configuration", "caldav", "carddav"}
-            assert opened[80] == {"autodiscover", "client-configuration", "acme-challenge"}
+            assert opened[443] == {"autodiscover", "availability", "client-configuration", "caldav", "carddav"}
+            assert opened[80] == {"autodiscover", "availability", "client-configuration", "acme-challenge"}
             settings = "/mail/config-v1.1.xml?emailaddress=alice@example.test"
             async with host.client(443) as client:
                 for path in ("/autodiscover/autodiscover.xml", "/dav/", "/dav/addressbooks/", "/DAV/files/"):

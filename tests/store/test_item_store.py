@@ -1,6 +1,6 @@
 """Items by id and folders by parent in the store itself.
 
-covers: folder_tree, grants
+covers: folder_tree, grants, item_reading
 """
 
 from __future__ import annotations

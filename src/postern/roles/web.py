@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 
 from postern.net.by_name import ContextsByName
 from postern.paths.deployment import closed
-from postern.paths.row import Path, Tls
-from postern.roles.acme import challenge_routes
-from postern.roles.autodiscover import autodiscover_routes, configuration_routes
-from postern.roles.dav import dav_routes
+from postern.paths.row import Tls
 from postern.roles.doors import Doors
-from postern.roles.ews import ews_routes
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.web_certificates import certificate_owners, web_tls
+from postern.roles.web_parts import PARTS
 from postern.services.http.access import HttpAccess
 from postern.services.http.session import HttpSession
-from postern.services.http.site import Route, Site
+from postern.services.http.site import Site
 from postern.trust.certificates.chains import covers
 
 HTTPS = 443
-
-Parts = Callable[[Runtime, ServerLogon, Sequence[Path]], list[Route]]
-PARTS: Mapping[str, Parts] = MappingProxyType(
-    {
-        "autodiscover": autodiscover_routes,
-        "availability": ews_routes,
-        "client-configuration": configuration_routes,
-        "caldav": dav_routes,
-        "carddav": dav_routes,
-        "acme-challenge": challenge_routes,
-    }
-)
-"""By row, what makes the routes that it answers for. It is called once, with all its rows that are deployed."""
 
 
 class Web:

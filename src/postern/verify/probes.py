@@ -75,6 +75,7 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "imap4":                     Probe(From.HOME, MailRow(ImapConnection), behind=_STORE),
     "pop3":                      Probe(From.HOME, MailRow(Pop3Connection), behind=_STORE),
     "autodiscover":              Probe(From.HOME, WebRow("/autodiscover/autodiscover.xml")),
+    "availability":              Probe(From.HOME, WebRow("/EWS/Exchange.asmx"), behind=_STORE),
     "client-configuration":      Probe(From.HOME, WebRow("/mail/config-v1.1.xml?emailaddress=verify@{domain}")),
     "caldav":                    Probe(From.HOME, WebRow("/dav/"), behind=_STORE),
     "carddav":                   Probe(From.HOME, WebRow("/dav/addressbooks/"), behind=_STORE),

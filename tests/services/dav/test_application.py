@@ -1,6 +1,6 @@
 """Requests on their way to a method: what the paths name, whose things they are, and what the store's errors become.
 
-covers: places, mailbox, nodes, remembered, request
+covers: places, mailbox, nodes, remembered, request, services.http.long_bodies
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""exchangelib at a door: the core of what scripts do with a mailbox."""
+"""exchangelib at a door: the core of what scripts do with a mailbox.
+
+covers: folder_rendering, services.ews.operations.convert_id, services.ews.operations.find_folder
+covers: services.ews.operations.find_item, services.ews.operations.get_folder
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Items of every kind: made, read, changed, with MAPI properties of their own."""
+"""Items of every kind: made, read, changed, with MAPI properties of their own.
+
+covers: access, application, editing, extended, item_view, kinds, mail_editor, operation, places, rendering, responses
+covers: services.ews.fields.field, services.ews.fields.item, services.ews.fields.message, services.ews.fields.mime
+covers: services.ews.operations.create_item, services.ews.operations.get_item, services.ews.operations.update_item
+covers: services.ews.operations.every
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The XML of Exchange Web Services (MS-OXWS*): envelopes, ids, shapes and paths of properties, read and written without I/O."""
+"""The XML of Exchange Web Services (MS-OXWSCDATA): envelopes, ids, shapes and paths of properties."""

@@ -87,13 +87,13 @@ def read_path(path: xml.Element) -> PropertyPath:
     Bound: linear in the element.
     """
     if path.namespace == TYPES:
-        given = path.attributes
+        named = path.attributes
         if path.local == "FieldURI":
-            return FieldPath(given.get("FieldURI", ""))
+            return FieldPath(named.get("FieldURI", ""))
         if path.local == "IndexedFieldURI":
-            return IndexedPath(given.get("FieldURI", ""), given.get("FieldIndex", ""))
+            return IndexedPath(named.get("FieldURI", ""), named.get("FieldIndex", ""))
         if path.local == "ExtendedFieldURI":
-            return _extended(given)
+            return _extended(named)
     raise EwsError(Code.INVALID_PROPERTY_REQUEST)
 
 
@@ -109,9 +109,9 @@ def read_paths(paths: xml.Element | None) -> tuple[PropertyPath, ...]:
     return tuple(dict.fromkeys(map(read_path, paths.elements)))
 
 
-def _extended(given: dict[str, str]) -> ExtendedPath:
+def _extended(named: dict[str, str]) -> ExtendedPath:
     """Reads the attributes of an ExtendedFieldURI, of which only some combinations are valid (MS-OXWSXPROP section 2.1.5)."""
-    type_ = given.get("PropertyType", "")
+    type_ = named.get("PropertyType", "")
     if type_.removesuffix("Array") not in TYPE_NUMBERS or type_ == "BooleanArray":
         code = (
             Code.UNSUPPORTED_MAPI_PROPERTY_TYPE
@@ -119,8 +119,8 @@ def _extended(given: dict[str, str]) -> ExtendedPath:
             else Code.INVALID_EXTENDED_PROPERTY
         )
         raise EwsError(code)
-    tag, set_ = given.get("PropertyTag"), _set(given)
-    lid, name = given.get("PropertyId"), given.get("PropertyName", "")
+    tag, set_ = named.get("PropertyTag"), _set(named)
+    lid, name = named.get("PropertyId"), named.get("PropertyName", "")
     try:
         if tag is not None and set_ is None and lid is None and not name:
             number = int(tag, 16) if tag[:2].lower() == "0x" else int(tag)
@@ -140,8 +140,8 @@ def _extended(given: dict[str, str]) -> ExtendedPath:
     raise EwsError(Code.INVALID_EXTENDED_PROPERTY)
 
 
-def _set(given: dict[str, str]) -> UUID | None:
-    distinguished, own = given.get("DistinguishedPropertySetId"), given.get("PropertySetId")
+def _set(named: dict[str, str]) -> UUID | None:
+    distinguished, own = named.get("DistinguishedPropertySetId"), named.get("PropertySetId")
     if distinguished is not None and own is None and distinguished in SETS:
         return SETS[distinguished]
     if own is not None and distinguished is None and len(own) <= 38:
@@ -163,17 +163,17 @@ def path_markup(path: PropertyPath) -> str:
         return element("t:FieldURI", FieldURI=path.uri)
     if isinstance(path, IndexedPath):
         return element("t:IndexedFieldURI", FieldURI=path.uri, FieldIndex=path.index)
-    given: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     if path.set is not None:
         known = _SET_NAMES.get(path.set)
-        given["DistinguishedPropertySetId" if known else "PropertySetId"] = known or str(path.set)
+        attributes["DistinguishedPropertySetId" if known else "PropertySetId"] = known or str(path.set)
     if path.tag is not None:
-        given["PropertyTag"] = f"0x{path.tag:x}"
+        attributes["PropertyTag"] = f"0x{path.tag:x}"
     if path.name:
-        given["PropertyName"] = path.name
+        attributes["PropertyName"] = path.name
     if path.lid is not None:
-        given["PropertyId"] = str(path.lid)
-    return element("t:ExtendedFieldURI", **given, PropertyType=path.type)
+        attributes["PropertyId"] = str(path.lid)
+    return element("t:ExtendedFieldURI", **attributes, PropertyType=path.type)
 
 
 EXTENDED_PROPERTY = t("ExtendedProperty")

@@ -1,1 +1,1 @@
-"""Exchange Web Services (MS-OXWS*) on the row `availability`."""
+"""Exchange Web Services (MS-OXWSCDATA and the documents that it names) on the row `availability`."""

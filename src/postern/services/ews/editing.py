@@ -27,7 +27,7 @@ from postern.services.ews.places import Place
 
 
 class Disposition(StrEnum):
-    """What becomes of a message (MS-OXWSCDATA section 2.2.5.20)."""
+    """The fate of a message that is made or changed (MS-OXWSCDATA section 2.2.5.20)."""
 
     SAVE_ONLY = "SaveOnly"
     SEND_ONLY = "SendOnly"
@@ -35,7 +35,7 @@ class Disposition(StrEnum):
 
 
 class Conflict(StrEnum):
-    """What an update does to an item that has changed since its change key (MS-OXWSCORE section 2.2.5.4)."""
+    """The ways in which an update treats an item that has changed since its change key (MS-OXWSCORE section 2.2.5.4)."""
 
     NEVER_OVERWRITE = "NeverOverwrite"
     AUTO_RESOLVE = "AutoResolve"
@@ -44,7 +44,7 @@ class Conflict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What a request says of the whole: `disposition` of messages ("" where it says none), `meetings` who is told of a meeting
+    """The settings of a whole request: `disposition` of messages (None where it says none), `meetings` who is told of a meeting
     (SendMeetingInvitations, or SendMeetingInvitationsOrCancellations in an update), and where copies of sent messages go
     (`saved`; None: the default)."""
 
@@ -87,9 +87,9 @@ class Editor:
         """The end of the names of such items, for example ".ics"; "" for mail."""
         return ""
 
-    def extend(self, property_: Property, found: Value | None) -> None:
+    def extend(self, property_: Property, held: Value | None) -> None:
         """Sets a MAPI property, or takes it out (None)."""
-        self.bag[property_] = found
+        self.bag[property_] = held
 
     async def create(self, how: How) -> Saved | None:
         """Stores the new item; None: it is nowhere to be found, as a message that is only sent. Raises EwsError, MailboxError."""
@@ -142,8 +142,8 @@ class Editor:
         numbers = await mailbox.numbers([each.name for each in self.bag if each.name is not None], create=True)
         try:
             values = {
-                tag_of(each, numbers): None if found is None else encoded(each.type, found)
-                for each, found in self.bag.items()
+                tag_of(each, numbers): None if held is None else encoded(each.type, held)
+                for each, held in self.bag.items()
             }
         except ValueError:
             raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None

@@ -51,27 +51,27 @@ def markup(
     property_ = property_of(path)
     entry = map_.find(property_.key) if map_ is not None else None
     if entry is not None and entry.read is not None and content is not None:
-        found = entry.read(content)
+        held = entry.read(content)
     else:
         octets = bag.get(tag_of(property_, numbers))
-        found = decoded(property_.type, octets) if octets is not None else None
-    if found is None:
+        held = decoded(property_.type, octets) if octets is not None else None
+    if held is None:
         return ""
-    if isinstance(found, tuple):
-        values = "".join([value("t:Value", _text(property_.type, each)) for each in found])
+    if isinstance(held, tuple):
+        values = "".join([value("t:Value", _text(property_.type, each)) for each in held])
         return f"<t:ExtendedProperty>{path_markup(path)}<t:Values>{values}</t:Values></t:ExtendedProperty>"
-    shown = value("t:Value", _text(property_.type, found))
+    shown = value("t:Value", _text(property_.type, held))
     return f"<t:ExtendedProperty>{path_markup(path)}{shown}</t:ExtendedProperty>"
 
 
-def _text(type_: Type, found: Value) -> str:
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    if isinstance(found, bytes):
-        return base64.b64encode(found).decode("ascii")
-    if type_ is Type.TIME and isinstance(found, int):
-        return written(found)
-    return str(found)
+def _text(type_: Type, held: Value) -> str:
+    if isinstance(held, bool):
+        return "true" if held else "false"
+    if isinstance(held, bytes):
+        return base64.b64encode(held).decode("ascii")
+    if type_ is Type.TIME and isinstance(held, int):
+        return written(held)
+    return str(held)
 
 
 def read(extended: xml.Element) -> tuple[Property, Value]:

@@ -43,9 +43,9 @@ class FolderView:
 def element_of(folder_class: str) -> str:
     """The element of folders of a class: "IPF.Contact.Company" is a ContactsFolder."""
     folded = folder_class.lower()
-    for name, found in ELEMENTS.items():
+    for name, tag in ELEMENTS.items():
         if folded == name.lower() or folded.startswith(f"{name.lower()}."):
-            return found
+            return tag
     return "Folder"
 
 

@@ -29,8 +29,8 @@ def _parent(view: ItemView, shape: Shape) -> str:
     return element("t:ParentFolderId", Id=str(FolderId(view.mailbox.id, view.node.id)))
 
 
-def _set_subject(editor: MailEditor, given: xml.Element | None) -> None:
-    editor.subject = given.text if given is not None else ""
+def _set_subject(editor: MailEditor, subject: xml.Element | None) -> None:
+    editor.subject = subject.text if subject is not None else ""
 
 
 ITEM_ID = Field("item:ItemId", "ItemId", _id, default=True)

@@ -22,13 +22,13 @@ MAX_ITEMS = 1_000
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
-    given = (request.find(m("Items")) or xml.Element("")).elements
-    if not 0 < len(given) <= MAX_ITEMS:
+    made = (request.find(m("Items")) or xml.Element("")).elements
+    if not 0 < len(made) <= MAX_ITEMS:
         raise EwsError(Code.INVALID_REQUEST, f"A request makes 1 to {MAX_ITEMS} items.")
     named = request.find(m("SavedItemFolderId"))
     saved = await places.target(call, named, Code.SAVED_ITEM_FOLDER_NOT_FOUND) if named is not None else None
     how = How(_disposition(request), request.attributes.get("SendMeetingInvitations", ""), saved=saved)
-    for each in given:
+    for each in made:
         yield await attempted(_create(call, each, how))
 
 
@@ -40,11 +40,11 @@ def _disposition(request: xml.Element) -> Disposition | None:
         raise EwsError(Code.SCHEMA_VALIDATION) from None
 
 
-async def _create(call: Call, given: xml.Element, how: How) -> str:
-    respond = RESPONSES.get(given.local) if given.namespace == TYPES else None
+async def _create(call: Call, made: xml.Element, how: How) -> str:
+    respond = RESPONSES.get(made.local) if made.namespace == TYPES else None
     if respond is not None:
-        return await respond(call, given, how)
-    kind = BY_ELEMENT.get(given.local) if given.namespace == TYPES else None
+        return await respond(call, made, how)
+    kind = BY_ELEMENT.get(made.local) if made.namespace == TYPES else None
     if kind is None or kind.edit is None:
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM)
     place = how.saved
@@ -52,13 +52,13 @@ async def _create(call: Call, given: xml.Element, how: How) -> str:
         own = await call.own()
         place = Place(own, await own.of_kind(kind.home))
     editor = kind.edit(call, place, None)
-    put_all(kind, editor, given)
+    put_all(kind, editor, made)
     return items_markup(kind, await editor.create(how))
 
 
-def put_all(kind: ItemKind, editor: Editor, given: xml.Element) -> None:
+def put_all(kind: ItemKind, editor: Editor, made: xml.Element) -> None:
     """Puts all properties of an item's element into its editor. Raises EwsError."""
-    for each in given.elements:
+    for each in made.elements:
         if each.local == "ExtendedProperty":
             editor.extend(*extended.read(each))
             continue

@@ -46,11 +46,11 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         if isinstance(ref, EwsError):
             yield ref
             continue
-        found = elements.get((ref.id.mailbox, ref.id.item))
-        if found is None:
+        element = elements.get((ref.id.mailbox, ref.id.item))
+        if element is None:
             yield failed.get(ref.id.mailbox) or EwsError(Code.ITEM_NOT_FOUND)
         else:
-            yield f"<m:Items>{found}</m:Items>"
+            yield f"<m:Items>{element}</m:Items>"
 
 
 def _ref(named: xml.Element) -> ItemRef | EwsError:

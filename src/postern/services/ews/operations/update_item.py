@@ -28,13 +28,13 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         raise EwsError(Code.INVALID_REQUEST, f"A request changes 1 to {MAX_CHANGES} items.")
     named = request.find(m("SavedItemFolderId"))
     saved = await places.target(call, named, Code.SAVED_ITEM_FOLDER_NOT_FOUND) if named is not None else None
-    given = request.attributes
+    attributes = request.attributes
     try:
-        disposition = Disposition(given["MessageDisposition"]) if given.get("MessageDisposition") else None
-        conflict = Conflict(given.get("ConflictResolution", Conflict.AUTO_RESOLVE))
+        disposition = Disposition(attributes["MessageDisposition"]) if attributes.get("MessageDisposition") else None
+        conflict = Conflict(attributes.get("ConflictResolution", Conflict.AUTO_RESOLVE))
     except ValueError:
         raise EwsError(Code.SCHEMA_VALIDATION) from None
-    how = How(disposition, given.get("SendMeetingInvitationsOrCancellations", ""), conflict, saved)
+    how = How(disposition, attributes.get("SendMeetingInvitationsOrCancellations", ""), conflict, saved)
     for each in changes:
         yield await attempted(_change(call, each, how))
 

@@ -1,0 +1,82 @@
+"""Worst cases of what reads requests to Exchange Web Services."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from postern.protocols import xml
+from postern.protocols.ews import envelope, ids, paths, shapes, times
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
+from postern.services.ews import extended, kinds, places
+from tests.bounds.growth import Cases, Work
+
+E = "protocols.ews."
+S = "services.ews."
+_SPACES = f'xmlns:s="{SOAP}" xmlns:t="{TYPES}" xmlns:m="{MESSAGES}"'
+
+
+def _envelope(size: int) -> bytes:
+    return f"<s:Envelope {_SPACES}><s:Body><m:a>{'<t:b/>' * (size // 6)}</m:a></s:Body></s:Envelope>".encode()
+
+
+def _fault_or_request(size: int) -> Work:
+    octets = _envelope(size)
+
+    def work() -> None:
+        with suppress(envelope.Fault):
+            envelope.read(octets)
+
+    return work
+
+
+def _element(markup: str) -> xml.Element:
+    bounds = xml.Bounds(octets=1 << 30, elements=1 << 30, attributes=1 << 30, value=1 << 30)
+    return xml.read(f"<t:x {_SPACES}>{markup}</t:x>".encode(), bounds)
+
+
+def _uri(size: int) -> xml.Element:
+    return _element(f'<t:FieldURI FieldURI="{"a" * size}"/>').elements[0]
+
+
+def _name(size: int) -> xml.Element:
+    return _element(
+        f'<t:ExtendedFieldURI DistinguishedPropertySetId="Common" PropertyName="{"a" * size}" PropertyType="String"/>'
+    ).elements[0]
+
+
+def _texts(size: int) -> xml.Element:
+    uri = '<t:ExtendedFieldURI PropertyTag="1" PropertyType="StringArray"/>'
+    return _element(f"{uri}<t:Values>{'<t:Value/>' * (size // 10)}</t:Values>")
+
+
+def _refused(work: Work) -> Work:
+    def refused() -> None:
+        with suppress(EwsError):
+            work()
+
+    return refused
+
+
+def _item(size: int) -> xml.Element:
+    return _element(f'<t:ItemId Id="{"A" * size}"/>').elements[0]
+
+
+CASES: Cases = {
+    E + "envelope.read": _fault_or_request,
+    E + "ids.read_id": lambda size: _refused(lambda: ids.read_id("A" * size)),
+    E + "ids.read_change_key": lambda size: _refused(lambda: ids.read_change_key("A" * size)),
+    E + "paths.read_path": lambda size: (lambda element: lambda: paths.read_path(element))(_uri(size)),
+    E + "paths.read_path: a long name": lambda size: (lambda element: lambda: paths.read_path(element))(_name(size)),
+    E + "paths.read_paths": lambda size: (lambda element: _refused(lambda: paths.read_paths(element)))(
+        _element('<t:FieldURI FieldURI="a"/>' * (size // 26))
+    ),
+    E + "shapes.read_shape": lambda size: (lambda element: _refused(lambda: shapes.read_shape(element)))(
+        _element("<t:BaseShape/>" * (size // 14))
+    ),
+    E + "times.read_local": lambda size: _refused(lambda: times.read_local("1" * size)),
+    E + "times.read_time": lambda size: _refused(lambda: times.read_time(" " * size + "2026-11-30")),
+    S + "extended.read": lambda size: (lambda element: _refused(lambda: extended.read(element)))(_texts(size)),
+    S + "places.item_ref": lambda size: (lambda element: _refused(lambda: places.item_ref(element)))(_item(size)),
+    S + "kinds.kind_of": lambda size: lambda: kinds.kind_of.__wrapped__("IPM." + "A" * size),
+}

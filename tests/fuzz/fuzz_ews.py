@@ -1,0 +1,64 @@
+"""Fuzz target for requests to Exchange Web Services: `python tests/fuzz/fuzz_ews.py -max_total_time=300`, with atheris.
+
+The input is what stands in the body of an envelope, or a whole envelope. Each element of it is given to every reader.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext, suppress
+
+if __name__ == "__main__":
+    import atheris
+
+    instrumented = atheris.instrument_imports(include=["postern.protocols.ews", "postern.services.ews"])
+else:
+    instrumented = nullcontext()
+
+with instrumented:
+    from postern.protocols.ews import envelope, ids, paths, shapes, times
+    from postern.services.ews import extended, kinds, places
+
+from postern.protocols import xml
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
+
+_START = f'<s:Envelope xmlns:s="{SOAP}" xmlns:t="{TYPES}" xmlns:m="{MESSAGES}"><s:Body><m:x>'.encode()
+_END = b"</m:x></s:Body></s:Envelope>"
+
+
+def one_input(data: bytes) -> None:
+    """Raises AssertionError (or anything else) where a reader does what it must not."""
+    for octets in (data, _START + data + _END):
+        try:
+            request = envelope.read(octets)
+        except envelope.Fault as fault:
+            xml.read(envelope.fault(fault))
+            continue
+        for element in request.body.walk():
+            _read(element)
+
+
+def _read(element: xml.Element) -> None:
+    for read in (shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref):
+        with suppress(EwsError):
+            read(element)
+    with suppress(EwsError):
+        known = paths.read_path(element)
+        again = xml.read(f'<t:x xmlns:t="{TYPES}">{paths.path_markup(known)}</t:x>'.encode()).elements
+        assert paths.read_path(again[0]) == known
+    for text in (element.text, *element.attributes.values()):
+        kinds.kind_of(text)
+        with suppress(EwsError):
+            known_id = ids.read_id(text)
+            assert ids.read_id(str(known_id)) == known_id
+        with suppress(EwsError):
+            assert ids.change_key(ids.read_change_key(text)) == text
+        with suppress(EwsError):
+            times.read_local(text)
+            times.written(times.read_time(text))
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
