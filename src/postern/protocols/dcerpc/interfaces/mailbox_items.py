@@ -333,6 +333,19 @@ _OPERATIONS = {
         codecs.FOUND_ITEMS,
         timeout=SEARCH_TIMEOUT,
     ),
+    46: operation(
+        MailboxItems.walk,
+        "Items of a folder in the order of their UIDs, with the columns that were rendered of them at delivery.",
+        (
+            _MAILBOX,
+            _FOLDER,
+            Parameter("after", U64),
+            _MOST,
+            Parameter("columns", Codec(U32, None, Column)),
+            Parameter("until", U64),
+        ),
+        codecs.ITEM_COLUMNS,
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -341,5 +354,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 44, 46),
+    sizes=(17, 38, 44, 47),
 )
