@@ -9,6 +9,7 @@ from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -22,4 +23,6 @@ OPERATIONS: tuple[Operation, ...] = (
     UPDATE_ITEM,
     # MS-OXWSCVTID
     CONVERT_ID,
+    # MS-OXWSGTZ
+    GET_SERVER_TIME_ZONES,
 )
