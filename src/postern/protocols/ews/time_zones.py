@@ -80,8 +80,8 @@ def read_definition(definition: xml.Element) -> GivenZone:
         return GivenZone(names)
     biases: dict[str, tuple[str, int]] = {}
     for period in periods.elements[:MAX_PARTS]:
-        given = period.attributes
-        biases[given.get("Id", "")] = given.get("Name", ""), _bias(given.get("Bias", ""))
+        says = period.attributes
+        biases[says.get("Id", "")] = says.get("Name", ""), _bias(says.get("Bias", ""))
     return GivenZone(names, _rules(definition, biases))
 
 

@@ -22,26 +22,26 @@ def this_year() -> int:
     return time.gmtime().tm_year
 
 
-def zone_of(given: GivenZone) -> NamedZone:
+def zone_of(asked: GivenZone) -> NamedZone:
     """The zone that a request gives: the one of its name, else one with the same rules, else one with the same offset all year.
     Raises EwsError ErrorCalendarInvalidTimeZone."""
-    for name in given.names:
+    for name in asked.names:
         zone = zone_named(name)
         if zone is not None:
             return zone
-    if given.rules is None:
+    if asked.rules is None:
         raise EwsError(Code.CALENDAR_INVALID_TIME_ZONE)
-    alike = _by_rules(this_year()).get(given.rules)
+    alike = _by_rules(this_year()).get(asked.rules)
     if alike and (zone := zone_named(alike[0])) is not None:
         return zone
-    return _fixed(given.rules.standard)
+    return _fixed(asked.rules.standard)
 
 
 def _fixed(offset: int) -> NamedZone:
     if not offset:
         return UTC_ZONE
-    if offset % 3600 == 0 and abs(offset) <= 12 * 3600 and (found := find_zone(f"Etc/GMT{-offset // 3600:+d}")):
-        return NamedZone(f"Etc/GMT{-offset // 3600:+d}", found)
+    if offset % 3600 == 0 and abs(offset) <= 12 * 3600 and (hours := find_zone(f"Etc/GMT{-offset // 3600:+d}")):
+        return NamedZone(f"Etc/GMT{-offset // 3600:+d}", hours)
     zone = zone_named(f"UTC{'-' if offset < 0 else '+'}{abs(offset) // 3600:02d}:{abs(offset) // 60 % 60:02d}")
     return zone or UTC_ZONE
 
