@@ -16,7 +16,7 @@ else:
     instrumented = nullcontext()
 
 with instrumented:
-    from postern.protocols.ews import envelope, ids, paths, shapes, times
+    from postern.protocols.ews import envelope, ids, paths, shapes, sync_states, times
     from postern.services.ews import extended, kinds, places
 
 from postern.protocols import xml
@@ -54,6 +54,10 @@ def _read(element: xml.Element) -> None:
             assert ids.read_id(str(known_id)) == known_id
         with suppress(EwsError):
             assert ids.change_key(ids.read_change_key(text)) == text
+        for read_state in (sync_states.read_items_state, sync_states.read_folders_state):
+            with suppress(EwsError):
+                state = read_state(text)
+                assert read_state(str(state)) == state
         with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))

@@ -291,6 +291,14 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, Meeti
                 await self._renewal.of_items(mailbox, folder, uids)
         return await item_reading.columns(self._pool, mailbox, ids, columns)
 
+    async def walk(
+        self, mailbox: UUID, folder: int, after: int, most: int, columns: Column, until: int = 0
+    ) -> ItemColumns:
+        if self._renewal.pending:
+            there = await item_reading.walk(self._pool, mailbox, folder, after, most, Column(0), until)
+            await self._renewal.of_items(mailbox, folder, [(item.uid, item.uid) for item in there.items])
+        return await item_reading.walk(self._pool, mailbox, folder, after, most, columns, until)
+
     async def find(
         self,
         mailbox: UUID,

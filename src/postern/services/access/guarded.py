@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
-from postern.model.folders import MAIL, FolderNode, Right
+from postern.model.folders import MAIL, FolderChanges, FolderNode, Right
 from postern.model.item_store import FoundItems, ItemChanges, ItemColumns, PropertyName, RenderedItem, StoredItem
 from postern.model.items import Column, NewItem
 from postern.model.mailbox import MailboxError
@@ -71,6 +71,17 @@ class GuardedItems:
 
     async def tree(self, mailbox: UUID) -> list[FolderNode]:
         return [node for node in await self._store.tree(mailbox) if self._rights(node.id)]
+
+    async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
+        """Does as the store does. What the caller may not see is told as removed, for it may have been seen before."""
+        told = await self._store.folder_changes(mailbox, since)
+        hidden = [node.id for node in told.changed if not self._rights(node.id)]
+        return FolderChanges(
+            told.change,
+            [node for node in told.created if self._rights(node.id)],
+            [node for node in told.changed if self._rights(node.id)],
+            sorted([*told.removed, *hidden]),
+        )
 
     async def folder_states(self, mailbox: UUID, folders: Sequence[int] = ()) -> dict[int, FolderState]:
         states = await self._store.folder_states(mailbox, folders)
@@ -137,6 +148,24 @@ class GuardedItems:
     async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
         seen = [item.id for item in await self.get(mailbox, ids)]
         return await self._store.columns(mailbox, seen, columns)
+
+    async def walk(
+        self, mailbox: UUID, folder: int, after: int, most: int, columns: Column, until: int = 0
+    ) -> ItemColumns:
+        """Does as the store does: fewer than `most` are the last ones."""
+        self._demand(folder, Right.READ_ANY)
+        hidden = await self._hidden(mailbox, folder)
+        pages: list[ItemColumns] = []
+        wanted = most
+        while wanted > 0:
+            page = await self._store.walk(mailbox, folder, after, wanted, columns, until)
+            kept = [place for place, item in enumerate(page.items) if item.id not in hidden]
+            pages.append(page if len(kept) == len(page.items) else _chosen(page, kept))
+            if len(page.items) < wanted:
+                break
+            after = page.items[-1].uid
+            wanted -= len(kept)
+        return pages[0] if len(pages) == 1 else _joined(pages)
 
     async def _readable(self, mailbox: UUID, items: list[StoredItem]) -> list[StoredItem]:
         """Returns those of these items that the caller may read."""
@@ -332,6 +361,21 @@ class GuardedItems:
                 raise self._denied()
             return resource
         return None
+
+
+def _parts(page: ItemColumns) -> tuple[Sequence[Any], ...]:
+    return page.items, page.envelopes, page.structures, page.headers, page.others
+
+
+def _chosen(page: ItemColumns, places: Sequence[int]) -> ItemColumns:
+    return ItemColumns(*([column[place] for place in places] if column else () for column in _parts(page)))
+
+
+def _joined(pages: Sequence[ItemColumns]) -> ItemColumns:
+    columns = zip(*map(_parts, pages), strict=True) if pages else ()
+    return (
+        ItemColumns(*([value for column in each for value in column] for each in columns)) if pages else ItemColumns([])
+    )
 
 
 def _columns(resources: Iterable[Resource]) -> Resources:

@@ -9,6 +9,8 @@ from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
+from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -20,6 +22,9 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_ITEM,
     CREATE_ITEM,
     UPDATE_ITEM,
+    # MS-OXWSSYNC
+    SYNC_FOLDER_HIERARCHY,
+    SYNC_FOLDER_ITEMS,
     # MS-OXWSCVTID
     CONVERT_ID,
 )
