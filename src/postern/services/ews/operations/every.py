@@ -9,6 +9,7 @@ from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
 from postern.services.ews.operations.update_item import UPDATE_ITEM
@@ -27,4 +28,6 @@ OPERATIONS: tuple[Operation, ...] = (
     SYNC_FOLDER_ITEMS,
     # MS-OXWSCVTID
     CONVERT_ID,
+    # MS-OXWSGTZ
+    GET_SERVER_TIME_ZONES,
 )
