@@ -1,5 +1,5 @@
 """The mailbox database: it implements all interfaces of mailboxes (`model`) on PostgreSQL. Each method calls the module of its
-subject, which does the work; what concerns named items and meetings is inherited from the modules that do it.
+subject, which does the work; what concerns named items, meetings and out-of-office is inherited from the modules that do it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from postern.store.connection import Connection, Pool
 from postern.store.meetings import MeetingDatabase
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
+from postern.store.out_of_office import OutOfOfficeDatabase
 from postern.store.transport import Transport
 
 _RENDERED = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER
@@ -48,7 +49,7 @@ RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
-class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, MeetingDatabase):
+class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, MeetingDatabase, OutOfOfficeDatabase):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices, language: str) -> None:

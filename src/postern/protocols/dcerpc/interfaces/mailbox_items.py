@@ -346,6 +346,18 @@ _OPERATIONS = {
         ),
         codecs.ITEM_COLUMNS,
     ),
+    47: operation(
+        MailboxItems.out_of_office,
+        "Out-of-office settings. state is 0 (off), 1 (on), 2 (from starts to ends); audience is 0 (nobody outside of the\n"
+        "organization), 1 (contacts), 2 (everybody).",
+        (_MAILBOX,),
+        resources.OUT_OF_OFFICE,
+    ),
+    48: operation(
+        MailboxItems.set_out_of_office,
+        "Replaces the out-of-office settings.",
+        (_MAILBOX, Parameter("settings", resources.OUT_OF_OFFICE)),
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -354,5 +366,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 44, 47),
+    sizes=(17, 38, 44, 47, 49),
 )
