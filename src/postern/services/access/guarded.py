@@ -10,9 +10,8 @@ that one has made oneself (EDIT_OWNED, DELETE_OWNED) count. An item without it w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 from uuid import UUID
 
 from postern.items.properties import Type, tagged
@@ -24,6 +23,7 @@ from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import ABSENT, FolderState, NewResource, Put, Resource, ResourceChanges, Resources
 from postern.model.search import EVERYTHING, SearchTerm, SortKey
+from postern.services.access import guarded_pages as pages
 
 _EVERY = 10_000_000
 """More items than a folder has."""
@@ -76,7 +76,9 @@ class GuardedItems:
         hidden = {folder: await self._hidden(mailbox, folder) for folder in folders}
         if len(folders) == len(set(resources.folders)) and not any(hidden.values()):
             return resources
-        return _columns(each for each in resources if each.folder in hidden and each.id not in hidden[each.folder])
+        return pages.resources_of(
+            each for each in resources if each.folder in hidden and each.id not in hidden[each.folder]
+        )
 
     # Reading
 
@@ -85,14 +87,7 @@ class GuardedItems:
 
     async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
         """Does as the store does. What the caller may not see is told as removed, for it may have been seen before."""
-        told = await self._store.folder_changes(mailbox, since)
-        hidden = [node.id for node in told.changed if not self._rights(node.id)]
-        return FolderChanges(
-            told.change,
-            [node for node in told.created if self._rights(node.id)],
-            [node for node in told.changed if self._rights(node.id)],
-            sorted([*told.removed, *hidden]),
-        )
+        return pages.seen_folders(await self._store.folder_changes(mailbox, since), self._rights)
 
     async def folder_states(self, mailbox: UUID, folders: Sequence[int] = ()) -> dict[int, FolderState]:
         states = await self._store.folder_states(mailbox, folders)
@@ -166,17 +161,11 @@ class GuardedItems:
         """Does as the store does: fewer than `most` are the last ones."""
         self._demand(folder, Right.READ_ANY)
         hidden = await self._hidden(mailbox, folder)
-        pages: list[ItemColumns] = []
-        wanted = most
-        while wanted > 0:
-            page = await self._store.walk(mailbox, folder, after, wanted, columns, until)
-            kept = [place for place, item in enumerate(page.items) if item.id not in hidden]
-            pages.append(page if len(kept) == len(page.items) else _chosen(page, kept))
-            if len(page.items) < wanted:
-                break
-            after = page.items[-1].uid
-            wanted -= len(kept)
-        return pages[0] if len(pages) == 1 else _joined(pages)
+
+        async def page(uid: int, count: int) -> ItemColumns:
+            return await self._store.walk(mailbox, folder, uid, count, columns, until)
+
+        return await pages.walked(page, hidden, after, most)
 
     async def _readable(self, mailbox: UUID, items: list[StoredItem]) -> list[StoredItem]:
         """Returns those of these items that the caller may read."""
@@ -208,16 +197,7 @@ class GuardedItems:
             raise self._denied()
         self._demand(folder, Right.READ_ANY)
         told = await self._store.changes(mailbox, folder, since, most)
-        hidden = await self._hidden(mailbox, folder)
-        if not hidden:
-            return told
-        gone = [number for number in told.changed if number in hidden] if since else []
-        return replace(
-            told,
-            created=[number for number in told.created if number not in hidden],
-            changed=[number for number in told.changed if number not in hidden],
-            removed=sorted([*told.removed, *gone]),
-        )
+        return pages.without(told, await self._hidden(mailbox, folder), since)
 
     # Changes
 
@@ -414,28 +394,3 @@ class GuardedItems:
                 raise self._denied()
             return resource
         return None
-
-
-def _parts(page: ItemColumns) -> tuple[Sequence[Any], ...]:
-    return page.items, page.envelopes, page.structures, page.headers, page.others
-
-
-def _chosen(page: ItemColumns, places: Sequence[int]) -> ItemColumns:
-    return ItemColumns(*([column[place] for place in places] if column else () for column in _parts(page)))
-
-
-def _joined(pages: Sequence[ItemColumns]) -> ItemColumns:
-    columns = zip(*map(_parts, pages), strict=True) if pages else ()
-    return (
-        ItemColumns(*([value for column in each for value in column] for each in columns)) if pages else ItemColumns([])
-    )
-
-
-def _columns(resources: Iterable[Resource]) -> Resources:
-    rows = list(resources)
-    if not rows:
-        return Resources()
-    ids, folders, names, uids, tags, sizes, classes, created, modified, contents = zip(*rows, strict=True)
-    if not any(each is not None for each in contents):
-        contents = ()
-    return Resources(ids, folders, names, uids, tags, sizes, classes, created, modified, contents)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -15,7 +16,8 @@ from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID
-from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
+from postern.services.ews.item_reading import read_views, walk_views
+from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, needed
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of
 from postern.services.ews.places import Place
 
@@ -67,6 +69,11 @@ class Rendering:
     def extended(self) -> list[ExtendedPath]:
         return [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
 
+    @property
+    def names(self) -> list[PropertyName]:
+        """The named properties that are shown."""
+        return extended.names_of(self.extended)
+
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
         if kind.element not in self._needs:
@@ -92,36 +99,9 @@ async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering:
     """The elements of these items, by id; those that are not there, or that the caller may not see, are left out."""
     elements: dict[int, str] = {}
     for start in range(0, len(ids), PAGE):
-        needs = rendering.likely
-        views = await load(call, mailbox, ids[start : start + PAGE], needs)
-        elements.update(await rendered(call, mailbox, views, needs, rendering))
+        for view in await read_views(call, mailbox, ids[start : start + PAGE], rendering):
+            elements[view.stored.id] = rendering.markup(view)
     return elements
-
-
-async def rendered(
-    call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, rendering: Rendering
-) -> dict[int, str]:
-    """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
-    elements = dict.fromkeys([view.stored.id for view in views], "")
-    again: dict[Need, list[int]] = {}
-    kinds: dict[Need, int] = {}
-    properties = await mailbox.numbers(extended.names_of(rendering.extended)) if rendering.extended and views else {}
-    for view in views:
-        needs = rendering.needs_of(kind_of(view.stored.item_class))
-        kinds[needs] = kinds.get(needs, 0) + 1
-        if needs & ~had:
-            again.setdefault(needs, []).append(view.stored.id)
-        else:
-            view.numbers = properties
-            elements[view.stored.id] = rendering.markup(view)
-    for needs, numbers in again.items():
-        for view in await load(call, mailbox, numbers, needs):
-            view.numbers = properties
-            elements[view.stored.id] = rendering.markup(view)
-    if kinds:
-        # Most folders hold items of one kind: the next page is read with what this one needed.
-        rendering.likely = max(kinds, key=lambda needs: kinds[needs])
-    return {number: markup for number, markup in elements.items() if markup}
 
 
 async def markup_of_walk(
@@ -129,18 +109,11 @@ async def markup_of_walk(
 ) -> tuple[dict[int, str], int, bool]:
     """The elements of up to `most` items of a folder that have higher UIDs than `after`, by id in the order of UIDs; the last UID
     among them, and whether the folder has no more. `until` is that of `ItemStore.walk`."""
-    mailbox = place.mailbox
     elements: dict[int, str] = {}
-    while True:
-        needs = rendering.likely
-        # One more than is shown: whether there is one says whether this page is the last.
-        count = min(PAGE, most - len(elements)) + 1
-        reads = needs & ~Need.CONTENT
-        told = await mailbox.store.walk(mailbox.id, place.node.id, after, count, columns_of(reads), until)
-        views = await views_of(call, mailbox, told, reads)
-        elements.update(await rendered(call, mailbox, views[: count - 1], reads, rendering))
-        if len(told.items) < count:
-            return elements, told.items[-1].uid if told.items else after, True
-        after = told.items[-2].uid
-        if len(elements) >= most:
-            return elements, after, False
+    is_last = False
+    while not is_last and len(elements) < most:
+        page = await walk_views(call, place.mailbox, place.node.id, rendering, after, most - len(elements), until)
+        for view in page.views:
+            elements[view.stored.id] = rendering.markup(view)
+        after, is_last = page.last, page.is_last
+    return elements, after, is_last

@@ -1,4 +1,7 @@
-"""SyncFolderItems: all items at first, then what has changed."""
+"""SyncFolderItems: all items at first, then what has changed.
+
+covers: services.access.guarded_pages
+"""
 
 from __future__ import annotations
 

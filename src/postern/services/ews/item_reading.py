@@ -1,0 +1,84 @@
+"""Items read for an answer or a search, whatever their kinds: most folders hold one kind, and one question brings its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from postern.model.item_store import PropertyName
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.item_view import PAGE, ItemView, Need, columns_of, load, views_of
+from postern.services.ews.kinds import ItemKind, kind_of
+
+
+class Reader(Protocol):
+    """A reader of items. `likely` are the parts that the next ones will probably need, `names` its named properties."""
+
+    likely: Need
+
+    @property
+    def names(self) -> Sequence[PropertyName]: ...
+
+    def needs_of(self, kind: ItemKind) -> Need:
+        """The parts that it needs of an item of this kind."""
+        ...
+
+
+async def read_views(call: Call, mailbox: Mailbox, ids: Sequence[int], reader: Reader) -> list[ItemView]:
+    """Reads these items with the parts that the reader needs, in the order of `ids`; those that are not there, or that the caller
+    may not see, are left out. Ask for few at a time: PAGE."""
+    needs = reader.likely
+    return await _complete(call, mailbox, await load(call, mailbox, ids, needs), needs, reader)
+
+
+class Walked(NamedTuple):
+    """A page of a folder's items. `last` is the last UID among them."""
+
+    views: list[ItemView]
+    last: int
+    is_last: bool
+
+
+async def walk_views(
+    call: Call, mailbox: Mailbox, folder: int, reader: Reader, after: int, most: int, until: int = 0
+) -> Walked:
+    """Reads up to `most` items of a folder, and PAGE at most, as `read_views` does; `after` and `until` are those of
+    `ItemStore.walk`."""
+    most = min(PAGE, most)
+    # A content comes with `get` alone.
+    needs = reader.likely & ~Need.CONTENT
+    # One more is asked for: whether there is one says whether this page is the last.
+    told = await mailbox.store.walk(mailbox.id, folder, after, most + 1, columns_of(needs), until)
+    is_last = len(told.items) <= most
+    views = (await views_of(call, mailbox, told, needs))[:most]
+    last = told.items[min(most, len(told.items)) - 1].uid if told.items else after
+    return Walked(await _complete(call, mailbox, views, needs, reader), last, is_last)
+
+
+async def _complete(
+    call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, reader: Reader
+) -> list[ItemView]:
+    """Reads again those of these items of whose kind the reader needs more than they were read with."""
+    again: dict[Need, list[int]] = {}
+    counts: dict[Need, int] = {}
+    for view in views:
+        needs = reader.needs_of(kind_of(view.stored.item_class))
+        counts[needs] = counts.get(needs, 0) + 1
+        if needs & ~had:
+            again.setdefault(needs, []).append(view.stored.id)
+    if counts:
+        reader.likely = max(counts, key=lambda needs: counts[needs])
+    complete = list(views)
+    if again:
+        anew = {view.stored.id: view for needs, ids in again.items() for view in await load(call, mailbox, ids, needs)}
+        asked = {number for ids in again.values() for number in ids}
+        complete = [
+            view if view.stored.id not in asked else anew[view.stored.id]
+            for view in views
+            if view.stored.id not in asked or view.stored.id in anew
+        ]
+    if reader.names and complete:
+        numbers = await mailbox.numbers(reader.names)
+        for view in complete:
+            view.numbers = numbers
+    return complete
