@@ -53,7 +53,7 @@ class Rendering:
             return True
         if each.uri == "item:MimeContent":
             return self.shape.mime
-        if any(isinstance(path, IndexedPath) and path.uri == each.uri for path in self.shape.paths):
+        if any(isinstance(path, IndexedPath) and path.uri in (each.uri, *each.parts) for path in self.shape.paths):
             return True
         return self.shape.base is Base.ALL or (self.shape.base is Base.DEFAULT and each.default)
 
@@ -87,7 +87,11 @@ async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering:
     for number in ids:
         if number in classes:
             by_needs.setdefault(rendering.needs([kind_of(classes[number])]), []).append(number)
-    properties = await mailbox.numbers(extended.names_of(rendering.extended)) if rendering.extended else {}
+    names = extended.names_of(rendering.extended)
+    for kind in {kind_of(item_class) for item_class in classes.values()}:
+        if rendering.needs([kind]) & Need.BAG:
+            names.extend(kind.bag_names)
+    properties = await mailbox.numbers(names) if names else {}
     for needs, numbers in by_needs.items():
         for start in range(0, len(numbers), PAGE):
             for view in await load(call, mailbox, numbers[start : start + PAGE], needs):
