@@ -15,7 +15,8 @@ from postern.items.contact import Contact, preference_of
 from postern.items.properties import (
     ADDRESS,
     COMMON,
-    PUBLIC_STRINGS,
+    IM_ADDRESSES,
+    LANGUAGE,
     Mapped,
     Property,
     PropertyMap,
@@ -27,7 +28,6 @@ from postern.items.properties import (
     tagged,
 )
 from postern.items.text import readable
-from postern.model.item_store import PropertyName
 from postern.protocols.content_lines import Line, Parameters, escaped, line, split, unescaped
 from postern.protocols.ical.zones import moment, seconds
 from postern.protocols.vcard.cards import types_of
@@ -360,14 +360,6 @@ _OWN: list[Entry] = [
         named("PidLidHasPicture", ADDRESS, 0x8015, Type.BOOLEAN), "PHOTO", lambda it: _first(it, "PHOTO") is not None
     ),
 ]
-
-
-def _im_address(number: int) -> Property:
-    """The second and the third address of instant messaging, which Exchange Web Services have by a name."""
-    name = PropertyName(PUBLIC_STRINGS, None, f"http://schemas.microsoft.com/exchange/imaddress{number}")
-    return Property(f"ImAddress{number}", Type.STRING, 0, name)
-
-
 _KEPT: list[Entry] = in_bag(
     named("PidLidFileUnder", ADDRESS, 0x8005),
     named("PidLidFileUnderId", ADDRESS, 0x8006, Type.INTEGER32),
@@ -393,8 +385,8 @@ _KEPT: list[Entry] = in_bag(
     named("PidLidReminderTime", COMMON, 0x8502, Type.TIME),
     named("PidLidReminderDelta", COMMON, 0x8501, Type.INTEGER32),
     tagged("PidTagImportance", 0x0017, Type.INTEGER32),
-    _im_address(2),
-    _im_address(3),
+    LANGUAGE,
+    *IM_ADDRESSES,
 )
 CONTACT_PROPERTIES: PropertyMap[Contact] = PropertyMap(
     [*_NAMES, *_WORKING, *_mail(1), *_mail(2), *_mail(3), *_phones(), *_postal(), *_OWN, *_KEPT]

@@ -17,10 +17,12 @@ from postern.services.ews.access import Call
 from postern.services.ews.contact_editor import ContactEditor, card_of
 from postern.services.ews.editing import Editor
 from postern.services.ews.fields.contact import CONTACT_FIELDS
+from postern.services.ews.fields.distribution_list import LIST_FIELDS
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.message import MESSAGE_FIELDS
 from postern.services.ews.item_view import ItemView
+from postern.services.ews.list_editor import ListEditor
 from postern.services.ews.mail_editor import MailEditor
 from postern.services.ews.places import Place
 
@@ -64,6 +66,15 @@ KINDS = (
     ItemKind("Message", MESSAGE, MESSAGE_FIELDS, edit=MailEditor),
     ItemKind(
         "Contact", contact.ITEM_CLASS, CONTACT_FIELDS, FolderKind.CONTACTS, CONTACT_PROPERTIES, card_of, ContactEditor
+    ),
+    ItemKind(
+        "DistributionList",
+        contact.LIST_CLASS,
+        LIST_FIELDS,
+        FolderKind.CONTACTS,
+        CONTACT_PROPERTIES,
+        card_of,
+        ListEditor,
     ),
     ItemKind("Item", "", ITEM_FIELDS),
 )

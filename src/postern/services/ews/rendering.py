@@ -12,7 +12,7 @@ from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.fields.field import Field
+from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID
 from postern.services.ews.item_view import PAGE, ItemView, Need, load, needed
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of
@@ -65,6 +65,9 @@ class Rendering:
         needs = needed(each.needs for kind in kinds for each in self.fields(kind))
         return needs | Need.BAG | Need.CONTENT if self.extended else needs
 
+    def preparations(self, kind: ItemKind) -> list[Prepare]:
+        return [each.prepare for each in self.fields(kind) if each.prepare is not None]
+
     def markup(self, view: ItemView) -> str:
         """One item as an element."""
         kind = kind_of(view.stored.item_class)
@@ -94,7 +97,15 @@ async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering:
     properties = await mailbox.numbers(names) if names else {}
     for needs, numbers in by_needs.items():
         for start in range(0, len(numbers), PAGE):
-            for view in await load(call, mailbox, numbers[start : start + PAGE], needs):
+            views = await load(call, mailbox, numbers[start : start + PAGE], needs)
+            await _prepare(rendering, views)
+            for view in views:
                 view.numbers = properties
                 elements[view.stored.id] = rendering.markup(view)
     return elements
+
+
+async def _prepare(rendering: Rendering, views: Sequence[ItemView]) -> None:
+    for kind in {kind_of(view.stored.item_class) for view in views}:
+        for prepare in rendering.preparations(kind):
+            await prepare([view for view in views if kind_of(view.stored.item_class) is kind])

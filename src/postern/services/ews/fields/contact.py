@@ -78,19 +78,20 @@ def _full(view: ItemView, shape: Shape) -> str:
     return value("t:PhoneticFullName", text) if text else ""
 
 
+FILE_AS = Field(
+    "contacts:FileAs",
+    "FileAs",
+    _file_as,
+    needs=Need.CONTENT | Need.BAG,
+    default=True,
+    property=CONTACTS.property("PidLidFileUnder"),
+    write=_put_file_as,
+)
 _SP2 = Version.V2010_SP2
 _field = CONTACTS.field
 CONTACT_FIELDS: tuple[Field, ...] = (
     *item_fields(common(CONTACTS, _has_attachments)),
-    Field(
-        "contacts:FileAs",
-        "FileAs",
-        _file_as,
-        needs=Need.CONTENT | Need.BAG,
-        default=True,
-        property=CONTACTS.property("PidLidFileUnder"),
-        write=_put_file_as,
-    ),
+    FILE_AS,
     _field("contacts:FileAsMapping", "PidLidFileUnderId", _MAPPING, absent=NO_MAPPING),
     _field("contacts:DisplayName", "PidTagDisplayName"),
     _field("contacts:GivenName", "PidTagGivenName"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ WritePart = Callable[[Any, IndexedPath, xml.Element | None], None]
 """Puts the part of a property that a path names into the editor, out of the property's element, or takes the part out (None).
 Raises EwsError."""
 
+Prepare = Callable[[Sequence[ItemView]], Awaitable[None]]
+"""Reads for items of one kind and one mailbox, all at once, what `Read` then shows of each. Raises EwsError, MailboxError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -33,7 +36,7 @@ class Field:
     is long (MS-OXWSSRCH section 2.2.4.11). `property` is the MAPI property of the same value, if there is one; `sort` a key of
     `model.search.SortKey`, and `search` one of `model.search.SearchTerm`, by which the store sorts and searches by it. Without
     `write` it is read-only. `parts` are the paths of its parts, which have an index beside ("contacts:EmailAddress" of
-    "contacts:EmailAddresses"), and `write_part` changes one."""
+    "contacts:EmailAddresses"), and `write_part` changes one. `prepare` is called before `read`."""
 
     uri: str
     element: str
@@ -48,3 +51,4 @@ class Field:
     search: str = ""
     parts: tuple[str, ...] = ()
     write_part: WritePart | None = None
+    prepare: Prepare | None = None

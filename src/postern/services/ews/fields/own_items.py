@@ -8,12 +8,14 @@ from html import escape
 
 from postern.items.properties import Value
 from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, value
 from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
 from postern.services.ews.fields.field import Field, Read
 from postern.services.ews.fields.item import ITEM_FIELDS
-from postern.services.ews.fields.mapped import MapSource, choices, constant
+from postern.services.ews.fields.mapped import Form, MapSource, choices, constant
 from postern.services.ews.item_view import ItemView, Need
 from postern.services.ews.map_editor import MapEditor
 
@@ -30,6 +32,26 @@ PredictedActionReasons IsClutter NextPredictedAction GroupingAction BlockStatus 
 """
 _PLACES = {name: place for place, name in enumerate(_ORDER.split())}
 """The order of the elements."""
+
+
+def _language(sent: xml.Element) -> Value:
+    text = sent.text.strip()
+    if len(text) > MAX_LANGUAGE or not text.isascii() or not text.replace("-", "").isalnum():
+        raise EwsError(Code.SCHEMA_VALIDATION)
+    return text
+
+
+MAX_LANGUAGE = 35
+"""Characters of a language's tag (RFC 5646 section 4.4.1)."""
+_LANGUAGE = Form(lambda held: xml.text(str(held)), _language)
+_OF_MAIL = (
+    "Attachments",
+    "InternetMessageHeaders",
+    "WebClientReadFormQueryString",
+    "WebClientEditFormQueryString",
+    "ConversationId",
+)
+"""Properties of every item that only mail has a value of."""
 
 
 def item_fields(own: Sequence[Field]) -> tuple[Field, ...]:
@@ -69,7 +91,9 @@ def common(source: MapSource, has_attachments: Read | None = None) -> list[Field
             needs=Need.CONTENT if has_attachments is not None else Need(0),
             default=True,
         ),
-        constant("item:Culture", value("t:Culture", "en-US")),
+        source.field("item:Culture", "PidNameContentLanguage", _LANGUAGE, absent="en-US"),
+        replace(constant("item:InReplyTo", ""), write=_set_nothing),
+        *[constant(f"item:{name}", "") for name in _OF_MAIL],
     ]
 
 
@@ -109,6 +133,12 @@ def _item_class(view: ItemView, shape: Shape) -> str:
 
 def _set_class(editor: MapEditor, sent: xml.Element | None) -> None:
     editor.set_class(sent.text.strip() if sent is not None else "")
+
+
+def _set_nothing(editor: MapEditor, sent: xml.Element | None) -> None:
+    """A property that no such item has can be deleted."""
+    if sent is not None:
+        raise EwsError(Code.INVALID_PROPERTY_SET)
 
 
 def _sent(view: ItemView, shape: Shape) -> str:
