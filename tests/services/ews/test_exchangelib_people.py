@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchangelib import Contact
+from exchangelib import Contact, DistributionList, Mailbox
 from exchangelib.indexed_properties import EmailAddress, ImAddress, PhoneNumber, PhysicalAddress
+from exchangelib.properties import Member
 
 from tests.services.dav.site import ALICE
 from tests.services.ews.exchange import account
@@ -66,5 +67,36 @@ def test_contacts(tmp_path: Path) -> None:
         whole.refresh()
         assert (whole.surname, whole.company_name) == ("Lee", None)
         assert {each.label: each.phone_number for each in whole.phone_numbers} == {"BusinessPhone": "+82 51"}
+
+    beside_a_door(tmp_path, work)
+
+
+def test_distribution_lists(tmp_path: Path) -> None:
+    def work(mine: Any) -> None:
+        kim = Contact(
+            folder=mine.contacts,
+            display_name="Kim",
+            email_addresses=[EmailAddress(email="kim@sea.test", label="EmailAddress1")],
+        )
+        kim.save()
+        members = {
+            Member(mailbox=Mailbox(email_address="a@sea.test", name="Ada", mailbox_type="OneOff")),
+            Member(mailbox=Mailbox(item_id=kim._id, mailbox_type="Contact")),
+        }
+        crew = DistributionList(folder=mine.contacts, display_name="Crew", members=members)
+        crew.save()
+        stored = mine.contacts.get(id=crew.id, changekey=crew.changekey)
+        assert isinstance(stored, DistributionList) and stored.display_name == "Crew"
+        told = {each.mailbox.email_address: (each.mailbox.name, each.mailbox.mailbox_type) for each in stored.members}
+        assert told == {"a@sea.test": ("Ada", "OneOff"), "kim@sea.test": ("Kim", "Contact")}
+        # The member is the card, whatever its address is now.
+        kim.email_addresses = [EmailAddress(email="kim@sky.test", label="EmailAddress1")]
+        kim.save()
+        stored.refresh()
+        assert {each.mailbox.email_address for each in stored.members} == {"a@sea.test", "kim@sky.test"}
+        stored.members = [Member(mailbox=Mailbox(email_address="b@sea.test", mailbox_type="OneOff"))]
+        stored.save()
+        stored.refresh()
+        assert [each.mailbox.email_address for each in stored.members] == ["b@sea.test"]
 
     beside_a_door(tmp_path, work)

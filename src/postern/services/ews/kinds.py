@@ -15,6 +15,7 @@ from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
 from postern.services.ews.access import Call
 from postern.services.ews.contact_editor import ContactEditor, card_of
+from postern.services.ews.deleting import Delete
 from postern.services.ews.editing import Editor
 from postern.services.ews.fields.contact import CONTACT_FIELDS
 from postern.services.ews.fields.distribution_list import LIST_FIELDS
@@ -35,7 +36,7 @@ class ItemKind:
     """A kind of items. `element` is its element in `t:`; `item_class` its class, and the beginning of those derived from it.
     `fields` stand in the order of the schema. `home` is the folder in which a new item is stored if the request names none. `map`
     has its MAPI properties, which are read from what `read` makes of a view. `edit` makes and changes items; None: these items
-    cannot be made."""
+    cannot be made. `delete` is for those whose deletion does more than take them away."""
 
     element: str
     item_class: str
@@ -44,6 +45,7 @@ class ItemKind:
     map: PropertyMap[Any] | None = None
     read: Callable[[ItemView], Any] | None = None
     edit: Edit | None = None
+    delete: Delete | None = None
 
     @cached_property
     def by_uri(self) -> dict[str, Field]:
