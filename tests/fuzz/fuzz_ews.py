@@ -16,7 +16,7 @@ else:
     instrumented = nullcontext()
 
 with instrumented:
-    from postern.protocols.ews import envelope, ids, paths, shapes, times
+    from postern.protocols.ews import envelope, ids, paths, shapes, subscriptions, times
     from postern.services.ews import extended, kinds, places
 
 from postern.protocols import xml
@@ -40,7 +40,14 @@ def one_input(data: bytes) -> None:
 
 
 def _read(element: xml.Element) -> None:
-    for read in (shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref):
+    for read in (
+        shapes.read_shape,
+        paths.read_paths,
+        paths.read_path,
+        extended.read,
+        places.item_ref,
+        subscriptions.read_events,
+    ):
         with suppress(EwsError):
             read(element)
     with suppress(EwsError):
@@ -54,6 +61,14 @@ def _read(element: xml.Element) -> None:
             assert ids.read_id(str(known_id)) == known_id
         with suppress(EwsError):
             assert ids.change_key(ids.read_change_key(text)) == text
+        with suppress(EwsError):
+            subscription = subscriptions.read_subscription(text)
+            assert subscriptions.read_subscription(str(subscription)) == subscription
+        with suppress(EwsError):
+            watermark = subscriptions.read_watermark(text)
+            assert subscriptions.read_watermark(str(watermark)) == watermark
+        with suppress(EwsError):
+            subscriptions.read_minutes(text)
         with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))

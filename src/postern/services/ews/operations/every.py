@@ -7,8 +7,12 @@ from postern.services.ews.operations.convert_id import CONVERT_ID
 from postern.services.ews.operations.create_item import CREATE_ITEM
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
+from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
+from postern.services.ews.operations.subscribe import SUBSCRIBE
+from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -20,6 +24,11 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_ITEM,
     CREATE_ITEM,
     UPDATE_ITEM,
+    # MS-OXWSNTIF
+    SUBSCRIBE,
+    GET_EVENTS,
+    GET_STREAMING_EVENTS,
+    UNSUBSCRIBE,
     # MS-OXWSCVTID
     CONVERT_ID,
 )
