@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext, suppress
+from datetime import datetime
 
 if __name__ == "__main__":
     import atheris
@@ -17,6 +18,16 @@ else:
 
 with instrumented:
     from postern.protocols.ews import envelope, ids, paths, shapes, subscriptions, times
+    from postern.protocols.ews import (
+        envelope,
+        ids,
+        paths,
+        recurrences,
+        shapes,
+        sync_states,
+        time_zones,
+        times,
+    )
     from postern.services.ews import extended, kinds, places
 
 from postern.protocols import xml
@@ -47,6 +58,8 @@ def _read(element: xml.Element) -> None:
         extended.read,
         places.item_ref,
         subscriptions.read_events,
+        *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
+        *(time_zones.read_definition, time_zones.read_meeting_zone),
     ):
         with suppress(EwsError):
             read(element)
@@ -54,6 +67,10 @@ def _read(element: xml.Element) -> None:
         known = paths.read_path(element)
         again = xml.read(f'<t:x xmlns:t="{TYPES}">{paths.path_markup(known)}</t:x>'.encode()).elements
         assert paths.read_path(again[0]) == known
+    with suppress(EwsError):
+        recurrence = recurrences.read_recurrence(element)
+        told = recurrences.recurrence_markup(recurrence.rule, datetime(2026, 1, 31))
+        assert told, recurrence
     for text in (element.text, *element.attributes.values()):
         kinds.kind_of(text)
         with suppress(EwsError):
@@ -61,6 +78,13 @@ def _read(element: xml.Element) -> None:
             assert ids.read_id(str(known_id)) == known_id
         with suppress(EwsError):
             assert ids.change_key(ids.read_change_key(text)) == text
+        for read_state in (sync_states.read_items_state, sync_states.read_folders_state):
+            with suppress(EwsError):
+                state = read_state(text)
+                assert read_state(str(state)) == state
+        with suppress(EwsError):
+            seconds = time_zones.read_duration(text)
+            assert time_zones.read_duration(time_zones.written_duration(seconds)) == seconds
         with suppress(EwsError):
             subscription = subscriptions.read_subscription(text)
             assert subscriptions.read_subscription(str(subscription)) == subscription

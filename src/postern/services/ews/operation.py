@@ -32,6 +32,12 @@ _CODES = {
     "UNAVAILABLE": Code.MAILBOX_STORE_UNAVAILABLE,
 }
 
+_EMPTY = dict.fromkeys(("GetItem", "CreateItem", "UpdateItem", "MoveItem", "CopyItem"), "<m:Items/>") | dict.fromkeys(
+    ("GetAttachment", "CreateAttachment"), "<m:Attachments/>"
+)
+"""The elements that messages of operations have by the schema, also when they tell of a failure (MS-OXWSCDATA section 2.2.4.41;
+those of attachments likewise)."""
+
 
 class Operation(Protocol):
     """An operation by its name, for example "GetItem". `since` is the version that brought it, `section` where it stands."""
@@ -66,9 +72,9 @@ class Batch:
         tag = f"m:{self.name}ResponseMessage"
         try:
             async for part in self.run(call, request):
-                yield _failure(tag, part) if isinstance(part, EwsError) else _success(tag, part)
+                yield _failure(tag, part, self.name) if isinstance(part, EwsError) else _success(tag, part)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
-            yield _failure(tag, as_error(error))
+            yield _failure(tag, as_error(error), self.name)
         yield f"</m:ResponseMessages></m:{self.name}Response>{CLOSING}"
 
 
@@ -94,8 +100,8 @@ def _success(tag: str, content: str) -> str:
     return f'<{tag} ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}{content}</{tag}>'
 
 
-def _failure(tag: str, error: EwsError) -> str:
-    return f'<{tag} ResponseClass="Error">{error.markup}</{tag}>'
+def _failure(tag: str, error: EwsError, operation: str) -> str:
+    return f'<{tag} ResponseClass="Error">{error.markup}{_EMPTY.get(operation, "")}</{tag}>'
 
 
 def as_error(error: EwsError | MailboxError | DirectoryUnavailable) -> EwsError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from postern.model.items import MESSAGE
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, path_markup
@@ -14,8 +15,9 @@ from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID
-from postern.services.ews.item_view import PAGE, ItemView, Need, load, needed
+from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of
+from postern.services.ews.places import Place
 
 
 @dataclass(slots=True)
@@ -26,7 +28,10 @@ class Rendering:
     shape: Shape
     version: Version
     listed: bool = False
+    likely: Need = NOTHING
+    """The parts of an item that the next ones will probably need."""
     _fields: dict[str, tuple[Field, ...]] = field(default_factory=dict)
+    _needs: dict[str, Need] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = {each.uri: each for kind in KINDS for each in kind.fields}
@@ -37,6 +42,7 @@ class Rendering:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
                 if self.listed and there.single:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
+        self.likely = self.needs_of(kind_of(MESSAGE))
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
@@ -61,9 +67,12 @@ class Rendering:
     def extended(self) -> list[ExtendedPath]:
         return [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
 
-    def needs(self, kinds: Sequence[ItemKind]) -> Need:
-        needs = needed(each.needs for kind in kinds for each in self.fields(kind))
-        return needs | Need.BAG | Need.CONTENT if self.extended else needs
+    def needs_of(self, kind: ItemKind) -> Need:
+        """The parts of an item of this kind that are shown."""
+        if kind.element not in self._needs:
+            needs = needed(each.needs for each in self.fields(kind))
+            self._needs[kind.element] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+        return self._needs[kind.element]
 
     def markup(self, view: ItemView) -> str:
         """One item as an element."""
@@ -81,16 +90,57 @@ class Rendering:
 
 async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> dict[int, str]:
     """The elements of these items, by id; those that are not there, or that the caller may not see, are left out."""
-    classes = {item.id: item.item_class for item in await mailbox.store.get(mailbox.id, ids)} if ids else {}
     elements: dict[int, str] = {}
-    by_needs: dict[Need, list[int]] = {}
-    for number in ids:
-        if number in classes:
-            by_needs.setdefault(rendering.needs([kind_of(classes[number])]), []).append(number)
-    properties = await mailbox.numbers(extended.names_of(rendering.extended)) if rendering.extended else {}
-    for needs, numbers in by_needs.items():
-        for start in range(0, len(numbers), PAGE):
-            for view in await load(call, mailbox, numbers[start : start + PAGE], needs):
-                view.numbers = properties
-                elements[view.stored.id] = rendering.markup(view)
+    for start in range(0, len(ids), PAGE):
+        needs = rendering.likely
+        views = await load(call, mailbox, ids[start : start + PAGE], needs)
+        elements.update(await rendered(call, mailbox, views, needs, rendering))
     return elements
+
+
+async def rendered(
+    call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, rendering: Rendering
+) -> dict[int, str]:
+    """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
+    elements = dict.fromkeys([view.stored.id for view in views], "")
+    again: dict[Need, list[int]] = {}
+    kinds: dict[Need, int] = {}
+    properties = await mailbox.numbers(extended.names_of(rendering.extended)) if rendering.extended and views else {}
+    for view in views:
+        needs = rendering.needs_of(kind_of(view.stored.item_class))
+        kinds[needs] = kinds.get(needs, 0) + 1
+        if needs & ~had:
+            again.setdefault(needs, []).append(view.stored.id)
+        else:
+            view.numbers = properties
+            elements[view.stored.id] = rendering.markup(view)
+    for needs, numbers in again.items():
+        for view in await load(call, mailbox, numbers, needs):
+            view.numbers = properties
+            elements[view.stored.id] = rendering.markup(view)
+    if kinds:
+        # Most folders hold items of one kind: the next page is read with what this one needed.
+        rendering.likely = max(kinds, key=lambda needs: kinds[needs])
+    return {number: markup for number, markup in elements.items() if markup}
+
+
+async def markup_of_walk(
+    call: Call, place: Place, rendering: Rendering, after: int, most: int, until: int = 0
+) -> tuple[dict[int, str], int, bool]:
+    """The elements of up to `most` items of a folder that have higher UIDs than `after`, by id in the order of UIDs; the last UID
+    among them, and whether the folder has no more. `until` is that of `ItemStore.walk`."""
+    mailbox = place.mailbox
+    elements: dict[int, str] = {}
+    while True:
+        needs = rendering.likely
+        # One more than is shown: whether there is one says whether this page is the last.
+        count = min(PAGE, most - len(elements)) + 1
+        reads = needs & ~Need.CONTENT
+        told = await mailbox.store.walk(mailbox.id, place.node.id, after, count, columns_of(reads), until)
+        views = await views_of(call, mailbox, told, reads)
+        elements.update(await rendered(call, mailbox, views[: count - 1], reads, rendering))
+        if len(told.items) < count:
+            return elements, told.items[-1].uid if told.items else after, True
+        after = told.items[-2].uid
+        if len(elements) >= most:
+            return elements, after, False

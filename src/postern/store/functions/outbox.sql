@@ -9,23 +9,28 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'No such item in the outbox' USING ERRCODE = 'PM001';
     END IF;
-    INSERT INTO outbox VALUES (m.id, item) ON CONFLICT DO NOTHING;
+    INSERT INTO outbox (mailbox, uid) VALUES (m.id, item) ON CONFLICT DO NOTHING;
     UPDATE mailboxes o SET change = o.change + 1 WHERE o.id = m.id RETURNING o.change INTO result;
     RETURN result;
 END $$;
 
--- A hub has queued the item: to Sent Items, as read. Said again it does nothing.
+-- A hub has queued the item: to Sent Items, as read, or away with it if it is not kept. Said again it does nothing.
 CREATE FUNCTION submitted_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
     box bigint;
     sent bigint;
+    kept boolean;
 BEGIN
-    DELETE FROM outbox o WHERE o.mailbox = m.id AND o.uid = item;
+    DELETE FROM outbox o WHERE o.mailbox = m.id AND o.uid = item RETURNING o.is_kept INTO kept;
     IF NOT FOUND THEN
         RETURN m.change;
     END IF;
     SELECT f.id INTO box FROM folders f WHERE f.mailbox = m.id AND f.kind = 'outbox';
+    IF NOT kept THEN
+        PERFORM take_out(m, folder_of(m, box), m.change + 1, ARRAY[item], ARRAY[item], 0);
+        RETURN m.change + 1;
+    END IF;
     SELECT f.id INTO sent FROM folders f WHERE f.mailbox = m.id AND f.kind = 'sent';
     PERFORM change_flags(guid, box, ARRAY[item], ARRAY[item], 1, 1, -1);
     RETURN (SELECT c.change FROM copy_items(guid, box, ARRAY[item], ARRAY[item], sent, true) AS c);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from postern.services.ews.operation import Operation
 from postern.services.ews.operations.convert_id import CONVERT_ID
 from postern.services.ews.operations.create_item import CREATE_ITEM
+from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_events import GET_EVENTS
@@ -13,6 +14,10 @@ from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
 from postern.services.ews.operations.subscribe import SUBSCRIBE
 from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
+from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
+from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
+from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -29,6 +34,15 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_EVENTS,
     GET_STREAMING_EVENTS,
     UNSUBSCRIBE,
+    # MS-OXWSSYNC
+    SYNC_FOLDER_HIERARCHY,
+    SYNC_FOLDER_ITEMS,
+    DELETE_ITEM,
+    MOVE_ITEM,
+    COPY_ITEM,
+    ARCHIVE_ITEM,
     # MS-OXWSCVTID
     CONVERT_ID,
+    # MS-OXWSGTZ
+    GET_SERVER_TIME_ZONES,
 )
