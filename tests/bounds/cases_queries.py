@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
