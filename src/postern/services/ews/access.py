@@ -71,21 +71,30 @@ class EwsItems(GuardedItems):
     def _missing(self) -> EwsError:
         return EwsError(Code.ITEM_NOT_FOUND)
 
+    async def demand_edit(self, mailbox: UUID, ids: Sequence[int]) -> None:
+        """Raises for items that the caller may not change."""
+        await self._changeable(mailbox, ids, Right.EDIT_ANY, Right.EDIT_OWNED)
+
+    async def demand_delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
+        """Returns those of these items that the caller sees. Raises where he may not remove one of them, or sees none."""
+        return [item.id for item in await self._changeable(mailbox, ids, Right.DELETE_ANY, Right.DELETE_OWNED)]
+
 
 _SYSTEM = Flag.SEEN | Flag.ANSWERED | Flag.FLAGGED | Flag.DELETED | Flag.DRAFT
 
 
 @dataclass(slots=True)
 class Mailbox:
-    """A mailbox as one request works with it. `rights` are those of the caller."""
+    """A mailbox as one request works with it. `rights` are those of the caller, `caller` is the caller's directory id."""
 
     recipient: Recipient
     server: EwsServer
     rights: MailboxRights
     quota: int
+    caller: UUID | None = None
     _nodes: dict[int, FolderNode] | None = field(default=None, repr=False)
     _numbers: dict[PropertyName, int] = field(default_factory=dict, repr=False)
-    _guarded: MailboxItems | None = field(default=None, repr=False)
+    _guarded: EwsItems | None = field(default=None, repr=False)
 
     @property
     def id(self) -> UUID:
@@ -101,8 +110,11 @@ class Mailbox:
         """The items as the caller may see and change them. Ask for `nodes` before, for rights are by folder."""
         if self.rights.is_full:
             return self.server.items
+        return cast(MailboxItems, self._guard())
+
+    def _guard(self) -> EwsItems:
         if self._guarded is None:
-            self._guarded = cast(MailboxItems, EwsItems(self.server.items, self._rights_in))
+            self._guarded = EwsItems(self.server.items, self._rights_in, self.caller)
         return self._guarded
 
     async def nodes(self) -> dict[int, FolderNode]:
@@ -149,11 +161,25 @@ class Mailbox:
         if not self.rights_in(node) & right:
             raise EwsError(code)
 
+    async def demand_edit(self, ids: Sequence[int]) -> None:
+        """Raises EwsError ErrorAccessDenied for items that the caller may not change; MailboxError NONEXISTENT where there is
+        none of them."""
+        await self.nodes()
+        if not self.is_whole:
+            await self._guard().demand_edit(self.id, ids)
+
+    async def demand_delete(self, ids: Sequence[int]) -> list[int]:
+        """Returns those of these items that are there for the caller. Raises as `demand_edit` does, for the removal."""
+        await self.nodes()
+        if not self.is_whole:
+            return await self._guard().demand_delete(self.id, ids)
+        return [item.id for item in await self.store.get(self.id, ids)]
+
     async def change_flags(self, item: int, flags: int) -> None:
         """Sets the system flags of an item. Raises EwsError: ErrorItemNotFound, ErrorAccessDenied."""
-        nodes = await self.nodes()
+        await self.nodes()
         for stored in await self.store.get(self.id, [item]):
-            self.demand(nodes[stored.folder], Right.EDIT_ANY)
+            await self.demand_edit([item])
             every = [(stored.uid, stored.uid)]
             keywords = stored.flags & ~_SYSTEM
             await self.server.mailboxes.change_flags(
@@ -202,7 +228,7 @@ class Call:
             except MailboxError as error:
                 raise _refusal(not_opened(error)) from None
             rights = await self.access.sharing.rights(self.identity.guid, recipient)
-            self._own = self._opened[recipient.guid] = Mailbox(recipient, server, rights, quota)
+            self._own = self._opened[recipient.guid] = Mailbox(recipient, server, rights, quota, self.identity.guid)
         return self._own
 
     async def mailbox(self, address: str) -> Mailbox:
@@ -232,7 +258,8 @@ class Call:
             if server is None:
                 raise EwsError(Code.MAILBOX_STORE_UNAVAILABLE)
             rights = await self.access.sharing.rights(self.identity.guid, recipient)
-            self._opened[recipient.guid] = Mailbox(recipient, server, rights, recipient.quota or self.access.quota)
+            quota = recipient.quota or self.access.quota
+            self._opened[recipient.guid] = Mailbox(recipient, server, rights, quota, self.identity.guid)
         return self._opened[recipient.guid]
 
 

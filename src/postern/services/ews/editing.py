@@ -16,10 +16,12 @@ from postern.items.property_values import encoded
 from postern.model.folders import Right
 from postern.model.item_store import RenderedItem
 from postern.model.items import NewItem
+from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import NewResource
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
+from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Call
 from postern.services.ews.extended import tag_of
 from postern.services.ews.item_view import ItemView
@@ -104,7 +106,8 @@ class Editor:
         else:
             resource = NewResource(self.content(), self.item_class, values, f"{uuid4()}{self.name_end}")
             (number,) = await mailbox.store.add(mailbox.id, folder.id, [resource])
-        await self._keep_bag(number)
+        # Who may create needs no other right to say all of what he creates.
+        await self._keep_bag(number, mailbox.server.items)
         return await self._saved(number)
 
     async def update(self, how: How, known: int | None) -> Saved:
@@ -116,7 +119,7 @@ class Editor:
             raise EwsError(Code.IRRESOLVABLE_CONFLICT)
         # What was read is what is changed: between the two, nobody may have changed it.
         known = view.stored.change
-        mailbox.demand(view.node, Right.EDIT_ANY)
+        await mailbox.demand_edit([view.stored.id])
         octets = self.content()
         if octets != view.content or self.item_class != view.stored.item_class:
             values = await self.rendered()
@@ -125,7 +128,7 @@ class Editor:
             else:
                 await mailbox.store.replace(mailbox.id, view.stored.id, octets, values, self.item_class, known)
         await self._keep_flags()
-        await self._keep_bag(view.stored.id)
+        await self._keep_bag(view.stored.id, mailbox.store)
         return await self._saved(view.stored.id)
 
     async def _keep_flags(self) -> None:
@@ -135,7 +138,7 @@ class Editor:
             return
         await mailbox.change_flags(view.stored.id, self.flags)
 
-    async def _keep_bag(self, number: int) -> None:
+    async def _keep_bag(self, number: int, store: MailboxItems) -> None:
         if not self.bag:
             return
         mailbox = self.place.mailbox
@@ -147,7 +150,9 @@ class Editor:
             }
         except ValueError:
             raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
-        await mailbox.store.set_properties(mailbox.id, number, values)
+        if not mailbox.is_whole:
+            values.pop(MAKER_TAG, None)
+        await store.set_properties(mailbox.id, number, values)
 
     async def _saved(self, number: int) -> Saved:
         mailbox = self.place.mailbox

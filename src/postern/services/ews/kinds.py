@@ -11,6 +11,7 @@ from postern.items.properties import PropertyMap
 from postern.model.folders import FolderKind
 from postern.model.items import MESSAGE
 from postern.services.ews.access import Call
+from postern.services.ews.deleting import Delete
 from postern.services.ews.editing import Editor
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
@@ -28,7 +29,7 @@ class ItemKind:
     """A kind of items. `element` is its element in `t:`; `item_class` its class, and the beginning of those derived from it.
     `fields` stand in the order of the schema. `home` is the folder in which a new item is stored if the request names none. `map`
     has its MAPI properties, which are read from what `read` makes of a view. `edit` makes and changes items; None: these items
-    cannot be made."""
+    cannot be made. `delete` is for those whose deletion does more than take them away."""
 
     element: str
     item_class: str
@@ -37,6 +38,7 @@ class ItemKind:
     map: PropertyMap[Any] | None = None
     read: Callable[[ItemView], Any] | None = None
     edit: Edit | None = None
+    delete: Delete | None = None
 
     @cached_property
     def by_uri(self) -> dict[str, Field]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from postern.services.ews.operation import Operation
 from postern.services.ews.operations.convert_id import CONVERT_ID
 from postern.services.ews.operations.create_item import CREATE_ITEM
+from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
 from postern.services.ews.operations.update_item import UPDATE_ITEM
@@ -26,6 +28,10 @@ OPERATIONS: tuple[Operation, ...] = (
     # MS-OXWSSYNC
     SYNC_FOLDER_HIERARCHY,
     SYNC_FOLDER_ITEMS,
+    DELETE_ITEM,
+    MOVE_ITEM,
+    COPY_ITEM,
+    ARCHIVE_ITEM,
     # MS-OXWSCVTID
     CONVERT_ID,
     # MS-OXWSGTZ
