@@ -7,20 +7,26 @@ from typing import NamedTuple, Protocol
 
 from postern.model.item_store import PropertyName
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.fields.field import Prepare
 from postern.services.ews.item_view import PAGE, ItemView, Need, columns_of, load, views_of
 from postern.services.ews.kinds import ItemKind, kind_of
 
 
 class Reader(Protocol):
-    """A reader of items. `likely` are the parts that the next ones will probably need, `names` its named properties."""
+    """A reader of items. `likely` are the parts that the next ones will probably need."""
 
     likely: Need
 
-    @property
-    def names(self) -> Sequence[PropertyName]: ...
-
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts that it needs of an item of this kind."""
+        ...
+
+    def names_of(self, kind: ItemKind) -> Sequence[PropertyName]:
+        """The named properties that it reads of an item of this kind; their numbers are in `ItemView.numbers`."""
+        ...
+
+    def preparations(self, kind: ItemKind) -> Sequence[Prepare]:
+        """What has to be read for all items of this kind at once."""
         ...
 
 
@@ -77,8 +83,20 @@ async def _complete(
             for view in views
             if view.stored.id not in asked or view.stored.id in anew
         ]
-    if reader.names and complete:
-        numbers = await mailbox.numbers(reader.names)
-        for view in complete:
-            view.numbers = numbers
+    await _prepare(mailbox, complete, reader)
     return complete
+
+
+async def _prepare(mailbox: Mailbox, views: Sequence[ItemView], reader: Reader) -> None:
+    """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
+    by_kind: dict[str, list[ItemView]] = {}
+    for view in views:
+        by_kind.setdefault(view.stored.item_class, []).append(view)
+    names = [name for item_class in by_kind for name in reader.names_of(kind_of(item_class))]
+    numbers = await mailbox.numbers(names) if names else {}
+    for item_class, alike in by_kind.items():
+        if numbers:
+            for view in alike:
+                view.numbers = numbers
+        for prepare in reader.preparations(kind_of(item_class)):
+            await prepare(alike)

@@ -8,12 +8,13 @@ from html import unescape
 
 from postern.items.properties import Type
 from postern.model.item_store import PropertyName
+from postern.model.items import MESSAGE
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, PropertyPath, path_markup
 from postern.protocols.ews.shapes import Base, BodyType, Shape
 from postern.services.ews import extended
-from postern.services.ews.fields.field import Field
+from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.item_view import NOTHING, ItemView, Need, needed
 from postern.services.ews.judging import ANYWHERE, Values
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of
@@ -54,8 +55,8 @@ def named_by_schema(path: PropertyPath) -> PropertyPath:
 
 
 def _fields_of(uri: str) -> dict[str, Field]:
-    """By the element of each kind that has it, the property with this path."""
-    return {kind.element: kind.by_uri[uri] for kind in KINDS if uri in kind.by_uri}
+    """By the class of each kind that has it, the property with this path."""
+    return {kind.item_class: kind.by_uri[uri] for kind in KINDS if uri in kind.by_uri}
 
 
 _BY_TAG = {
@@ -73,13 +74,20 @@ class ItemValues:
 
     def __init__(self, code: Code = Code.UNSUPPORTED_PATH_FOR_QUERY) -> None:
         self.likely = NOTHING
-        self.names: list[PropertyName] = []
+        self._names: list[PropertyName] = []
         self._code = code
         self._paths: dict[PropertyPath, Values[ItemView]] = {}
         self._needs: dict[str, Need] = {}
+        self._fields: dict[str, list[Field]] = {}
 
     def needs_of(self, kind: ItemKind) -> Need:
-        return self._needs.get(kind.element, NOTHING)
+        return self._needs.get(kind.item_class, NOTHING)
+
+    def names_of(self, kind: ItemKind) -> list[PropertyName]:
+        return [*self._names, *kind.bag_names] if self.needs_of(kind) & Need.BAG else self._names
+
+    def preparations(self, kind: ItemKind) -> list[Prepare]:
+        return [each.prepare for each in self._fields.get(kind.item_class, []) if each.prepare is not None]
 
     def is_text(self, path: PropertyPath) -> bool:
         """Whether the property's values are texts, as far as one knows."""
@@ -103,41 +111,39 @@ class ItemValues:
                 self._paths[path] = self._of_schema(path)
         return self._paths[path]
 
-    def _need(self, kinds: Iterable[str], needs: Need) -> None:
-        for element in kinds:
-            self._needs[element] = self._needs.get(element, NOTHING) | needs
-            self.likely |= self._needs[element] if element == "Message" else NOTHING
+    def _need(self, item_class: str, needs: Need, fields: Iterable[Field] = ()) -> None:
+        self._needs[item_class] = self._needs.get(item_class, NOTHING) | needs
+        self._fields.setdefault(item_class, []).extend(fields)
+        if item_class == MESSAGE:
+            self.likely = self._needs[item_class]
 
     def _everything(self) -> Values[ItemView]:
-        fields = {kind.element: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}
-        for element, every in fields.items():
-            self._need([element], needed(each.needs for each in every))
+        fields = {kind.item_class: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}
+        for item_class, every in fields.items():
+            self._need(item_class, needed(each.needs for each in every), every)
         return lambda view: [
             text
-            for each in fields[kind_of(view.stored.item_class).element]
+            for each in fields[kind_of(view.stored.item_class).item_class]
             for text in texts_of(each.read(view, _SHAPE))
         ]
 
     def _of_schema(self, path: FieldPath | IndexedPath) -> Values[ItemView]:
         fields = _fields_of(path.uri)
-        if not fields and isinstance(path, IndexedPath):
-            # "contacts:PhysicalAddress:City" is one part of each value of "contacts:PhysicalAddresses".
-            fields = _fields_of(path.uri.rpartition(":")[0])
         if not fields or path.uri in _UNSEARCHED:
             raise EwsError(self._code, path=path_markup(path))
-        for element, each in fields.items():
-            self._need([element], each.needs)
+        for item_class, each in fields.items():
+            self._need(item_class, each.needs, [each])
         if isinstance(path, FieldPath):
 
             def read(view: ItemView) -> Sequence[str]:
-                each = fields.get(kind_of(view.stored.item_class).element)
+                each = fields.get(kind_of(view.stored.item_class).item_class)
                 return texts_of(each.read(view, _SHAPE)) if each is not None else ()
 
             return read
         shape = Shape(Base.ID_ONLY, (path,), BodyType.TEXT)
 
         def read_entry(view: ItemView) -> Sequence[str]:
-            each = fields.get(kind_of(view.stored.item_class).element)
+            each = fields.get(kind_of(view.stored.item_class).item_class)
             return _entry(each.read(view, shape), path) if each is not None else ()
 
         return read_entry
@@ -145,10 +151,10 @@ class ItemValues:
     def _extended(self, path: ExtendedPath) -> Values[ItemView]:
         property_ = extended.property_of(path)
         if property_.name is not None:
-            self.names.append(property_.name)
+            self._names.append(property_.name)
         for kind in KINDS:
             is_mapped = kind.map is not None and kind.map.find(property_.key) is not None
-            self._need([kind.element], Need.BAG | Need.CONTENT if is_mapped else Need.BAG)
+            self._need(kind.item_class, Need.BAG | Need.CONTENT if is_mapped else Need.BAG)
 
         def read(view: ItemView) -> Sequence[str]:
             kind = kind_of(view.stored.item_class)

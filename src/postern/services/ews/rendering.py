@@ -14,7 +14,7 @@ from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.fields.field import Field
+from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID
 from postern.services.ews.item_reading import read_views, walk_views
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, needed
@@ -48,9 +48,9 @@ class Rendering:
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.element not in self._fields:
-            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.element]
+        if kind.item_class not in self._fields:
+            self._fields[kind.item_class] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.item_class]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
@@ -61,7 +61,7 @@ class Rendering:
             return True
         if each.uri == "item:MimeContent":
             return self.shape.mime
-        if any(isinstance(path, IndexedPath) and path.uri == each.uri for path in self.shape.paths):
+        if any(isinstance(path, IndexedPath) and path.uri in (each.uri, *each.parts) for path in self.shape.paths):
             return True
         return self.shape.base is Base.ALL or (self.shape.base is Base.DEFAULT and each.default)
 
@@ -69,17 +69,20 @@ class Rendering:
     def extended(self) -> list[ExtendedPath]:
         return [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
 
-    @property
-    def names(self) -> list[PropertyName]:
-        """The named properties that are shown."""
-        return extended.names_of(self.extended)
-
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
-        if kind.element not in self._needs:
+        if kind.item_class not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
-            self._needs[kind.element] = needs | Need.BAG | Need.CONTENT if self.extended else needs
-        return self._needs[kind.element]
+            self._needs[kind.item_class] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+        return self._needs[kind.item_class]
+
+    def names_of(self, kind: ItemKind) -> list[PropertyName]:
+        """The named properties that are shown of items of this kind, whose numbers `ItemView.numbers` then has."""
+        names = extended.names_of(self.extended)
+        return [*names, *kind.bag_names] if self.needs_of(kind) & Need.BAG else names
+
+    def preparations(self, kind: ItemKind) -> list[Prepare]:
+        return [each.prepare for each in self.fields(kind) if each.prepare is not None]
 
     def markup(self, view: ItemView) -> str:
         """One item as an element."""

@@ -1,7 +1,4 @@
-"""SyncFolderItems: all items at first, then what has changed.
-
-covers: services.access.guarded_pages
-"""
+"""SyncFolderItems: all items at first, then what has changed."""
 
 from __future__ import annotations
 
