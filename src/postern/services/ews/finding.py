@@ -128,14 +128,8 @@ class Finder:
         ids = [number for number, _ in await self._found(place, plan)]
         if isinstance(self._view, Seek):
             return await self._sought(place, ids, self._view)
-        start, end = _part(self._view, len(ids))
-        return self._page(ids[start:end], len(ids), start)
-
-    def _page(self, ids: Sequence[int], total: int, start: int) -> Page:
-        end = start + len(ids)
-        if isinstance(self._view, Indexed | Seek) and self._view.from_end:
-            return Page(ids, total, start, total - start, start <= 0)
-        return Page(ids, total, start, end, end >= total)
+        start, end = part(self._view, len(ids))
+        return page_of(self._view, ids[start:end], len(ids), start)
 
     async def _stored(self, place: Place, plan: _Plan) -> Page:
         """A page that the store alone gives."""
@@ -143,11 +137,11 @@ class Finder:
         order, term, view = plan.order or (), plan.term, self._view
         if isinstance(view, Indexed) and not view.from_end:
             told = await store.find(mailbox, folder, order, view.offset, view.most, term)
-            return self._page(told.ids, told.total, view.offset)
+            return page_of(self._view, told.ids, told.total, view.offset)
         total = (await store.find(mailbox, folder, order, 0, 0, term)).total
-        start, end = _part(view, total)
+        start, end = part(view, total)
         told = await store.find(mailbox, folder, order, start, end - start, term)
-        return self._page(told.ids, told.total, start)
+        return page_of(self._view, told.ids, told.total, start)
 
     async def _found(
         self, place: Place, plan: _Plan, more: Sequence[Values[ItemView]] = ()
@@ -197,9 +191,9 @@ class Finder:
                 break
         chosen = ids[at : at + view.most]
         if not view.from_end:
-            return self._page(chosen, len(ids), at)
+            return page_of(self._view, chosen, len(ids), at)
         chosen.reverse()
-        return self._page(chosen, len(ids), len(ids) - at - len(chosen))
+        return page_of(self._view, chosen, len(ids), len(ids) - at - len(chosen))
 
     async def _grouped(self, place: Place, plan: _Plan, grouping: Grouping) -> Page:
         """A page of the items in their groups (MS-OXWSSRCH section 2.2.4.14)."""
@@ -215,7 +209,7 @@ class Finder:
             aggregates[text] = best(aggregates[text], key) if text in aggregates else key
         names = sorted(groups, key=lambda text: aggregates[text], reverse=grouping.is_descending)
         total = len(met)
-        start, end = _part(self._view, total)
+        start, end = part(self._view, total)
         parts: list[tuple[str, Sequence[int]]] = []
         at = 0
         for name in names:
@@ -224,7 +218,7 @@ class Finder:
             if chosen:
                 parts.append((name, chosen))
             at += len(members)
-        page = self._page([number for _, ids in parts for number in ids], total, start)
+        page = page_of(self._view, [number for _, ids in parts for number in ids], total, start)
         return page._replace(groups=parts)
 
 
@@ -253,7 +247,26 @@ def _key(texts: Sequence[str]) -> Key:
     return key_of(texts[0]) if texts else MISSING
 
 
-def _part(view: View, total: int) -> tuple[int, int]:
+def page_of(view: View, ids: Sequence[int], total: int, start: int) -> Page:
+    """The page of a view that has these items, the first of which has the number `start`."""
+    end = start + len(ids)
+    if isinstance(view, Indexed | Seek) and view.from_end:
+        return Page(ids, total, start, total - start, start <= 0)
+    return Page(ids, total, start, end, end >= total)
+
+
+def paging(page: Page, view: View) -> str:
+    """The attributes of an answer that say which part of the result it holds (MS-OXWSSRCH section 2.2.4.12)."""
+    offset = ""
+    if isinstance(view, Indexed | Seek):
+        offset = f' IndexedPagingOffset="{page.offset}"'
+    elif isinstance(view, Fractional):
+        offset = f' NumeratorOffset="{page.offset}" AbsoluteDenominator="{page.total}"'
+    is_last = "true" if page.is_last else "false"
+    return f'{offset} IncludesLastItemInRange="{is_last}" TotalItemsInView="{page.total}"'
+
+
+def part(view: View, total: int) -> tuple[int, int]:
     """The numbers of the first item of a page and of the one after its last."""
     if isinstance(view, Fractional):
         start = total * view.numerator // view.denominator

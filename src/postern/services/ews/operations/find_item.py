@@ -15,10 +15,10 @@ from postern.protocols.ews.names import m, value
 from postern.protocols.ews.query_strings import read_query
 from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
-from postern.protocols.ews.views import Fractional, Indexed, Seek, View, read_grouping, read_order, read_view
+from postern.protocols.ews.views import Seek, View, read_grouping, read_order, read_view
 from postern.services.ews import places
 from postern.services.ews.access import Call
-from postern.services.ews.finding import Finder, Page, Search
+from postern.services.ews.finding import Finder, Page, Search, paging
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.rendering import Rendering, markup_of
 
@@ -96,17 +96,6 @@ async def _answer(
 
 def _items(elements: dict[int, str], ids: Sequence[int]) -> str:
     return f"<t:Items>{''.join([elements[number] for number in ids if number in elements])}</t:Items>"
-
-
-def paging(page: Page, view: View) -> str:
-    """The attributes of an answer that say which part of the result it holds (MS-OXWSSRCH section 2.2.4.12)."""
-    offset = ""
-    if isinstance(view, Indexed | Seek):
-        offset = f' IndexedPagingOffset="{page.offset}"'
-    elif isinstance(view, Fractional):
-        offset = f' NumeratorOffset="{page.offset}" AbsoluteDenominator="{page.total}"'
-    is_last = "true" if page.is_last else "false"
-    return f'{offset} IncludesLastItemInRange="{is_last}" TotalItemsInView="{page.total}"'
 
 
 FIND_ITEM = Batch("FindItem", Version.V2007, "MS-OXWSSRCH 3.1.4.2", run)
