@@ -1,8 +1,8 @@
 """Exchange Web Services beside IMAP on the same mailbox, in turn, medians of RUNS: `python -m bench.ews [COUNT [RUNS]]`.
 
 The inbox holds COUNT messages (10,000). Both are our whole organization: TLS, a logon, RPC and PostgreSQL. What IMAP does beside
-each request is the question that comes nearest to it. Prints operations a second and CPU-seconds per 1,000 over all processes; all
-of it stands in bench/results/ews-10k.json, for 10,000.
+each request is the question that comes nearest to it. Prints operations a second and CPU-seconds per 1,000 over all processes;
+all of it stands in bench/results/ews-10k.json, for 10,000.
 """
 
 from __future__ import annotations
