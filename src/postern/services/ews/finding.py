@@ -6,6 +6,7 @@ are read page by page and judged; only ids and the values to sort by are kept of
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,6 +33,8 @@ MAX_CONTENTS = 10_000
 """Items of which it reads the contents."""
 MAX_GROUPED = 20_000
 """Items that are put into groups."""
+_SORTED_IN_LINE = 5_000
+"""Items that are sorted between two turns of the event loop; more are sorted in a thread."""
 _EVERY = 10_000_000
 """More items than a folder has."""
 NEWEST_FIRST = (SortKey("arrival", True),)
@@ -157,10 +160,10 @@ class Finder:
             if plan.judge is None or plan.judge(view):
                 met.append((view.stored.id, [next(iter(read(view)), "") for read in more]))
                 keys.append(tuple(_key(read(view)) for read in plan.keys))
-        places = list(range(len(met)))
-        for column in reversed(range(len(plan.sorting))):
-            places.sort(key=lambda at: keys[at][column], reverse=plan.sorting[column].is_descending)
-        return [met[at] for at in places]
+        at_once = len(met) <= _SORTED_IN_LINE
+        return (
+            _sorted(met, keys, plan.sorting) if at_once else await asyncio.to_thread(_sorted, met, keys, plan.sorting)
+        )
 
     async def _read(self, place: Place, ids: Sequence[int], values: ItemValues) -> AsyncIterator[ItemView]:
         """Reads items page by page. Raises EwsError for too many of them."""
@@ -181,13 +184,9 @@ class Finder:
         if view.from_end:
             ids.reverse()
         at = len(ids)
-        for start in range(0, len(ids), PAGE):
-            page = ids[start : start + PAGE]
-            meeting = [
-                each.stored.id for each in await read_views(self._call, place.mailbox, page, values) if meets(each)
-            ]
-            if meeting:
-                at = start + page.index(meeting[0])
+        async for each in self._read(place, ids, values):
+            if meets(each):
+                at = ids.index(each.stored.id)
                 break
         chosen = ids[at : at + view.most]
         if not view.from_end:
@@ -241,6 +240,17 @@ def _between(view: Contacts, values: ItemValues, other: Judge[ItemView] | None) 
         return first <= name and (not last or name <= last) and (other is None or other(row))
 
     return meets
+
+
+Met = list[tuple[int, list[str]]]
+"""Items that a search found, each with texts of it."""
+
+
+def _sorted(met: Met, keys: Sequence[tuple[Key, ...]], sorting: Sequence[Order]) -> Met:
+    places = list(range(len(met)))
+    for column in reversed(range(len(sorting))):
+        places.sort(key=lambda at: keys[at][column], reverse=sorting[column].is_descending)
+    return [met[at] for at in places]
 
 
 def _key(texts: Sequence[str]) -> Key:
