@@ -1,14 +1,14 @@
-"""Items read for an answer or a search, whatever their kinds: most folders hold one kind, and one question brings its parts."""
+"""Items read for a search, whatever their kinds: most folders hold one kind, and one question brings its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from postern.model.item_store import PropertyName
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Prepare
-from postern.services.ews.item_view import PAGE, ItemView, Need, columns_of, load, views_of
+from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.kinds import ItemKind, kind_of
 
 
@@ -35,30 +35,6 @@ async def read_views(call: Call, mailbox: Mailbox, ids: Sequence[int], reader: R
     may not see, are left out. Ask for few at a time: PAGE."""
     needs = reader.likely
     return await _complete(call, mailbox, await load(call, mailbox, ids, needs), needs, reader)
-
-
-class Walked(NamedTuple):
-    """A page of a folder's items. `last` is the last UID among them."""
-
-    views: list[ItemView]
-    last: int
-    is_last: bool
-
-
-async def walk_views(
-    call: Call, mailbox: Mailbox, folder: int, reader: Reader, after: int, most: int, until: int = 0
-) -> Walked:
-    """Reads up to `most` items of a folder, and PAGE at most, as `read_views` does; `after` and `until` are those of
-    `ItemStore.walk`."""
-    most = min(PAGE, most)
-    # A content comes with `get` alone.
-    needs = reader.likely & ~Need.CONTENT
-    # One more is asked for: whether there is one says whether this page is the last.
-    told = await mailbox.store.walk(mailbox.id, folder, after, most + 1, columns_of(needs), until)
-    is_last = len(told.items) <= most
-    views = (await views_of(call, mailbox, told, needs))[:most]
-    last = told.items[min(most, len(told.items)) - 1].uid if told.items else after
-    return Walked(await _complete(call, mailbox, views, needs, reader), last, is_last)
 
 
 async def _complete(
