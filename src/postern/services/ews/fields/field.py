@@ -26,7 +26,7 @@ class Field:
     `needs` what it is read from. `default`: the Default shape has it. `single`: FindItem and SyncFolderItems leave it out, for it
     is long (MS-OXWSSRCH section 2.2.4.11). `property` is the MAPI property of the same value, if there is one; `sort` a key of
     `model.search.SortKey`, and `search` one of `model.search.SearchTerm`, by which the store sorts and searches by it. Without
-    `write` it is read-only."""
+    `write` it is read-only. `bag` are the named properties that it reads from the bag."""
 
     uri: str
     element: str
@@ -39,3 +39,4 @@ class Field:
     write: Write | None = None
     sort: str = ""
     search: str = ""
+    bag: tuple[Property, ...] = ()
