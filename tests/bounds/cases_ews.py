@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from postern.protocols import xml
-from postern.protocols.ews import envelope, ids, paths, shapes, times
+from postern.protocols.ews import envelope, ids, paths, recurrences, shapes, subscriptions, time_zones, times
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.services.ews import extended, kinds, places
@@ -58,6 +58,15 @@ def _refused(work: Work) -> Work:
     return refused
 
 
+def _zone(size: int) -> xml.Element:
+    periods = "".join([f'<t:Period Bias="PT1H" Id="{place}"/>' for place in range(size // 30)])
+    return _element(f"<t:z><t:Periods>{periods}</t:Periods><t:TransitionsGroups/></t:z>").elements[0]
+
+
+def _recurrence(size: int) -> xml.Element:
+    return _element(f"<t:WeeklyRecurrence><t:DaysOfWeek>{'Monday ' * (size // 7)}</t:DaysOfWeek></t:WeeklyRecurrence>")
+
+
 def _item(size: int) -> xml.Element:
     return _element(f'<t:ItemId Id="{"A" * size}"/>').elements[0]
 
@@ -76,6 +85,22 @@ CASES: Cases = {
     ),
     E + "times.read_local": lambda size: _refused(lambda: times.read_local("1" * size)),
     E + "times.read_time": lambda size: _refused(lambda: times.read_time(" " * size + "2026-11-30")),
+    E + "subscriptions.read_subscription": lambda size: _refused(lambda: subscriptions.read_subscription("A" * size)),
+    E + "subscriptions.read_watermark": lambda size: _refused(lambda: subscriptions.read_watermark("A" * size)),
+    E + "subscriptions.read_minutes": lambda size: _refused(lambda: subscriptions.read_minutes("1" * size)),
+    E + "subscriptions.read_events": lambda size: (
+        lambda element: _refused(lambda: subscriptions.read_events(element))
+    )(_element("<t:EventType>MovedEvent</t:EventType>" * (size // 37))),
+    E + "recurrences.read_recurrence": lambda size: (
+        lambda element: _refused(lambda: recurrences.read_recurrence(element))
+    )(_recurrence(size)),
+    E + "time_zones.read_definition": lambda size: (
+        lambda element: _refused(lambda: time_zones.read_definition(element))
+    )(_zone(size)),
+    E + "time_zones.read_meeting_zone": lambda size: (
+        lambda element: _refused(lambda: time_zones.read_meeting_zone(element))
+    )(_element("<t:BaseOffset>PT1H</t:BaseOffset>" * (size // 34))),
+    E + "time_zones.read_duration": lambda size: _refused(lambda: time_zones.read_duration("1" * size)),
     S + "extended.read": lambda size: (lambda element: _refused(lambda: extended.read(element)))(_texts(size)),
     S + "places.item_ref": lambda size: (lambda element: _refused(lambda: places.item_ref(element)))(_item(size)),
     S + "kinds.kind_of": lambda size: lambda: kinds.kind_of.__wrapped__("IPM." + "A" * size),

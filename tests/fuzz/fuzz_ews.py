@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext, suppress
+from datetime import datetime
 
 if __name__ == "__main__":
     import atheris
@@ -16,7 +17,17 @@ else:
     instrumented = nullcontext()
 
 with instrumented:
-    from postern.protocols.ews import envelope, ids, paths, shapes, times
+    from postern.protocols.ews import (
+        envelope,
+        ids,
+        paths,
+        recurrences,
+        shapes,
+        subscriptions,
+        sync_states,
+        time_zones,
+        times,
+    )
     from postern.services.ews import extended, kinds, places
 
 from postern.protocols import xml
@@ -40,13 +51,26 @@ def one_input(data: bytes) -> None:
 
 
 def _read(element: xml.Element) -> None:
-    for read in (shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref):
+    for read in (
+        shapes.read_shape,
+        paths.read_paths,
+        paths.read_path,
+        extended.read,
+        places.item_ref,
+        subscriptions.read_events,
+        *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
+        *(time_zones.read_definition, time_zones.read_meeting_zone),
+    ):
         with suppress(EwsError):
             read(element)
     with suppress(EwsError):
         known = paths.read_path(element)
         again = xml.read(f'<t:x xmlns:t="{TYPES}">{paths.path_markup(known)}</t:x>'.encode()).elements
         assert paths.read_path(again[0]) == known
+    with suppress(EwsError):
+        recurrence = recurrences.read_recurrence(element)
+        told = recurrences.recurrence_markup(recurrence.rule, datetime(2026, 1, 31))
+        assert told, recurrence
     for text in (element.text, *element.attributes.values()):
         kinds.kind_of(text)
         with suppress(EwsError):
@@ -54,6 +78,21 @@ def _read(element: xml.Element) -> None:
             assert ids.read_id(str(known_id)) == known_id
         with suppress(EwsError):
             assert ids.change_key(ids.read_change_key(text)) == text
+        for read_state in (sync_states.read_items_state, sync_states.read_folders_state):
+            with suppress(EwsError):
+                state = read_state(text)
+                assert read_state(str(state)) == state
+        with suppress(EwsError):
+            seconds = time_zones.read_duration(text)
+            assert time_zones.read_duration(time_zones.written_duration(seconds)) == seconds
+        with suppress(EwsError):
+            subscription = subscriptions.read_subscription(text)
+            assert subscriptions.read_subscription(str(subscription)) == subscription
+        with suppress(EwsError):
+            watermark = subscriptions.read_watermark(text)
+            assert subscriptions.read_watermark(str(watermark)) == watermark
+        with suppress(EwsError):
+            subscriptions.read_minutes(text)
         with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))

@@ -755,6 +755,60 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    def test_a_folder_is_walked_in_the_order_of_arrival(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            first, second = await box.create(message("one"), message("two"))
+            then = await box.change()
+            (third,) = await box.create(message("three"))
+
+            async def walked(after: int, most: int, until: int = 0) -> list[int]:
+                told = await box.store.walk(box.guid, box.inbox, after, most, Column.ENVELOPE, until)
+                assert len(told.envelopes) == len(told.items) and not told.headers
+                return [item.id for item in told.items]
+
+            assert await walked(0, 100) == [first, second, third]
+            assert await walked(0, 100, then) == [first, second]
+            assert await walked(0, 1) == [first]
+            assert await walked((await box.item(first)).uid, 1) == [second]
+            assert await walked((await box.item(third)).uid, 1) == []
+            with_headers = await box.store.walk(box.guid, box.inbox, 0, 1, Column.HEADER)
+            assert list(with_headers.headers) == list(
+                (await box.store.columns(box.guid, [first], Column.HEADER)).headers
+            )
+            await refused("NONEXISTENT", box.store.walk(box.guid, 99_999_999, 0, 1, Column(0)))
+
+        check(opened, steps)
+
+    def test_what_only_reads_an_item_is_told_apart(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            ids = await box.create(message("one"), message("two"))
+
+            async def flagged(change: FlagChange, flags: int, count: int = 1) -> None:
+                last = (await box.item(ids[count - 1])).uid
+                first = (await box.item(ids[0])).uid
+                await box.store.change_flags(box.guid, box.inbox, [(first, last)], change, flags)
+
+            async def others() -> list[int]:
+                return list((await box.store.columns(box.guid, ids, Column(0))).others)
+
+            made = await others()
+            assert made == [(await box.item(number)).change for number in ids]
+            for change in (FlagChange.ADD, FlagChange.REMOVE):
+                await flagged(change, Flag.SEEN)
+                assert await others() == made
+            assert (await box.item(ids[0])).change > made[0]
+            await flagged(FlagChange.ADD, Flag.SEEN, 2)
+            assert await others() == made
+            await flagged(FlagChange.ADD, Flag.FLAGGED, 2)
+            now = [(await box.item(number)).change for number in ids]
+            assert await others() == now and now[0] > made[0]
+            await flagged(FlagChange.REMOVE, Flag.SEEN)
+            assert await others() == now
+            await flagged(FlagChange.REPLACE, Flag.SEEN)
+            assert (await others())[0] == (await box.item(ids[0])).change
+
+        check(opened, steps)
+
     def test_a_page_is_a_part_of_the_order(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             items = [

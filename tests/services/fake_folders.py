@@ -44,6 +44,8 @@ class Item:
     rendered: RenderedItem = NOTHING_RENDERED
     modified: int = 0
     named: int = 0
+    read: int = -1
+    others: int = 0
     id: int = field(default_factory=lambda: next(IDS))
 
     @property

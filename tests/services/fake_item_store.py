@@ -69,7 +69,15 @@ class FakeItemStore(FakeMailboxes):
             [render(item.content).envelope for item in items] if columns & Column.ENVELOPE else (),
             [render(item.content).structure for item in items] if columns & Column.BODYSTRUCTURE else (),
             [item.header for item in items] if columns & Column.HEADER else (),
+            [item.others if item.read == item.modseq else item.modseq for item in items],
         )
+
+    async def walk(
+        self, mailbox: UUID, folder: int, after: int, most: int, columns: Column, until: int = 0
+    ) -> ItemColumns:
+        items = sorted(self._folder(mailbox, folder).items.items())
+        ids = [item.id for uid, item in items if uid > after and (not until or item.arrived <= until)]
+        return await self.columns(mailbox, ids[: max(0, most)], columns)
 
     async def find(
         self,

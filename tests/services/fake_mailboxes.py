@@ -255,6 +255,9 @@ class FakeMailboxes:
             else:
                 item.flags &= ~flags
             if item.flags != former:
+                if item.flags ^ former == Flag.SEEN:
+                    item.others = item.others if item.read == item.modseq else item.modseq
+                    item.read = modseq
                 item.modseq = f.modseq = modseq
             changed.append(item)
         if f.modseq == modseq:

@@ -1,4 +1,4 @@
-"""`ResourceStore` in memory, on `fake_item_store`; held to `tests/model/resource_store_contract.py`."""
+"""`ResourceStore` in memory, on `fake_out_of_office`; held to `tests/model/resource_store_contract.py`."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from postern.store.resource_checks import (
     chosen_name,
 )
 from tests.services.fake_folders import FakeFolder, Item
-from tests.services.fake_item_store import FakeItemStore
+from tests.services.fake_out_of_office import FakeOutOfOffice
 
 Place = tuple[FakeFolder, Item]
 
 
-class FakeResourceStore(FakeItemStore):
+class FakeResourceStore(FakeOutOfOffice):
     # Look-up
 
     def _resources(self, mailbox: UUID, folder: int | None) -> list[Place]:
@@ -163,14 +163,6 @@ class FakeResourceStore(FakeItemStore):
             raise MailboxError("NONEXISTENT", "No such resource")
         _check_condition(old, expected)
         await self.delete(mailbox, [old.id])
-
-    def _submit(self, mailbox: UUID, letters: Sequence[int]) -> None:
-        outbox = self._mailbox(mailbox).of_kind(FolderKind.OUTBOX)
-        places = [self._item(mailbox, letter) for letter in letters]
-        if any(folder is not outbox for folder, _ in places):
-            raise MailboxError("NONEXISTENT", "No such item in the outbox")
-        submitted = self._mailbox(mailbox).submitted
-        submitted += [item.uid for _, item in places if item.uid not in submitted]
 
     async def put_sending(self, mailbox: UUID, letters: Sequence[int], *change: Any, **conditions: Any) -> Put:
         before = list(self._mailbox(mailbox).submitted)

@@ -14,12 +14,16 @@ from tests.model.assistant_store_contract import Store as AssistantStore
 from tests.model.item_store_contract import ItemStoreContract, Store
 from tests.model.item_store_contract import Opened as ItemStoreOpened
 from tests.model.mailboxes_contract import MailboxesContract, Opened
+from tests.model.out_of_office_contract import Opened as OutOfOfficeOpened
+from tests.model.out_of_office_contract import OutOfOfficeContract
+from tests.model.out_of_office_contract import Store as OutOfOfficeStore
 from tests.model.resource_store_contract import Opened as ResourceStoreOpened
 from tests.model.resource_store_contract import ResourceStoreContract
 from tests.model.resource_store_contract import Store as ResourceStore
 from tests.services.fake_assistant_store import FakeAssistantStore
 from tests.services.fake_item_store import FakeItemStore
 from tests.services.fake_mailboxes import FakeMailboxes
+from tests.services.fake_out_of_office import FakeOutOfOffice
 from tests.services.fake_resource_store import FakeResourceStore
 
 
@@ -59,5 +63,15 @@ class TestFakeAssistantStore(AssistantStoreContract):
         @asynccontextmanager
         async def open_one() -> AsyncIterator[AssistantStore]:
             yield FakeAssistantStore()
+
+        return open_one
+
+
+class TestFakeOutOfOffice(OutOfOfficeContract):
+    @pytest.fixture
+    def opened(self) -> OutOfOfficeOpened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[OutOfOfficeStore]:
+            yield FakeOutOfOffice()
 
         return open_one

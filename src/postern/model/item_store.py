@@ -45,12 +45,14 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemColumns:
-    """Items with what was rendered of them at delivery, in parallel columns; a column that was not asked for is empty."""
+    """Items with what was rendered of them at delivery, in parallel columns; a column that was not asked for is empty. `others`
+    has for each item the number of the last change that did more than mark it as read or unread."""
 
     items: Sequence[StoredItem]
     envelopes: Sequence[bytes] = ()
     structures: Sequence[bytes] = ()
     headers: Sequence[bytes] = ()
+    others: Sequence[int] = ()
 
 
 class FoundItems(NamedTuple):
@@ -139,6 +141,14 @@ class ItemStore(Protocol):
     async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
         """These items in the order of `ids`, with these columns: ENVELOPE, BODYSTRUCTURE and HEADER in columns of their own,
         CONTENT in `StoredItem.content` as `get` has it. Others are not asked for here."""
+        ...
+
+    async def walk(
+        self, mailbox: UUID, folder: int, after: int, most: int, columns: Column, until: int = 0
+    ) -> ItemColumns:
+        """Up to `most` items of a folder with a higher UID than `after`, in the order of UIDs, as `columns` gives them; CONTENT
+        is not asked for here. With `until`, only items that came into the folder with this change number or an earlier one.
+        Raises MailboxError NONEXISTENT for the folder."""
         ...
 
     async def find(

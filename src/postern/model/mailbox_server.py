@@ -10,6 +10,7 @@ from postern.model.item_store import ItemStore
 from postern.model.items import ImapItems
 from postern.model.mailbox import Changes, Logon
 from postern.model.meetings import MeetingStore
+from postern.model.out_of_office import OutOfOfficeStore
 from postern.model.resources import ResourceStore
 from postern.model.sharing import MailboxGrants
 
@@ -23,5 +24,5 @@ class Mailboxes(ClientMailboxes, DeliveryStore, Changes, Protocol):
     remote procedure calls."""
 
 
-class MailboxItems(FolderTree, ItemStore, ResourceStore, MeetingStore, MailboxGrants, Protocol):
+class MailboxItems(FolderTree, ItemStore, ResourceStore, MeetingStore, MailboxGrants, OutOfOfficeStore, Protocol):
     """The mailboxes of one server for clients that know items by id or by name, and folders by parent."""

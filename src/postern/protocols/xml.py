@@ -300,7 +300,7 @@ def text_of_octets(octets: bytes) -> str:
 
     Bound: linear; at most five characters for an octet.
     """
-    if octets.translate(None, _FIT_OCTETS) or _MAY_BE_UNFIT in octets:
+    if octets.translate(None, _FIT_OCTETS) or (not octets.isascii() and _MAY_BE_UNFIT in octets):
         return text(octets.decode("utf-8", "replace"))
     escaped = octets.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;").replace(b"\r", b"&#13;")
     return escaped.decode("utf-8", "replace")

@@ -1,5 +1,5 @@
 """The mailbox database: it implements all interfaces of mailboxes (`model`) on PostgreSQL. Each method calls the module of its
-subject, which does the work; what concerns named items and meetings is inherited from the modules that do it.
+subject, which does the work; what concerns named items, meetings and out-of-office is inherited from the modules that do it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from postern.store.connection import Connection, Pool
 from postern.store.meetings import MeetingDatabase
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
+from postern.store.out_of_office import OutOfOfficeDatabase
 from postern.store.transport import Transport
 
 _RENDERED = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER
@@ -48,7 +49,7 @@ RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
-class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, MeetingDatabase):
+class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, MeetingDatabase, OutOfOfficeDatabase):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices, language: str) -> None:
@@ -289,6 +290,14 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, Meeti
             for folder, uids in places.items():
                 await self._renewal.of_items(mailbox, folder, uids)
         return await item_reading.columns(self._pool, mailbox, ids, columns)
+
+    async def walk(
+        self, mailbox: UUID, folder: int, after: int, most: int, columns: Column, until: int = 0
+    ) -> ItemColumns:
+        if self._renewal.pending:
+            there = await item_reading.walk(self._pool, mailbox, folder, after, most, Column(0), until)
+            await self._renewal.of_items(mailbox, folder, [(item.uid, item.uid) for item in there.items])
+        return await item_reading.walk(self._pool, mailbox, folder, after, most, columns, until)
 
     async def find(
         self,

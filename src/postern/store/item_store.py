@@ -108,7 +108,7 @@ async def get(pool: Pool, mailbox: UUID, ids: Sequence[int], content: bool) -> l
         rows = await pool.read(_GET_CONTENT, [*parameters, wire.int8(CONTENT_OCTETS)])
     else:
         rows = await pool.read(_GET, parameters)
-    items = {item.id: item for item in map(_item, rows)}
+    items = {each.id: each for each in map(item, rows)}
     return [items[number] for number in dict.fromkeys(ids) if number in items]
 
 
@@ -260,7 +260,8 @@ def _is_name(text: str) -> bool:
         return False
 
 
-def _item(row: Sequence[bytes | None]) -> StoredItem:
+def item(row: Sequence[bytes | None]) -> StoredItem:
+    """An item of a row whose columns are in the order of `_ITEMS`, with the octets of the content last."""
     number = wire.to_int8
     return StoredItem(
         id=number(row[0]),

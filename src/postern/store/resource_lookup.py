@@ -57,10 +57,9 @@ def _packed(rows: str, content: bool = False) -> str:
     return f"""
         SELECT {_COLUMNS}{_CONTENTS} FROM (
             SELECT s.*, b.data FROM (
-                SELECT r.*, sum(r.size) OVER (ORDER BY r.n) AS octets FROM ({rows}) AS r
+                SELECT r.*, sum(r.size::double precision) OVER (ORDER BY r.n) AS octets FROM ({rows}) AS r
             ) AS s LEFT JOIN LATERAL (
-                SELECT d.data FROM items i JOIN bodies d ON d.content = i.content
-                WHERE i.id = s.item AND (s.octets <= {CONTENT_OCTETS} OR s.octets = s.size)
+                SELECT d.data FROM bodies d WHERE d.content = s.content AND (s.octets <= {CONTENT_OCTETS} OR s.octets = s.size)
             ) AS b ON true ORDER BY s.n
         ) AS x"""  # noqa: S608 (our own words)
 

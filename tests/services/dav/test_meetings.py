@@ -1,4 +1,7 @@
-"""Meetings by DAV: the letters that changes of them send, and what is written into them (RFC 6638 section 3)."""
+"""Meetings by DAV: the letters that changes of them send, and what is written into them (RFC 6638 section 3).
+
+covers: services.scheduling.sending
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
 from postern.services.http.site import Caller, Receive, Scope, Send
 from tests.services.dav.site import ALICE, BOB, Recipients, guid_of, recipient_of
+from tests.services.ews.schema import faults_of
 from tests.services.fake_resource_store import FakeResourceStore
 from tests.services.http.doors import ROWS, WebDoor
 
@@ -74,7 +75,7 @@ class EwsSite:
 
 
 class Answer:
-    """An answer: its status, and its document."""
+    """An answer: its status, and its document, which is held to the schema of its version."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
@@ -83,6 +84,8 @@ class Answer:
         body = self.root.find("s:Body", NAMES)
         assert body is not None
         self.content = body[0]
+        faults = faults_of(response.content)
+        assert not faults, "\n".join([*faults, self.text[:2_000]])
 
     @property
     def messages(self) -> list[ElementTree.Element]:
@@ -110,8 +113,29 @@ class Answer:
         return [element.text or "" for element in self.all(path)]
 
 
+class Held:
+    """An application whose answers are held to the schema of their version. `faults` are those of all answers."""
+
+    def __init__(self, application: EwsApplication) -> None:
+        self._application = application
+        self.faults: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pieces: list[bytes] = []
+
+        async def sending(message: dict[str, Any]) -> None:
+            pieces.append(message.get("body", b""))
+            await send(message)
+
+        await self._application(scope, receive, sending)
+        # An answer that streams has several documents.
+        for document in b"".join(pieces).split(b"<?xml"):
+            if document:
+                self.faults += faults_of(b"<?xml" + document)
+
+
 class EwsDoor(WebDoor):
-    """A door to Exchange Web Services; alice and bob have the password "wonderland"."""
+    """A door to Exchange Web Services; alice and bob have the password "wonderland". Its answers are held to the schema."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,9 +163,11 @@ class EwsDoor(WebDoor):
 
     @asynccontextmanager
     async def opened_to_ews(self) -> AsyncIterator[EwsDoor]:
-        route = self.route(PATH.lower(), self.application, (ROW,), METHODS, body=64 << 20, kinds=KINDS)
+        held = Held(self.application)
+        route = self.route(PATH.lower(), held, (ROW,), METHODS, body=64 << 20, kinds=KINDS)
         async with self.opened(route):
             yield self
+        assert not held.faults, "\n".join(held.faults[:20])
 
     async def beside(self, work: Callable[[], T]) -> T:
         """Does work of a client that blocks, in a thread, while the door serves."""

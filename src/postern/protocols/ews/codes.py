@@ -19,6 +19,9 @@ class Code(StrEnum):
     # fmt: off
     NO_ERROR = "NoError", "The operation succeeded."
     ACCESS_DENIED = "ErrorAccessDenied", "Access is denied. Check credentials and try again."
+    AFFECTED_TASK_OCCURRENCES_REQUIRED = (
+        "ErrorAffectedTaskOccurrencesRequired", "It is not said which occurrences of the task are deleted.")
+    ARCHIVE_MAILBOX_NOT_ENABLED = "ErrorArchiveMailboxNotEnabled", "The mailbox has no archive."
     ATTACHMENT_NEST_LEVEL_LIMIT_EXCEEDED = "ErrorAttachmentNestLevelLimitExceeded", "The attachment lies in too many others."
     ATTACHMENT_SIZE_LIMIT_EXCEEDED = "ErrorAttachmentSizeLimitExceeded", "The attachment is too large."
     BATCH_PROCESSING_STOPPED = "ErrorBatchProcessingStopped", "Batch processing stopped, because an earlier item failed."

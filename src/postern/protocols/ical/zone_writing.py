@@ -18,19 +18,21 @@ _STEP = 14 * 86_400
 """Seconds between looks at a zone's offset: shorter than any summer time, and than Morocco's pause in Ramadan."""
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
+    """The offset of a zone at some time, in seconds east of Greenwich, its name, and whether it is that of summer."""
+
     offset: int
     name: str
     summer: bool
 
 
-class _Change(NamedTuple):
+class Change(NamedTuple):
     """A change of offset. `onset` is what the clock shows just before it is moved."""
 
     utc: int
     onset: datetime
-    before: _State
-    after: _State
+    before: State
+    after: State
 
 
 def timezone_component(zone: NamedZone, first: int, last: int) -> Component:
@@ -39,43 +41,45 @@ def timezone_component(zone: NamedZone, first: int, last: int) -> Component:
     first = max(first, 1900)
     last = min(max(last, first), first + MAX_YEARS, 9_000)
     begin = seconds(datetime(first, 1, 1)) - 86_400
-    changes = list(_changes(zone.tzinfo, begin, seconds(datetime(last + 3, 1, 1))))
+    changes = list(changes_of(zone.tzinfo, begin, seconds(datetime(last + 3, 1, 1))))
     within = [change for change in changes if change.onset.year <= last]
     start = moment(begin)
-    parts = [_part(_Change(begin, start, state := _state(zone.tzinfo, begin), state), [])]
+    parts = [_part(Change(begin, start, state := state_of(zone.tzinfo, begin), state), [])]
     for run in _runs(within):
         parts.append(_written_run(run, changes, last))
     return component("VTIMEZONE", [line("TZID", escaped(zone.name)), *parts])
 
 
-def _state(zone: tzinfo, utc: int) -> _State:
+def state_of(zone: tzinfo, utc: int) -> State:
+    """The state of a zone at a time in seconds since the epoch."""
     local = (datetime(1970, 1, 1, tzinfo=None) + timedelta(seconds=utc)).replace(tzinfo=zone)
     local = zone.fromutc(local)
     offset, summer = local.utcoffset(), local.dst()
-    return _State(0 if offset is None else round(offset.total_seconds()), local.tzname() or "", bool(summer))
+    return State(0 if offset is None else round(offset.total_seconds()), local.tzname() or "", bool(summer))
 
 
-def _changes(zone: tzinfo, begin: int, end: int) -> Iterator[_Change]:
-    before = _state(zone, begin)
+def changes_of(zone: tzinfo, begin: int, end: int) -> Iterator[Change]:
+    """The changes of a zone between two times, in their order."""
+    before = state_of(zone, begin)
     for time in range(begin + _STEP, end, _STEP):
-        after = _state(zone, time)
+        after = state_of(zone, time)
         if after == before:
             continue
         low, high = time - _STEP, time
         while high - low > 1:
             middle = (low + high) // 2
-            if _state(zone, middle) == before:
+            if state_of(zone, middle) == before:
                 low = middle
             else:
                 high = middle
-        yield _Change(high, moment(high + before.offset), before, after)
+        yield Change(high, moment(high + before.offset), before, after)
         before = after
 
 
-def _runs(changes: Sequence[_Change]) -> list[list[_Change]]:
+def _runs(changes: Sequence[Change]) -> list[list[Change]]:
     """Changes of the same kind in years that follow each other, by the same weekday and time."""
-    runs: list[list[_Change]] = []
-    open_runs: dict[tuple[object, ...], list[_Change]] = {}
+    runs: list[list[Change]] = []
+    open_runs: dict[tuple[object, ...], list[Change]] = {}
     for change in changes:
         key = (change.before, change.after, change.onset.month, change.onset.weekday(), change.onset.time())
         run = open_runs.get(key)
@@ -87,7 +91,7 @@ def _runs(changes: Sequence[_Change]) -> list[list[_Change]]:
     return runs
 
 
-def _places(run: Sequence[_Change]) -> set[int]:
+def _places(run: Sequence[Change]) -> set[int]:
     """The places of the weekday in its month that all changes of a run have."""
     places = {-1, 1, 2, 3, 4}
     for change in run:
@@ -96,7 +100,7 @@ def _places(run: Sequence[_Change]) -> set[int]:
     return places
 
 
-def _written_run(run: Sequence[_Change], changes: Sequence[_Change], last: int) -> Component:
+def _written_run(run: Sequence[Change], changes: Sequence[Change], last: int) -> Component:
     first = run[0]
     if len(run) == 1:
         return _part(first, [])
@@ -109,7 +113,7 @@ def _written_run(run: Sequence[_Change], changes: Sequence[_Change], last: int) 
     return _part(first, [line("RRULE", rule)])
 
 
-def _is_alike(change: _Change, first: _Change) -> bool:
+def _is_alike(change: Change, first: Change) -> bool:
     return (change.before, change.after, change.onset.month, change.onset.time()) == (
         first.before,
         first.after,
@@ -118,7 +122,7 @@ def _is_alike(change: _Change, first: _Change) -> bool:
     )
 
 
-def _part(change: _Change, more: Sequence[Line]) -> Component:
+def _part(change: Change, more: Sequence[Line]) -> Component:
     lines = [
         line("DTSTART", written_time(change.onset)),
         line("TZOFFSETFROM", written_offset(change.before.offset)),

@@ -1,14 +1,6 @@
 """Changes of meetings by DAV, with the messages that follow from them (implicit scheduling, RFC 6638 section 3).
 
-`items.implicit_scheduling` says what a change means. The messages go out as mails of the calendar's owner, as those do that other
-clients submit from the outbox, and the calendar attendants of the recipients apply them. The order of steps:
-
-1. The letters are created in the outbox, from which nobody sends them yet.
-2. The object is stored, or removed, if it still is what the messages were computed from. The same transaction submits the
-   letters.
-
-A crash before the second step leaves letters in the outbox that are never sent, and the calendar as it was. So no change is told
-that was not made, none is made that is not told, and none is told twice.
+`items.implicit_scheduling` says what a change means, and `services.scheduling` stores it together with the letters.
 """
 
 from __future__ import annotations
@@ -18,24 +10,17 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from uuid import uuid4
 
 from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused
-from postern.items.implicit_scheduling import NOBODY, SENT, intended, write_statuses
-from postern.items.letters import letter
+from postern.items.implicit_scheduling import intended, write_statuses
 from postern.items.organizing import Role, Sending, role_of
 from postern.items.schedule_tag import schedule_tag
 from postern.items.stored import values_of
 from postern.model.directory import DirectoryUnavailable
-from postern.model.domains import fold
-from postern.model.folders import FolderKind
-from postern.model.items import Flag, NewItem
-from postern.model.mailbox import MailboxError
 from postern.model.resources import ABSENT, Put, Resource
 from postern.protocols.dav.names import CALDAV, caldav, element
 from postern.protocols.http.events import Field
-from postern.protocols.smtp.address import parse_mailbox
 from postern.services.dav import contents, enclosures, folders
 from postern.services.dav.contents import Content
 from postern.services.dav.folders import CALENDARS, Collection
@@ -45,9 +30,7 @@ from postern.services.dav.mailbox import OwnMailbox, unavailable
 from postern.services.dav.octets import aside, content_of, may_have
 from postern.services.dav.places import Space
 from postern.services.dav.request import Refusal, Request
-
-MAX_ADDRESSED = 100
-"""Recipients of one mail; further ones get another."""
+from postern.services.scheduling import sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +91,7 @@ async def plan(
             outcome = outcome._replace(sendings=[])  # a calendar is moved here, and nobody is invited to what is over
     statuses = await _statuses(box, outcome.sendings)
     sendings = await enclosures.for_guests(box, outcome.sendings)
-    letters = await aside(before + after, lambda: _letters(box, sendings, statuses, now))
+    letters = await aside(before + after, lambda: sending.letters_of(box.address, sendings, statuses, now))
     expected = ABSENT if old is None else old.tag
     if content is None or becomes is None:
         return Plan(None, expected, letters, is_meeting=True)
@@ -147,30 +130,10 @@ def _not_unique(path: str) -> Refusal:
 
 
 async def _statuses(box: OwnMailbox, sendings: Sequence[Sending]) -> dict[str, str]:
-    """The status of each address: SENT, or NOBODY where it is no address of mail, or one of a domain of ours that nobody has."""
-    addresses = {address: fold(address) for sending in sendings for address in sending.addresses}
-    mail = {address: folded for address, folded in addresses.items() if parse_mailbox(folded)}
-    domains = box.access.domains()
-    ours = [folded for folded in mail.values() if folded.rpartition("@")[2] in domains]
     try:
-        known = await box.access.directory.recipients(ours) if ours else {}
+        return await sending.statuses_of(box.access.directory, box.access.domains(), sendings)
     except DirectoryUnavailable:
         raise unavailable() from None
-    nobody = set(ours) - known.keys()
-    return {
-        address: SENT if address in mail and folded not in nobody else NOBODY for address, folded in addresses.items()
-    }
-
-
-def _letters(box: OwnMailbox, sendings: Sequence[Sending], statuses: dict[str, str], now: int) -> list[bytes]:
-    domain = box.address.rpartition("@")[2]
-    letters: list[bytes] = []
-    for sending in sendings:
-        recipients = [address for address in sending.addresses if statuses[address] is SENT]
-        for start in range(0, len(recipients), MAX_ADDRESSED):
-            part = recipients[start : start + MAX_ADDRESSED]
-            letters.append(letter(sending, box.address, part, f"{uuid4()}@{domain}", now))
-    return letters
 
 
 async def carry_out(box: OwnMailbox, container: Collection, name: str, change: Plan, unique: bool) -> Put | None:
@@ -178,30 +141,11 @@ async def carry_out(box: OwnMailbox, container: Collection, name: str, change: P
     send on behalf of the calendar's owner."""
     if not await box.may_send():
         raise need_privileges()
-    sender = box.whole  # whose outbox the caller need not see
-    outbox = next((node.id for node in await sender.tree() if node.kind is FolderKind.OUTBOX), 0)
-    ids: list[int] = []
+    directory, domains = box.access.directory, box.access.domains
+    sender = sending.Sender(box.id, box.address, box.store, box.whole.store, directory, domains)
     content = change.content
-    try:
-        for octets in change.letters:
-            ids += await sender.store.create(box.id, outbox, [NewItem(octets, Flag.SEEN)])
-        if content is None:
-            await box.store.remove_sending(box.id, ids, container.id, name, change.expected)
-            return None
-        return await box.store.put_sending(
-            box.id,
-            ids,
-            container.id,
-            name,
-            content.octets,
-            content.item_class,
-            content.rendered,
-            change.expected,
-            unique,
-        )
-    except (MailboxError, Refusal):
-        await sender.store.delete(box.id, ids)
-        raise
+    stored = sending.Stored(content.octets, content.item_class, content.rendered) if content is not None else None
+    return await sending.carry_out(sender, change.letters, container.id, name, stored, change.expected, unique)
 
 
 async def end(box: OwnMailbox, request: Request, container: Collection, name: str, source: Resource) -> bool:

@@ -68,7 +68,7 @@ class SharedMailbox(OwnMailbox):
     def store(self) -> MailboxItems:
         if self.granted.is_full or self._only_busy:
             return self.server.items
-        return cast(MailboxItems, DavItems(self.server.items, self._rights_in))
+        return cast(MailboxItems, DavItems(self.server.items, self._rights_in, self.caller.id))
 
     async def may_send(self) -> bool:
         return await self.access.sharing.may_send_on_behalf(self.caller.id, self.recipient)

@@ -24,10 +24,12 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.subscriptions import SubscriptionId
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
 from postern.services.access.logon import home_of, not_opened
 from postern.services.access.sharing import MailboxRights, Sharing
+from postern.services.ews.subscriptions import Subscriptions
 from postern.trust.acceptor import Cause, Failure
 
 
@@ -48,11 +50,21 @@ class EwsServer:
     changes: MailboxChanges
 
 
+class Pushing(Protocol):
+    """Sends notifications to subscribers."""
+
+    async def begin(self, call: Call, subscription: SubscriptionId, url: str) -> None:
+        """Notifies `url` of the events of a subscription from now on. Raises EwsError: ErrorInvalidPushSubscriptionUrl,
+        ErrorExceededSubscriptionCount."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
-    else than the organization has mailboxes. `host` is the name of this server."""
+    else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
+    knows; `pushing` sends notifications to subscribers (None: this server sends none)."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -60,6 +72,8 @@ class EwsAccess:
     host: str
     quota: int = 0
     domains: Callable[[], Collection[str]] = frozenset
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    pushing: Pushing | None = None
 
 
 class EwsItems(GuardedItems):
@@ -71,21 +85,30 @@ class EwsItems(GuardedItems):
     def _missing(self) -> EwsError:
         return EwsError(Code.ITEM_NOT_FOUND)
 
+    async def demand_edit(self, mailbox: UUID, ids: Sequence[int]) -> None:
+        """Raises for items that the caller may not change."""
+        await self._changeable(mailbox, ids, Right.EDIT_ANY, Right.EDIT_OWNED)
+
+    async def demand_delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
+        """Returns those of these items that the caller sees. Raises where he may not remove one of them, or sees none."""
+        return [item.id for item in await self._changeable(mailbox, ids, Right.DELETE_ANY, Right.DELETE_OWNED)]
+
 
 _SYSTEM = Flag.SEEN | Flag.ANSWERED | Flag.FLAGGED | Flag.DELETED | Flag.DRAFT
 
 
 @dataclass(slots=True)
 class Mailbox:
-    """A mailbox as one request works with it. `rights` are those of the caller."""
+    """A mailbox as one request works with it. `rights` are those of the caller, `caller` is the caller's directory id."""
 
     recipient: Recipient
     server: EwsServer
     rights: MailboxRights
     quota: int
+    caller: UUID | None = None
     _nodes: dict[int, FolderNode] | None = field(default=None, repr=False)
     _numbers: dict[PropertyName, int] = field(default_factory=dict, repr=False)
-    _guarded: MailboxItems | None = field(default=None, repr=False)
+    _guarded: EwsItems | None = field(default=None, repr=False)
 
     @property
     def id(self) -> UUID:
@@ -101,8 +124,11 @@ class Mailbox:
         """The items as the caller may see and change them. Ask for `nodes` before, for rights are by folder."""
         if self.rights.is_full:
             return self.server.items
+        return cast(MailboxItems, self._guard())
+
+    def _guard(self) -> EwsItems:
         if self._guarded is None:
-            self._guarded = cast(MailboxItems, EwsItems(self.server.items, self._rights_in))
+            self._guarded = EwsItems(self.server.items, self._rights_in, self.caller)
         return self._guarded
 
     async def nodes(self) -> dict[int, FolderNode]:
@@ -149,11 +175,25 @@ class Mailbox:
         if not self.rights_in(node) & right:
             raise EwsError(code)
 
+    async def demand_edit(self, ids: Sequence[int]) -> None:
+        """Raises EwsError ErrorAccessDenied for items that the caller may not change; MailboxError NONEXISTENT where there is
+        none of them."""
+        await self.nodes()
+        if not self.is_whole:
+            await self._guard().demand_edit(self.id, ids)
+
+    async def demand_delete(self, ids: Sequence[int]) -> list[int]:
+        """Returns those of these items that are there for the caller. Raises as `demand_edit` does, for the removal."""
+        await self.nodes()
+        if not self.is_whole:
+            return await self._guard().demand_delete(self.id, ids)
+        return [item.id for item in await self.store.get(self.id, ids)]
+
     async def change_flags(self, item: int, flags: int) -> None:
         """Sets the system flags of an item. Raises EwsError: ErrorItemNotFound, ErrorAccessDenied."""
-        nodes = await self.nodes()
+        await self.nodes()
         for stored in await self.store.get(self.id, [item]):
-            self.demand(nodes[stored.folder], Right.EDIT_ANY)
+            await self.demand_edit([item])
             every = [(stored.uid, stored.uid)]
             keywords = stored.flags & ~_SYSTEM
             await self.server.mailboxes.change_flags(
@@ -202,7 +242,7 @@ class Call:
             except MailboxError as error:
                 raise _refusal(not_opened(error)) from None
             rights = await self.access.sharing.rights(self.identity.guid, recipient)
-            self._own = self._opened[recipient.guid] = Mailbox(recipient, server, rights, quota)
+            self._own = self._opened[recipient.guid] = Mailbox(recipient, server, rights, quota, self.identity.guid)
         return self._own
 
     async def mailbox(self, address: str) -> Mailbox:
@@ -232,7 +272,8 @@ class Call:
             if server is None:
                 raise EwsError(Code.MAILBOX_STORE_UNAVAILABLE)
             rights = await self.access.sharing.rights(self.identity.guid, recipient)
-            self._opened[recipient.guid] = Mailbox(recipient, server, rights, recipient.quota or self.access.quota)
+            quota = recipient.quota or self.access.quota
+            self._opened[recipient.guid] = Mailbox(recipient, server, rights, quota, self.identity.guid)
         return self._opened[recipient.guid]
 
 

@@ -17,10 +17,12 @@ from postern.items.property_values import encoded
 from postern.model.folders import Right
 from postern.model.item_store import RenderedItem
 from postern.model.items import NewItem
+from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import NewResource
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
+from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.extended import tag_of
 from postern.services.ews.item_view import ItemView
@@ -107,7 +109,8 @@ class Editor:
         else:
             resource = NewResource(self.content(), self.item_class, values, f"{uuid4()}{self.name_end}")
             (number,) = await mailbox.store.add(mailbox.id, folder.id, [resource])
-        await self._keep_bag(number)
+        # Who may create needs no other right to say all of what he creates.
+        await self._keep_bag(number, mailbox.server.items)
         return await self._saved(number)
 
     async def update(self, how: How, known: int | None) -> Saved:
@@ -119,7 +122,7 @@ class Editor:
             raise EwsError(Code.IRRESOLVABLE_CONFLICT)
         # What was read is what is changed: between the two, nobody may have changed it.
         known = view.stored.change
-        mailbox.demand(view.node, Right.EDIT_ANY)
+        await mailbox.demand_edit([view.stored.id])
         octets = self.content()
         if octets != view.content or self.item_class != view.stored.item_class:
             values = await self.rendered()
@@ -128,7 +131,7 @@ class Editor:
             else:
                 await mailbox.store.replace(mailbox.id, view.stored.id, octets, values, self.item_class, known)
         await self._keep_flags()
-        await self._keep_bag(view.stored.id)
+        await self._keep_bag(view.stored.id, mailbox.store)
         return await self._saved(view.stored.id)
 
     async def _keep_flags(self) -> None:
@@ -138,8 +141,8 @@ class Editor:
             return
         await mailbox.change_flags(view.stored.id, self.flags)
 
-    async def _keep_bag(self, number: int) -> None:
-        await keep_bag(self.place.mailbox, number, self.bag)
+    async def _keep_bag(self, number: int, store: MailboxItems) -> None:
+        await keep_bag(self.place.mailbox, number, self.bag, store)
 
     async def _saved(self, number: int) -> Saved:
         mailbox = self.place.mailbox
@@ -149,15 +152,20 @@ class Editor:
         return Saved(ItemId(mailbox.id, number), items[0].change)
 
 
-async def keep_bag(mailbox: Mailbox, number: int, bag: Mapping[Property, Value | None]) -> None:
-    """Stores properties in the bag of an item; None takes one out. Raises EwsError ErrorInvalidExtendedPropertyValue."""
+async def keep_bag(
+    mailbox: Mailbox, number: int, bag: Mapping[Property, Value | None], store: MailboxItems | None = None
+) -> None:
+    """Stores properties in the bag of an item by `store` (None: by that of the mailbox); a value None takes one out. Raises
+    EwsError ErrorInvalidExtendedPropertyValue."""
     if not bag:
         return
     numbers = await mailbox.numbers([each.name for each in bag if each.name is not None], create=True)
     try:
         values = {
-            tag_of(each, numbers): None if kept is None else encoded(each.type, kept) for each, kept in bag.items()
+            tag_of(each, numbers): None if held is None else encoded(each.type, held) for each, held in bag.items()
         }
     except ValueError:
         raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
-    await mailbox.store.set_properties(mailbox.id, number, values)
+    if not mailbox.is_whole:
+        values.pop(MAKER_TAG, None)
+    await (store or mailbox.store).set_properties(mailbox.id, number, values)

@@ -8,7 +8,7 @@ from enum import IntFlag
 from typing import Any, TypeVar
 
 from postern.model.folders import FolderNode
-from postern.model.item_store import StoredItem
+from postern.model.item_store import ItemColumns, StoredItem
 from postern.model.items import Column
 from postern.protocols.ews.ids import ItemId, change_key
 from postern.services.ews.access import Call, Mailbox
@@ -71,13 +71,22 @@ class ItemView:
 async def load(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) -> list[ItemView]:
     """Reads these items in the order of `ids`; those that are not there, or that the caller may not see, are left out. Ask for
     few at a time where contents are needed: PAGE. A content that did not fit beside the others is asked for alone."""
-    nodes = await mailbox.nodes()
+    return await views_of(call, mailbox, await mailbox.store.columns(mailbox.id, ids, columns_of(needs)), needs)
+
+
+def columns_of(needs: Need) -> Column:
+    """The columns of the store that these parts of an item are in."""
     columns = Column(0)
     for need, column in _COLUMNS.items():
         if needs & need:
             columns |= column
-    told = await mailbox.store.columns(mailbox.id, ids, columns)
-    bags = await mailbox.store.bags(mailbox.id, ids) if needs & Need.BAG else {}
+    return columns
+
+
+async def views_of(call: Call, mailbox: Mailbox, told: ItemColumns, needs: Need) -> list[ItemView]:
+    """The views of items that were read with the columns of `needs`."""
+    nodes = await mailbox.nodes()
+    bags = await mailbox.store.bags(mailbox.id, [item.id for item in told.items]) if needs & Need.BAG else {}
     views = []
     for place, item in enumerate(told.items):
         node = nodes.get(item.folder)

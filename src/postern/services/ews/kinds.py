@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from postern.items import contact
+from postern.items.contact_properties import CONTACT_PROPERTIES
 from postern.items.mail_content import MailContent
 from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
 from postern.items.properties import PropertyMap
 from postern.model.folders import FolderKind
+from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -18,11 +21,16 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import TYPES, element
 from postern.services.ews import extended
 from postern.services.ews.access import Call
+from postern.services.ews.contact_editor import ContactEditor, card_of
+from postern.services.ews.deleting import Delete
 from postern.services.ews.editing import Editor
+from postern.services.ews.fields.contact import CONTACT_FIELDS
+from postern.services.ews.fields.distribution_list import LIST_FIELDS
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.message import MESSAGE_FIELDS
 from postern.services.ews.item_view import ItemView
+from postern.services.ews.list_editor import ListEditor
 from postern.services.ews.mail_editor import MailEditor
 from postern.services.ews.places import Place
 
@@ -35,7 +43,7 @@ class ItemKind:
     """A kind of items. `element` is its element in `t:`; `item_class` its class, and the beginning of those derived from it.
     `fields` stand in the order of the schema. `home` is the folder in which a new item is stored if the request names none. `map`
     has its MAPI properties, which are read from what `read` makes of a view. `edit` makes and changes items; None: these items
-    cannot be made."""
+    cannot be made. `delete` is for those whose deletion does more than take them away."""
 
     element: str
     item_class: str
@@ -44,14 +52,23 @@ class ItemKind:
     map: PropertyMap[Any] | None = None
     read: Callable[[ItemView], Any] | None = None
     edit: Edit | None = None
+    delete: Delete | None = None
 
     @cached_property
     def by_uri(self) -> dict[str, Field]:
-        return {each.uri: each for each in self.fields}
+        """The fields by their paths, and by those of their parts."""
+        return {uri: each for each in self.fields for uri in (each.uri, *each.parts)}
 
     @cached_property
     def by_element(self) -> dict[str, Field]:
         return {each.element: each for each in self.fields}
+
+    @cached_property
+    def bag_names(self) -> list[PropertyName]:
+        """The names of those properties that the map leaves to the bag."""
+        if self.map is None:
+            return []
+        return [entry.property.name for entry in self.map if not entry.place and entry.property.name is not None]
 
 
 def put_all(kind: ItemKind, editor: Editor, item: xml.Element) -> None:
@@ -98,6 +115,18 @@ def record_of(view: ItemView) -> MailRecord:
 
 KINDS = (
     ItemKind("Message", MESSAGE, MESSAGE_FIELDS, map=MESSAGE_PROPERTIES, read=record_of, edit=edit_mail),
+    ItemKind(
+        "Contact", contact.ITEM_CLASS, CONTACT_FIELDS, FolderKind.CONTACTS, CONTACT_PROPERTIES, card_of, ContactEditor
+    ),
+    ItemKind(
+        "DistributionList",
+        contact.LIST_CLASS,
+        LIST_FIELDS,
+        FolderKind.CONTACTS,
+        CONTACT_PROPERTIES,
+        card_of,
+        ListEditor,
+    ),
     ItemKind("Item", "", ITEM_FIELDS),
 )
 """The kinds, each before those whose class is a beginning of its own."""

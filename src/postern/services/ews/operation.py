@@ -7,7 +7,7 @@ others from being done (MS-OXWSCDATA section 2.2.4.17). `Batch` and `Single` wri
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -33,6 +33,12 @@ _CODES = {
     "MODIFIED": Code.IRRESOLVABLE_CONFLICT,
     "UNAVAILABLE": Code.MAILBOX_STORE_UNAVAILABLE,
 }
+
+_EMPTY = dict.fromkeys(("GetItem", "CreateItem", "UpdateItem", "MoveItem", "CopyItem"), "<m:Items/>") | dict.fromkeys(
+    ("GetAttachment", "CreateAttachment"), "<m:Attachments/>"
+)
+"""The elements that messages of operations have by the schema, also when they tell of a failure (MS-OXWSCDATA section 2.2.4.41;
+those of attachments likewise)."""
 
 
 PIECE = 3 << 14
@@ -67,8 +73,9 @@ class Operation(Protocol):
     @property
     def section(self) -> str: ...
 
-    def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
-        """Gives the whole document piece by piece. Raises Fault, before the first piece."""
+    def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
+        """Gives the whole document piece by piece; an empty piece has those before it sent at once. Raises Fault, before the
+        first piece."""
         ...
 
 
@@ -82,7 +89,7 @@ class Batch:
     section: str
     run: Callable[[Call, xml.Element], AsyncIterator[str | Long | EwsError]]
 
-    async def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         yield opening(call.header.version) + start_tag(f"{self.name}Response") + "<m:ResponseMessages>"
         tag = f"m:{self.name}ResponseMessage"
         try:
@@ -91,9 +98,9 @@ class Batch:
                     for piece in Long((_begun(tag), *part.parts, f"</{tag}>")).pieces():
                         yield piece
                 else:
-                    yield _failure(tag, part) if isinstance(part, EwsError) else _success(tag, part)
+                    yield _failure(tag, part, self.name) if isinstance(part, EwsError) else _success(tag, part)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
-            yield _failure(tag, as_error(error))
+            yield _failure(tag, as_error(error), self.name)
         yield f"</m:ResponseMessages></m:{self.name}Response>{CLOSING}"
 
 
@@ -106,7 +113,7 @@ class Single:
     section: str
     run: Callable[[Call, xml.Element], Awaitable[str]]
 
-    async def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         try:
             content = await self.run(call, request)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
@@ -123,8 +130,8 @@ def _begun(tag: str) -> str:
     return f'<{tag} ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}'
 
 
-def _failure(tag: str, error: EwsError) -> str:
-    return f'<{tag} ResponseClass="Error">{error.markup}</{tag}>'
+def _failure(tag: str, error: EwsError, operation: str) -> str:
+    return f'<{tag} ResponseClass="Error">{error.markup}{_EMPTY.get(operation, "")}</{tag}>'
 
 
 def as_error(error: EwsError | MailboxError | DirectoryUnavailable) -> EwsError:

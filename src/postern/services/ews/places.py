@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from uuid import UUID
 
+from postern.model.directory import DirectoryUnavailable
 from postern.model.folders import FolderKind, FolderNode, Right
+from postern.model.item_store import StoredItem
+from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -29,7 +33,7 @@ DISTINGUISHED: Mapping[str, FolderKind] = MappingProxyType(
         "junkemail": FolderKind.JUNK,
     }
 )
-"""The distinguished folders that every mailbox has, by their ids in requests (MS-OXWSFOLD section 2.2.5.3)."""
+"""The distinguished folders that every mailbox has, by their ids in requests (MS-OXWSCDATA section 2.2.5.10)."""
 ABOVE: Mapping[str, int] = MappingProxyType({"msgfolderroot": TOP, "root": ROOT})
 NAME_OF = {kind: name for name, kind in DISTINGUISHED.items()}
 
@@ -60,6 +64,7 @@ async def folder(call: Call, named: xml.Element) -> Place:
         if text in ABOVE:
             return Place(mailbox, await mailbox.node(ABOVE[text]))
         if text not in DISTINGUISHED:
+            # There are no public folders, archives, dumpsters and search folders here.
             raise EwsError(Code.FOLDER_NOT_FOUND)
         return Place(mailbox, await mailbox.of_kind(DISTINGUISHED[text]))
     if named.name != t("FolderId"):
@@ -115,3 +120,46 @@ def item_ref(named: xml.Element) -> ItemRef:
         )
     key = named.attributes.get("ChangeKey", "")
     return ItemRef(wanted, read_change_key(key) if key else None)
+
+
+async def item_refs(call: Call, named: xml.Element | None, most: int) -> list[ItemRef | EwsError]:
+    """Reads the ids of the items that a request names, 1 to `most` of them. In the place of an id that names none is an error.
+    Raises EwsError ErrorInvalidRequest for too many."""
+    ids = named.elements if named is not None else []
+    if not 0 < len(ids) <= most:
+        raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {most} items.")
+    return [_ref_or_error(each) for each in ids]
+
+
+def _ref_or_error(named: xml.Element) -> ItemRef | EwsError:
+    try:
+        return item_ref(named)
+    except EwsError as error:
+        return error
+
+
+@dataclass(slots=True)
+class Selected:
+    """The items of one mailbox that a request names: the references, and the items that are there for the caller, by id."""
+
+    mailbox: Mailbox
+    refs: list[ItemRef]
+    items: dict[int, StoredItem]
+
+
+async def selected(call: Call, refs: Iterable[ItemRef | EwsError]) -> list[Selected]:
+    """Finds the items of these references, mailbox by mailbox; a mailbox that cannot be asked now is left out."""
+    by_mailbox: dict[UUID, list[ItemRef]] = {}
+    for ref in refs:
+        if isinstance(ref, ItemRef):
+            by_mailbox.setdefault(ref.id.mailbox, []).append(ref)
+    there: list[Selected] = []
+    for guid, its in by_mailbox.items():
+        try:
+            mailbox = await call.mailbox_with(guid)
+            await mailbox.nodes()
+            items = await mailbox.store.get(guid, list(dict.fromkeys(ref.id.item for ref in its)))
+        except (EwsError, MailboxError, DirectoryUnavailable):
+            continue
+        there.append(Selected(mailbox, its, {item.id: item for item in items}))
+    return there

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from postern.model.item_store import PropertyName, StoredItem
+from postern.model.item_store import StoredItem
+from postern.model.items import MESSAGE
 from postern.net.turns import turns_of
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -15,11 +16,12 @@ from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.fields.field import Field
+from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID, MIME_CONTENT
 from postern.services.ews.fields.item_values import MIME_END, MIME_START
-from postern.services.ews.item_view import PAGE, ItemView, Need, load, needed
+from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of
+from postern.services.ews.places import Place
 
 AT_ONCE = 65_536
 """Octets of a content that is worked on in the loop; a larger one is so in a thread."""
@@ -39,7 +41,10 @@ class Rendering:
     listed: bool = False
     base: Base | None = None
     is_attached: bool = False
+    likely: Need = NOTHING
+    """The parts of an item that the next ones will probably need."""
     _fields: dict[str, tuple[Field, ...]] = field(default_factory=dict)
+    _needs: dict[str, Need] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known = {each.uri: each for kind in KINDS for each in kind.fields}
@@ -50,12 +55,13 @@ class Rendering:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
                 if self.listed and there.single:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
+        self.likely = self.needs_of(kind_of(MESSAGE))
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.element not in self._fields:
-            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.element]
+        if kind.item_class not in self._fields:
+            self._fields[kind.item_class] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.item_class]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
@@ -69,7 +75,8 @@ class Rendering:
         if each.uri == "item:MimeContent":
             return self.shape.mime
         # "item:InternetMessageHeader" is one of "item:InternetMessageHeaders".
-        if any(isinstance(path, IndexedPath) and each.uri in (path.uri, f"{path.uri}s") for path in self.shape.paths):
+        uris = (each.uri, each.uri.removesuffix("s"), *each.parts)
+        if any(isinstance(path, IndexedPath) and path.uri in uris for path in self.shape.paths):
             return True
         base = self.base or self.shape.base
         return base is Base.ALL or (base is Base.DEFAULT and each.default)
@@ -78,16 +85,15 @@ class Rendering:
     def extended(self) -> list[ExtendedPath]:
         return [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
 
-    def needs(self, kinds: Sequence[ItemKind]) -> Need:
-        needs = needed(each.needs for kind in kinds for each in self.fields(kind))
-        return needs | Need.BAG | Need.CONTENT if self.extended else needs
+    def needs_of(self, kind: ItemKind) -> Need:
+        """The parts of an item of this kind that are shown."""
+        if kind.item_class not in self._needs:
+            needs = needed(each.needs for each in self.fields(kind))
+            self._needs[kind.item_class] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+        return self._needs[kind.item_class]
 
-    def names(self, kinds: Iterable[ItemKind]) -> list[PropertyName]:
-        """The named properties that are read from bags."""
-        named = [
-            each.name for kind in kinds for shown in self.fields(kind) for each in shown.bag if each.name is not None
-        ]
-        return [*named, *extended.names_of(self.extended)]
+    def preparations(self, kind: ItemKind) -> list[Prepare]:
+        return [each.prepare for each in self.fields(kind) if each.prepare is not None]
 
     def markup(self, view: ItemView) -> str:
         """One item as an element."""
@@ -116,44 +122,107 @@ class Rendered:
     parts: Sequence[str | bytes]
 
     @property
-    def text(self) -> str:
-        return "".join([part for part in self.parts if isinstance(part, str)])
-
-    @property
     def is_long(self) -> bool:
         return any(not isinstance(part, str) for part in self.parts)
 
 
 async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> dict[int, str]:
     """The elements of these items, by id; those that are not there, or that the caller may not see, are left out."""
-    return {each.number: each.text async for each in rendered(call, mailbox, ids, rendering)}
+    elements: dict[int, str] = {}
+    for start in range(0, len(ids), PAGE):
+        needs = rendering.likely
+        views = await load(call, mailbox, ids[start : start + PAGE], needs)
+        elements.update(await rendered(call, mailbox, views, needs, rendering))
+    return elements
 
 
 async def rendered(
-    call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering, is_streamed: bool = False
-) -> AsyncIterator[Rendered]:
-    """The elements of these items, a page at a time; those that are not there, or that the caller may not see, are left out.
-    They come in the order of `ids` but for kinds that need different parts of an item."""
-    stored = await mailbox.store.get(mailbox.id, ids) if ids else []
+    call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, rendering: Rendering
+) -> dict[int, str]:
+    """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
+    elements = dict.fromkeys([view.stored.id for view in views], "")
+    ready: list[ItemView] = []
+    again: dict[Need, list[int]] = {}
+    kinds: dict[Need, int] = {}
+    for view in views:
+        needs = rendering.needs_of(kind_of(view.stored.item_class))
+        kinds[needs] = kinds.get(needs, 0) + 1
+        if needs & ~had:
+            again.setdefault(needs, []).append(view.stored.id)
+        else:
+            ready.append(view)
+    for needs, numbers in again.items():
+        ready.extend(await load(call, mailbox, numbers, needs))
+    await _prepare(mailbox, ready, rendering)
+    for view in ready:
+        parts = await _parts(view, rendering)
+        elements[view.stored.id] = "".join([part for part in parts if isinstance(part, str)])
+    if kinds:
+        # Most folders hold items of one kind: the next page is read with what this one needed.
+        rendering.likely = max(kinds, key=lambda needs: kinds[needs])
+    return {number: markup for number, markup in elements.items() if markup}
+
+
+async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> AsyncIterator[Rendered]:
+    """The elements of these items, while others are still to be read; those that are not there, or that the caller may not see,
+    are left out. They come in the order of `ids` but for kinds that need different parts of an item."""
     by_needs: dict[Need, list[StoredItem]] = {}
-    kinds = set()
-    for item in stored:
-        kind = kind_of(item.item_class)
-        kinds.add(kind.element)
-        by_needs.setdefault(rendering.needs([kind]), []).append(item)
-    names = rendering.names([kind for kind in KINDS if kind.element in kinds])
-    properties = await mailbox.numbers(names) if names else {}
+    for item in await mailbox.store.get(mailbox.id, ids) if ids else []:
+        by_needs.setdefault(rendering.needs_of(kind_of(item.item_class)), []).append(item)
     for needs, items in by_needs.items():
         for page in _pages(items, needs):
-            for view in await load(call, mailbox, page, needs):
-                view.numbers = properties
-                if len(view.content or b"") > AT_ONCE or (needs & Need.CONTENT and rendering.shape.filters_html):
-                    parts = await asyncio.to_thread(rendering.parts, view, is_streamed)
-                else:
-                    parts = rendering.parts(view, is_streamed)
-                yield Rendered(view.stored.id, parts)
+            views = await load(call, mailbox, page, needs)
+            await _prepare(mailbox, views, rendering)
+            for view in views:
+                yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
             if needs & Need.CONTENT:
                 await turns_of(asyncio.get_running_loop()).come()
+
+
+async def _parts(view: ItemView, rendering: Rendering, is_streamed: bool = False) -> list[str | bytes]:
+    """One item in parts. Work on a large content is done in a thread, and on HTML that is filtered."""
+    if view.content is not None and (len(view.content) > AT_ONCE or rendering.shape.filters_html):
+        return await asyncio.to_thread(rendering.parts, view, is_streamed)
+    return rendering.parts(view, is_streamed)
+
+
+async def _prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
+    """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
+    names = extended.names_of(rendering.extended)
+    by_kind: dict[str, list[ItemView]] = {}
+    for view in views:
+        by_kind.setdefault(view.stored.item_class, []).append(view)
+    for item_class in by_kind:
+        if rendering.needs_of(kind_of(item_class)) & Need.BAG:
+            names.extend(kind_of(item_class).bag_names)
+    numbers = await mailbox.numbers(names) if names and views else {}
+    for item_class, alike in by_kind.items():
+        for view in alike:
+            view.numbers = numbers
+        for prepare in rendering.preparations(kind_of(item_class)):
+            await prepare(alike)
+
+
+async def markup_of_walk(
+    call: Call, place: Place, rendering: Rendering, after: int, most: int, until: int = 0
+) -> tuple[dict[int, str], int, bool]:
+    """The elements of up to `most` items of a folder that have higher UIDs than `after`, by id in the order of UIDs; the last UID
+    among them, and whether the folder has no more. `until` is that of `ItemStore.walk`."""
+    mailbox = place.mailbox
+    elements: dict[int, str] = {}
+    while True:
+        needs = rendering.likely
+        # One more than is shown: whether there is one says whether this page is the last.
+        count = min(PAGE, most - len(elements)) + 1
+        reads = needs & ~Need.CONTENT
+        told = await mailbox.store.walk(mailbox.id, place.node.id, after, count, columns_of(reads), until)
+        views = await views_of(call, mailbox, told, reads)
+        elements.update(await rendered(call, mailbox, views[: count - 1], reads, rendering))
+        if len(told.items) < count:
+            return elements, told.items[-1].uid if told.items else after, True
+        after = told.items[-2].uid
+        if len(elements) >= most:
+            return elements, after, False
 
 
 def _pages(items: Sequence[StoredItem], needs: Need) -> Iterator[list[int]]:

@@ -10,6 +10,7 @@ DECLARE
     ids bigint[];
     full_box record;
     room bigint;
+    any_answers boolean;
 BEGIN
     PERFORM 1 FROM mailboxes m WHERE m.guid = ANY (guids) ORDER BY m.id FOR NO KEY UPDATE;
     UPDATE mailboxes m SET quota = q.quota
@@ -73,9 +74,9 @@ BEGIN
         UPDATE mailboxes m SET change = s.modseq, used = m.used + s.bytes, items = m.items + s.count,
             disconnected = CASE WHEN m.disconnected = 0 THEN 0 ELSE $5 END
         FROM sums s WHERE m.id = s.mailbox
-        RETURNING m.guid, m.change
+        RETURNING m.guid, m.change, m.answers
     )
-    SELECT array_agg(m.guid), array_agg(m.change) INTO changed, changes FROM m;
+    SELECT array_agg(m.guid), array_agg(m.change), bool_or(m.answers) INTO changed, changes, any_answers FROM m;
     IF cardinality($8) > 0 THEN
         -- Apart from the rest, so that other mail pays nothing for it. All items of a mailbox came with the same change.
         INSERT INTO meetings (item, mailbox)
@@ -83,6 +84,14 @@ BEGIN
         JOIN mailboxes m ON m.guid = p.guid JOIN folders f ON f.mailbox = m.id AND f.path = '{INBOX}'
         JOIN items i ON i.folder = f.id AND i.modseq = m.change AND i.content = ids[p.which]
         WHERE p.status = 0 AND p.which = ANY ($8)
+        ON CONFLICT DO NOTHING;
+    END IF;
+    IF any_answers THEN
+        INSERT INTO replies (item, mailbox)
+        SELECT i.id, m.id FROM unnest($1, $2, statuses) AS p(which, guid, status)
+        JOIN mailboxes m ON m.guid = p.guid AND m.answers JOIN folders f ON f.mailbox = m.id AND f.path = '{INBOX}'
+        JOIN items i ON i.folder = f.id AND i.modseq = m.change AND i.content = ids[p.which]
+        WHERE p.status = 0
         ON CONFLICT DO NOTHING;
     END IF;
 END $$;

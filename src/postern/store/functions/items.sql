@@ -64,7 +64,14 @@ BEGIN
         ELSIF FOUND THEN
             new := CASE how WHEN 0 THEN mask WHEN 1 THEN old | mask ELSE old & ~mask END;
             IF new <> old THEN
-                UPDATE items i SET flags = new, modseq = next WHERE i.folder = $2 AND i.uid = lows[1];
+                -- What reads a message changes the flag of that alone: `other_change` then keeps the change before.
+                IF new # old = 1 THEN
+                    UPDATE items i SET flags = new, modseq = next, read_change = next,
+                        other_change = CASE WHEN i.read_change = i.modseq THEN i.other_change ELSE i.modseq END
+                    WHERE i.folder = $2 AND i.uid = lows[1];
+                ELSE
+                    UPDATE items i SET flags = new, modseq = next WHERE i.folder = $2 AND i.uid = lows[1];
+                END IF;
                 touched := 1;
                 seq := next;
                 unseen_more := (old & 1) - (new & 1);
@@ -81,7 +88,10 @@ BEGIN
             FROM unnest(lows, highs) AS r(low, high) CROSS JOIN LATERAL (
                 SELECT * FROM items o WHERE o.folder = $2 AND o.uid BETWEEN r.low AND r.high OFFSET 0) AS i
         ), written AS (
-            UPDATE items i SET flags = t.new, modseq = next
+            UPDATE items i SET flags = t.new, modseq = next,
+                read_change = CASE WHEN t.new # t.old = 1 THEN next ELSE i.read_change END,
+                other_change = CASE WHEN t.new # t.old = 1 AND i.read_change IS DISTINCT FROM i.modseq THEN i.modseq
+                    ELSE i.other_change END
             FROM target t
             WHERE i.folder = $2 AND i.uid = t.uid AND t.new <> t.old AND (limit_modseq < 0 OR t.modseq <= limit_modseq)
         ), answer AS (

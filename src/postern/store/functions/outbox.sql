@@ -9,12 +9,12 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'No such item in the outbox' USING ERRCODE = 'PM001';
     END IF;
-    INSERT INTO outbox VALUES (m.id, item) ON CONFLICT DO NOTHING;
+    INSERT INTO outbox (mailbox, uid) VALUES (m.id, item) ON CONFLICT DO NOTHING;
     UPDATE mailboxes o SET change = o.change + 1 WHERE o.id = m.id RETURNING o.change INTO result;
     RETURN result;
 END $$;
 
--- A hub has queued the item: to Sent Items, as read. Said again it does nothing. Two properties of the item may say otherwise
+-- A hub has queued the item: to Sent Items, as read, or away with it if it is not kept. Said again it does nothing. Two properties of the item may say otherwise
 -- (MS-OXOMSG section 2.2.3): PidTagDeleteAfterSubmit (0x0E01), that it goes for good, and PidTagSentMailEntryId (0x0E0A), the id
 -- of the folder that it goes to instead, in eight octets behind their count.
 CREATE FUNCTION submitted_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -24,16 +24,18 @@ DECLARE
     sent bigint;
     number bigint;
     goes boolean;
+    kept boolean;
 BEGIN
-    DELETE FROM outbox o WHERE o.mailbox = m.id AND o.uid = item;
+    DELETE FROM outbox o WHERE o.mailbox = m.id AND o.uid = item RETURNING o.is_kept INTO kept;
     IF NOT FOUND THEN
         RETURN m.change;
     END IF;
     SELECT f.id INTO box FROM folders f WHERE f.mailbox = m.id AND f.kind = 'outbox';
     SELECT i.id INTO number FROM items i WHERE i.folder = box AND i.uid = item;
     SELECT p.value = '\x01' INTO goes FROM properties p WHERE p.item = number AND p.tag = x'0E01000B'::bigint;
-    IF goes THEN
-        RETURN (SELECT d.change FROM delete_items(guid, ARRAY[number]) AS d);
+    IF goes OR NOT kept THEN
+        PERFORM take_out(m, folder_of(m, box), m.change + 1, ARRAY[item], ARRAY[item], 0);
+        RETURN m.change + 1;
     END IF;
     SELECT f.id INTO sent FROM folders f JOIN properties p
         ON p.item = number AND p.tag = x'0E0A0102'::bigint AND length(p.value) = 12

@@ -27,11 +27,13 @@ CREATE FUNCTION keep_resources(
     %{resources parameters}
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO resources AS r (item, folder, name, tag, size, class, created, modified, changed, %{resources columns})
-    SELECT g.item, of_folder, g.name, g.tag, g.size, g.class, now, now, seen, %{resources values}
+    INSERT INTO resources AS r (item, folder, name, tag, size, class, created, modified, changed, content,
+        %{resources columns})
+    SELECT g.item, of_folder, g.name, g.tag, g.size, g.class, now, now, seen, (SELECT i.content FROM items i WHERE i.id = g.item),
+        %{resources values}
     FROM unnest(items, names, tags, sizes, classes, %{resources arrays}) AS g(item, name, tag, size, class, %{resources columns})
     ON CONFLICT (item) DO UPDATE SET tag = excluded.tag, size = excluded.size, class = excluded.class,
-        modified = excluded.modified, changed = excluded.changed, %{resources updates};
+        modified = excluded.modified, changed = excluded.changed, content = excluded.content, %{resources updates};
 END $$;
 
 -- Another content for item `i`, which has the name `its_name` or gets it.
@@ -231,9 +233,9 @@ END $$;
 -- `sources[n]` was copied to the UID first_uid + n - 1.
 CREATE FUNCTION copy_resources(target bigint, first_uid bigint, at bigint, sources bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO resources (item, folder, name, uid, tag, size, class, created, modified, changed,
+    INSERT INTO resources (item, folder, name, uid, tag, size, class, created, modified, changed, content,
         starts, ends, expands, busy, private, status, organizer, reminds, addresses)
-    SELECT i.id, target, free_name(target, r.name), r.uid, r.tag, r.size, r.class, i.created, r.modified, at,
+    SELECT i.id, target, free_name(target, r.name), r.uid, r.tag, r.size, r.class, i.created, r.modified, at, r.content,
         r.starts, r.ends, r.expands, r.busy, r.private, r.status, r.organizer, r.reminds, r.addresses
     FROM unnest(sources) WITH ORDINALITY AS s(id, n)
     CROSS JOIN LATERAL (SELECT * FROM resources o WHERE o.item = s.id OFFSET 0) AS r

@@ -81,6 +81,7 @@ ITEM_COLUMNS = record(
         Parameter("envelopes", Blobs()),
         Parameter("structures", Blobs()),
         Parameter("headers", Blobs()),
+        Parameter("others", LONG_WORDS),
     ),
 )
 FOUND_ITEMS = record(FoundItems, (Parameter("ids", IDS), Parameter("total", U64)))

@@ -333,6 +333,31 @@ _OPERATIONS = {
         codecs.FOUND_ITEMS,
         timeout=SEARCH_TIMEOUT,
     ),
+    46: operation(
+        MailboxItems.walk,
+        "Items of a folder in the order of their UIDs, with the columns that were rendered of them at delivery.",
+        (
+            _MAILBOX,
+            _FOLDER,
+            Parameter("after", U64),
+            _MOST,
+            Parameter("columns", Codec(U32, None, Column)),
+            Parameter("until", U64),
+        ),
+        codecs.ITEM_COLUMNS,
+    ),
+    47: operation(
+        MailboxItems.out_of_office,
+        "Out-of-office settings. state is 0 (off), 1 (on), 2 (from starts to ends); audience is 0 (nobody outside of the\n"
+        "organization), 1 (contacts), 2 (everybody).",
+        (_MAILBOX,),
+        resources.OUT_OF_OFFICE,
+    ),
+    48: operation(
+        MailboxItems.set_out_of_office,
+        "Replaces the out-of-office settings.",
+        (_MAILBOX, Parameter("settings", resources.OUT_OF_OFFICE)),
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -341,5 +366,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 44, 46),
+    sizes=(17, 38, 44, 47, 49),
 )

@@ -1,4 +1,4 @@
-"""The codecs of named items (`model.resources`) in `mailbox_items`."""
+"""The codecs of named items (`model.resources`) and of out-of-office settings in `mailbox_items`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from postern.model.item_store import Busy, RenderedItem
+from postern.model.out_of_office import OofAudience, OofState, OutOfOffice
 from postern.model.resources import (
     TAG_OCTETS,
     FolderState,
@@ -35,7 +36,7 @@ from postern.protocols.dcerpc.codecs import (
 )
 from postern.protocols.dcerpc.interfaces.item_codecs import IDS, octets_or_none
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import NOW, PATHS
-from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array
+from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Text
 from postern.protocols.dcerpc.ndr_blobs import Blobs
 
 _FLAGS = column(Codec(U32, None, bool))
@@ -163,3 +164,14 @@ REMINDERS = Columns(
 )
 TIME_OR_NONE = Codec(I64, lambda at: NOW if at is None else at, lambda at: None if at == NOW else at)
 ADDRESSED = grouped(Parameter("found", TEXTS), Parameter("ids", IDS))
+OUT_OF_OFFICE = record(
+    OutOfOffice,
+    (
+        Parameter("state", Codec(U32, None, OofState)),
+        Parameter("audience", Codec(U32, None, OofAudience)),
+        Parameter("starts", I64),
+        Parameter("ends", I64),
+        Parameter("internal", Text()),
+        Parameter("external", Text()),
+    ),
+)

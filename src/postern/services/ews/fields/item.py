@@ -10,8 +10,6 @@ from postern.items.message_properties import (
     REMINDER_SET,
     REMINDER_SIGNAL,
     REMINDER_TIME,
-    TASK_DUE,
-    TASK_START,
 )
 from postern.items.properties import Type, tagged
 from postern.model.folders import FolderKind
@@ -122,7 +120,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         needs=_BAG,
         property=KEYWORDS,
         write=MailEditor.set_categories,
-        bag=(KEYWORDS,),
     ),
     Field(
         "item:Importance",
@@ -177,7 +174,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         needs=_BAG,
         property=REMINDER_TIME,
         write=MailEditor.set_reminder_due,
-        bag=(REMINDER_TIME,),
     ),
     Field(
         "item:ReminderIsSet",
@@ -186,7 +182,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         needs=_BAG,
         property=REMINDER_SET,
         write=MailEditor.set_reminder,
-        bag=(REMINDER_SET,),
     ),
     Field(
         "item:ReminderNextTime",
@@ -195,7 +190,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         since=Version.V2013,
         needs=_BAG,
         property=REMINDER_SIGNAL,
-        bag=(REMINDER_SIGNAL,),
     ),
     Field(
         "item:ReminderMinutesBeforeStart",
@@ -204,7 +198,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         needs=_BAG,
         property=REMINDER_DELTA,
         write=MailEditor.set_reminder_minutes,
-        bag=(REMINDER_DELTA,),
     ),
     Field(
         "item:DisplayCc",
@@ -237,7 +230,7 @@ ITEM_FIELDS: tuple[Field, ...] = (
         needs=Need.HEADER,
         write=MailEditor.set_culture,
     ),
-    Field("item:EffectiveRights", "EffectiveRights", item_values.rights),
+    Field("item:EffectiveRights", "EffectiveRights", item_values.rights, since=Version.V2007_SP1),
     Field("item:LastModifiedName", "LastModifiedName", item_values.owner),
     Field(
         "item:LastModifiedTime",
@@ -267,7 +260,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         since=Version.V2013,
         needs=_BAG,
         write=MailEditor.set_flag,
-        bag=(TASK_START, TASK_DUE),
     ),
     _absent("StoreEntryId", Version.V2010_SP2),
     _instance("InstanceKey"),

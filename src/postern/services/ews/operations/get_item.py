@@ -17,7 +17,7 @@ from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
 from postern.services.ews.operation import Batch, Long, as_error
 from postern.services.ews.places import ItemRef, item_ref
-from postern.services.ews.rendering import Rendering, rendered
+from postern.services.ews.rendering import Rendering, streamed
 
 MAX_IDS = 1_000
 """Items of one request."""
@@ -48,7 +48,7 @@ async def _items(call: Call, guid: UUID, ids: list[int], rendering: Rendering) -
     try:
         mailbox = await call.mailbox_with(guid)
         await mailbox.nodes()
-        async for each in rendered(call, mailbox, list(last), rendering, is_streamed=True):
+        async for each in streamed(call, mailbox, list(last), rendering):
             inner = ("<m:Items>", *each.parts, "</m:Items>")
             waiting[each.number] = Long(inner) if each.is_long else "".join([str(part) for part in inner])
             while place < len(ids) and ids[place] in waiting:

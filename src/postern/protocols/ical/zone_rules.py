@@ -1,0 +1,53 @@
+"""The rules of a time zone in one year: its two offsets, and when one becomes the other.
+
+So Windows describes zones, and with it MS-OXOCAL and Exchange Web Services. A zone that changes its offset otherwise than twice a
+year, as Morocco does, has the offset alone that it has in January.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import datetime, tzinfo
+from typing import NamedTuple
+
+from postern.protocols.ical.zone_writing import changes_of, state_of
+from postern.protocols.ical.zones import seconds
+
+
+class Onset(NamedTuple):
+    """A day of the year by its place in a month, and the time of day at which the offset changes, in seconds. `place` is 1 to 4,
+    or -1 for the last one; weekdays count from Monday, 0. For example `Onset(3, -1, 6, 7200)`."""
+
+    month: int
+    place: int
+    weekday: int
+    time: int
+
+
+class ZoneRules(NamedTuple):
+    """The offsets of a zone in seconds east of Greenwich. Without summer time, `daylight` and the onsets are None."""
+
+    standard: int
+    daylight: int | None = None
+    to_standard: Onset | None = None
+    to_daylight: Onset | None = None
+
+
+def rules_of(zone: tzinfo, year: int) -> ZoneRules:
+    """The rules that a zone of the time zone database has in a year."""
+    begin = seconds(datetime(year, 1, 1))
+    first = state_of(zone, begin)
+    changes = [each for each in changes_of(zone, begin - 86_400, begin + 380 * 86_400) if each.onset.year == year]
+    if len(changes) != 2 or changes[0].after.offset == changes[0].before.offset:
+        return ZoneRules(first.offset)
+    summer, winter = sorted(changes, key=lambda each: each.after.offset, reverse=True)
+    if summer.after.offset == winter.after.offset or summer.after.offset != winter.before.offset:
+        return ZoneRules(first.offset)
+    return ZoneRules(winter.after.offset, summer.after.offset, _onset(winter.onset), _onset(summer.onset))
+
+
+def _onset(local: datetime) -> Onset:
+    """A change in the last week of a month is meant for that one, and not for the fourth: so all laws of today have it."""
+    is_last = local.day > monthrange(local.year, local.month)[1] - 7
+    place = -1 if is_last else (local.day - 1) // 7 + 1
+    return Onset(local.month, place, local.weekday(), 3600 * local.hour + 60 * local.minute + local.second)

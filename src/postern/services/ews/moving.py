@@ -1,0 +1,120 @@
+"""Items that go to another folder, of their mailbox or of another.
+
+Within a mailbox the store moves and copies them, and a moved item keeps its id. Into another mailbox an item is made anew, with
+its flags, keywords and properties; a move takes the first one away when the second is there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from postern.items import calendar_object, contact
+from postern.items.calendar_object import Refused
+from postern.items.stored import closes, is_address, values_of
+from postern.model.folders import FolderKind, Right
+from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
+from postern.model.items import KEYWORD_BASE, NewItem
+from postern.model.resources import NOTHING_RENDERED, NewResource
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ROOT, TOP
+from postern.services.access.guarded import MAKER_TAG
+from postern.services.ews.access import Mailbox
+from postern.services.ews.places import Place
+
+_SYSTEM = (1 << KEYWORD_BASE) - 1
+
+
+def demand_target(target: Place) -> None:
+    """Raises EwsError where the caller may not put items into a folder: ErrorMoveCopyFailed for one that has no items,
+    ErrorAccessDenied."""
+    if target.node.id in (TOP, ROOT):
+        raise EwsError(Code.MOVE_COPY_FAILED)
+    if target.node.kind is FolderKind.OUTBOX and not target.mailbox.is_whole:
+        raise EwsError(Code.ACCESS_DENIED)
+    target.mailbox.demand(target.node, Right.CREATE)
+
+
+async def put(source: Mailbox, ids: Sequence[int], target: Place, is_move: bool) -> dict[int, int]:
+    """Moves or copies these items, and returns the ids that they have then, by id; those that are not there for the caller are
+    left out. Raises EwsError: ErrorAccessDenied, ErrorMoveCopyFailed; MailboxError."""
+    demand_target(target)
+    mailbox, folder = target.mailbox, target.node.id
+    if source.id != mailbox.id:
+        return await _put_elsewhere(source, ids, target, is_move)
+    if not is_move:
+        return await mailbox.store.copy_items(mailbox.id, ids, folder)
+    return {number: number for number in await mailbox.store.move_items(mailbox.id, ids, folder)}
+
+
+async def _put_elsewhere(source: Mailbox, ids: Sequence[int], target: Place, is_move: bool) -> dict[int, int]:
+    there = await source.demand_delete(ids) if is_move else list(ids)
+    placed: dict[int, int] = {}
+    for number in there:
+        # One after the other, so that one content at a time is in memory.
+        for item in await source.store.get(source.id, [number], True):
+            placed[number] = await _copied(source, item, target)
+            if is_move:
+                await source.store.delete(source.id, [number])
+    return placed
+
+
+async def _copied(source: Mailbox, item: StoredItem, target: Place) -> int:
+    """Makes an item of another mailbox anew, and returns its id."""
+    mailbox, content = target.mailbox, item.content
+    if content is None:
+        raise EwsError(Code.MOVE_COPY_FAILED)
+    named = await source.store.with_ids(source.id, [item.id])
+    if len(named):
+        me = target.mailbox.recipient.folded_addresses
+        flags = item.flags & _SYSTEM
+        resource = NewResource(content, item.item_class, _rendered(content, me), "", flags, item.internal_date)
+        (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource])
+    else:
+        flags = item.flags & _SYSTEM | await _keywords(source, item, target)
+        (number,) = await mailbox.store.create(
+            mailbox.id, target.node.id, [NewItem(content, flags, item.internal_date, item.item_class)]
+        )
+    bag = await _bag(source, item.id, mailbox)
+    if bag:
+        await mailbox.server.items.set_properties(mailbox.id, number, bag)
+    return number
+
+
+def _rendered(content: bytes, me: frozenset[str]) -> RenderedItem:
+    """The values by which a named item is looked up in its new mailbox, whose owner has the addresses `me`."""
+    calendar = calendar_object.read(content)
+    if not isinstance(calendar, Refused) and calendar_object.check(calendar) is None:
+        return values_of(calendar, int(time.time()), me)
+    card = contact.read(content)
+    if not isinstance(card, Refused) and contact.check(card) is None:
+        values = contact.render(card)
+        addresses = tuple(dict.fromkeys(each.lower() for each in values.emails if "@" in each and is_address(each)))
+        return RenderedItem(uid=values.uid, is_private=closes([card.card.text("CLASS")]), addresses=addresses)
+    return NOTHING_RENDERED
+
+
+async def _keywords(source: Mailbox, item: StoredItem, target: Place) -> int:
+    """The bits in the target folder of the keywords that an item has: each folder numbers its own."""
+    bits = item.flags >> KEYWORD_BASE
+    if not bits:
+        return 0
+    known = (await source.server.mailboxes.folder(source.id, item.folder)).keywords
+    names = [name for place, name in enumerate(known) if bits >> place & 1]
+    return await target.mailbox.server.mailboxes.keywords(target.mailbox.id, target.node.id, names, True)
+
+
+async def _bag(source: Mailbox, item: int, mailbox: Mailbox) -> dict[int, bytes | None]:
+    """The item's properties with the numbers that named ones have in the other mailbox. Who made it there is another matter."""
+    bag = (await source.store.bags(source.id, [item])).get(item, {})
+    values: dict[int, bytes | None] = {}
+    known = await source.store.property_names(source.id) if any(tag >> 16 >= FIRST_PROPERTY_NAME for tag in bag) else {}
+    numbers = await mailbox.numbers([known[tag >> 16] for tag in bag if tag >> 16 in known], create=True)
+    for tag, octets in bag.items():
+        if tag >> 16 < FIRST_PROPERTY_NAME:
+            values[tag] = octets
+        elif tag >> 16 in known:
+            values[numbers[known[tag >> 16]] << 16 | tag & 0xFFFF] = octets
+    values.pop(MAKER_TAG, None)
+    return values

@@ -1,0 +1,217 @@
+"""Items are moved, copied and deleted, in one's own mailbox and in others'.
+
+covers: moving, deleting, services.ews.operations.move_item, services.ews.operations.delete_item
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from postern.model.folders import FolderKind, Right
+from postern.model.item_store import PropertyName
+from postern.model.items import Flag, NewItem
+from postern.model.resources import NewResource
+from postern.model.sharing import ROLES
+from postern.protocols.ews.ids import FolderId, ItemId
+from postern.services.access.guarded import MAKER_TAG
+from tests.services.dav.site import ALICE, BOB, event, guid_of
+from tests.services.ews.site import EwsSite
+
+
+def message(subject: str) -> NewItem:
+    return NewItem(f"From: {BOB}\r\nSubject: {subject}\r\n\r\nHello\r\n".encode(), Flag.SEEN, 1_000)
+
+
+async def filled(site: EwsSite, count: int = 1, address: str = ALICE) -> list[ItemId]:
+    """New messages in somebody's inbox."""
+    inbox = await site.folder(FolderKind.INBOX, address)
+    ids = await site.mailboxes.create(guid_of(address), inbox, [message(f"Lunch {n}") for n in range(count)])
+    return [ItemId(guid_of(address), number) for number in ids]
+
+
+async def grant(site: EwsSite, kind: FolderKind, role: str, owner: str = ALICE, to: str = BOB) -> int:
+    folder = await site.folder(kind, owner)
+    await site.sharing.set_rights(site.recipients.known[owner], folder, guid_of(to), ROLES[role])
+    return folder
+
+
+def placed(operation: str, to: str, *ids: ItemId, more: str = "") -> str:
+    named = "".join(f'<t:ItemId Id="{each}"/>' for each in ids)
+    return f"<m:{operation}><m:ToFolderId>{to}</m:ToFolderId><m:ItemIds>{named}</m:ItemIds>{more}</m:{operation}>"
+
+
+def deleted(how: str, *ids: ItemId, more: str = "") -> str:
+    named = "".join(f'<t:ItemId Id="{each}"/>' for each in ids)
+    return f'<m:DeleteItem DeleteType="{how}" {more}><m:ItemIds>{named}</m:ItemIds></m:DeleteItem>'
+
+
+def distinguished(name: str, address: str = "") -> str:
+    mailbox = f"<t:Mailbox><t:EmailAddress>{address}</t:EmailAddress></t:Mailbox>" if address else ""
+    return f'<t:DistinguishedFolderId Id="{name}">{mailbox}</t:DistinguishedFolderId>'
+
+
+async def folder_of(site: EwsSite, item: ItemId) -> int | None:
+    items = await site.mailboxes.get(item.mailbox, [item.item])
+    return items[0].folder if items else None
+
+
+def test_items_are_moved_and_copied_within_a_mailbox() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        first, second = await filled(site, 2)
+        drafts = await site.folder(FolderKind.DRAFTS)
+        moved = await site.ask(placed("MoveItem", distinguished("drafts"), first, second))
+        assert moved.codes == ["NoError", "NoError"]
+        # A moved item keeps its id, and gets another change key.
+        assert [each.attrib["Id"] for each in moved.all(".//t:ItemId")] == [str(first), str(second)]
+        assert [await folder_of(site, each) for each in (first, second)] == [drafts, drafts]
+        copied = await site.ask(placed("CopyItem", distinguished("inbox"), first, first))
+        assert copied.codes == ["NoError", "NoError"]
+        assert len({each.attrib["Id"] for each in copied.all(".//t:ItemId")} | {str(first)}) == 3
+        without = await site.ask(
+            placed("CopyItem", distinguished("inbox"), first, more="<m:ReturnNewItemIds>false</m:ReturnNewItemIds>")
+        )
+        assert without.codes == ["NoError"] and not without.all(".//t:ItemId")
+
+    asyncio.run(steps())
+
+
+def test_what_cannot_be_placed_is_told_item_by_item() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        (item,) = await filled(site)
+        gone, occurrence = ItemId(item.mailbox, 4711), ItemId(item.mailbox, item.item, 1_000)
+        folder = FolderId(item.mailbox, 4711)
+        for operation in ("MoveItem", "CopyItem"):
+            request = placed(operation, distinguished("drafts"), gone, occurrence, item)
+            answer = await site.ask(request.replace(f'<t:ItemId Id="{item}"/>', f'<t:ItemId Id="{folder}"/>'))
+            assert answer.codes == [
+                "ErrorItemNotFound",
+                "ErrorCalendarCannotMoveOrCopyOccurrence",
+                "ErrorCannotUseFolderIdForItemId",
+            ]
+            answer = await site.ask(placed(operation, f'<t:FolderId Id="{folder}"/>', item))
+            assert answer.codes == ["ErrorToFolderNotFound"]
+            answer = await site.ask(placed(operation, distinguished("msgfolderroot"), item))
+            assert answer.codes == ["ErrorMoveCopyFailed"]
+        assert (await site.ask(deleted("HardDelete", gone, occurrence))).codes == [
+            "ErrorItemNotFound",
+            "ErrorCannotDeleteObject",
+        ]
+        assert (await site.ask(deleted("Shred", item))).codes == ["ErrorSchemaValidation"]
+        answer = await site.ask(
+            f"<m:ArchiveItem><m:ArchiveSourceFolderId>{distinguished('inbox')}</m:ArchiveSourceFolderId>"
+            f'<m:ItemIds><t:ItemId Id="{item}"/></m:ItemIds></m:ArchiveItem>'
+        )
+        assert answer.codes == ["ErrorArchiveMailboxNotEnabled"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize("how", ["HardDelete", "SoftDelete", "MoveToDeletedItems"])
+def test_items_are_deleted(how: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        first, second = await filled(site, 2)
+        trash = await site.folder(FolderKind.DELETED)
+        answer = await site.ask(deleted(how, first, second, first))
+        assert answer.codes == ["NoError", "NoError", "ErrorItemNotFound" if how != "MoveToDeletedItems" else "NoError"]
+        expected = trash if how == "MoveToDeletedItems" else None
+        assert [await folder_of(site, each) for each in (first, second)] == [expected, expected]
+
+    asyncio.run(steps())
+
+
+def test_appointments_and_tasks_need_a_word_more() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        calendar, tasks = await site.folder(FolderKind.CALENDAR), await site.folder(FolderKind.TASKS)
+        guid = guid_of(ALICE)
+        (meeting,) = await site.mailboxes.add(guid, calendar, [NewResource(event("a"), "IPM.Appointment")])
+        (task,) = await site.mailboxes.add(guid, tasks, [NewResource(b"BEGIN:VCALENDAR", "IPM.Task")])
+        ids = ItemId(guid, meeting), ItemId(guid, task)
+        answer = await site.ask(deleted("HardDelete", *ids))
+        assert answer.codes == ["ErrorSendMeetingCancellationsRequired", "ErrorAffectedTaskOccurrencesRequired"]
+        more = 'SendMeetingCancellations="SendToNone" AffectedTaskOccurrences="AllOccurrences"'
+        assert (await site.ask(deleted("HardDelete", *ids, more=more))).codes == ["NoError", "NoError"]
+        assert not await site.mailboxes.get(guid, [meeting, task])
+        more = 'SendMeetingCancellations="SendToWhom"'
+        assert (await site.ask(deleted("HardDelete", *ids, more=more))).codes == ["ErrorSchemaValidation"]
+
+    asyncio.run(steps())
+
+
+def test_items_go_to_anothers_mailbox_by_rights() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid, other = guid_of(ALICE), guid_of(BOB)
+        (item,) = await filled(site, 1, BOB)
+        inbox = await site.folder(FolderKind.INBOX)
+        assert (await site.ask(placed("MoveItem", distinguished("inbox", ALICE), item), BOB)).codes == [
+            "ErrorToFolderNotFound"
+        ]
+        await grant(site, FolderKind.INBOX, "contributor")
+        (number,) = await site.mailboxes.property_ids(other, [PropertyName(other, 1)], True)
+        await site.mailboxes.property_ids(guid, [PropertyName(guid, 1), PropertyName(other, 1)], True)
+        await site.mailboxes.set_properties(other, item.item, {number << 16 | 3: b"\1\0\0\0", 0x1234_0003: b"\2\0\0\0"})
+        theirs = await site.folder(FolderKind.INBOX, BOB)
+        bits = await site.mailboxes.keywords(other, theirs, ["red"], True)
+        await site.mailboxes.keywords(guid, inbox, ["green"], True)
+        await site.mailboxes.change_flags(other, theirs, [(1, 1)], 1, bits)
+        answer = await site.ask(placed("MoveItem", distinguished("inbox", ALICE), item), BOB)
+        assert answer.codes == ["NoError"]
+        assert not await site.mailboxes.get(other, [item.item])
+        (copy,) = await site.mailboxes.get(guid, range(1, 10_000), True)
+        assert copy.content == message("Lunch 0").content and copy.internal_date == 1_000
+        assert copy.flags == Flag.SEEN | await site.mailboxes.keywords(guid, inbox, ["red"], False)
+        bag = await site.mailboxes.properties(guid, copy.id)
+        assert {tag: octets for tag, octets in bag.items() if tag != MAKER_TAG} == {
+            0x8001_0003: b"\1\0\0\0",
+            0x1234_0003: b"\2\0\0\0",
+        }
+        # A contributor does not see what is there, not even his own.
+        (found,) = answer.all(".//t:ItemId")
+        assert (await site.ask(deleted("HardDelete", ItemId(guid, copy.id)), BOB)).codes == ["ErrorItemNotFound"]
+        assert found.attrib["Id"] == str(ItemId(guid, copy.id))
+
+    asyncio.run(steps())
+
+
+def test_an_appointment_keeps_its_values_in_another_mailbox() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        other = guid_of(BOB)
+        calendar, theirs = await site.folder(FolderKind.CALENDAR), await site.folder(FolderKind.CALENDAR, BOB)
+        (number,) = await site.mailboxes.add(other, theirs, [NewResource(event("a"), "IPM.Appointment")])
+        await grant(site, FolderKind.CALENDAR, "editor")
+        answer = await site.ask(placed("CopyItem", distinguished("calendar", ALICE), ItemId(other, number)), BOB)
+        assert answer.codes == ["NoError"]
+        (resource,) = await site.mailboxes.with_uids(guid_of(ALICE), calendar, ["a"])
+        assert resource.item_class == "IPM.Appointment"
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize(
+    "role, deletes, deletes_own",
+    [("reviewer", False, False), ("author", False, True), ("nonediting-author", False, True), ("editor", True, True)],
+)
+def test_deleting_in_anothers_mailbox_is_judged(role: str, deletes: bool, deletes_own: bool) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        trash = await site.folder(FolderKind.DELETED)
+        (item,) = await filled(site)
+        await grant(site, FolderKind.INBOX, role)
+        answer = await site.ask(deleted("MoveToDeletedItems", item), BOB)
+        assert answer.codes == ["NoError" if deletes else "ErrorAccessDenied"]
+        assert (await folder_of(site, item) == trash) is deletes
+        if Right.CREATE in ROLES[role]:
+            (mine,) = await filled(site, 1, BOB)
+            answer = await site.ask(placed("CopyItem", distinguished("inbox", ALICE), mine), BOB)
+            copy = answer.find(".//t:ItemId").attrib["Id"]
+            answer = await site.ask(deleted("HardDelete", item).replace(str(item), copy), BOB)
+            assert answer.codes == ["NoError" if deletes_own else "ErrorAccessDenied"]
+
+    asyncio.run(steps())
