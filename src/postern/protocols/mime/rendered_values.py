@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+_QUOTE = ord('"')
 MAX_NESTING = 200
 """Open lists: 64 levels of parts, each with a message and lists of its own, fit in."""
 _TOKEN = re.compile(rb'[ ]*+(?:([()])|"((?:[^"\\]++|\\.)*+)"|\{(\d{1,10}+)\}\r\n|(NIL)|(\d++))', re.DOTALL)
+_PLAIN = re.compile(rb'[()]|"[^"]*+"|NIL|\d++|[^ ]')
+"""A token where there is neither a literal nor an escaped sign, as in most of what was rendered."""
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 Value = bytes | int | list["Value"] | None
@@ -20,6 +23,8 @@ def read_values(rendered: bytes) -> list[Value]:
 
     Bound: linear in what was rendered; nothing longer comes out.
     """
+    if b"{" not in rendered and b"\\" not in rendered:
+        return _read_plain(_PLAIN.findall(rendered))
     outer: list[Value] = []
     here = outer
     above: list[list[Value]] = []
@@ -55,6 +60,41 @@ def read_values(rendered: bytes) -> list[Value]:
             end = place + int(length)
             here.append(rendered[place:end])
             place = end
+    first = outer[0] if outer else None
+    return first if isinstance(first, list) else []
+
+
+def _read_plain(tokens: list[bytes]) -> list[Value]:
+    outer: list[Value] = []
+    here = outer
+    above: list[list[Value]] = []
+    skipped = 0
+    for token in tokens:
+        if token == b"(":
+            if skipped or len(above) >= MAX_NESTING:
+                skipped += 1
+                continue
+            inner: list[Value] = []
+            here.append(inner)
+            above.append(here)
+            here = inner
+        elif token == b")":
+            if skipped:
+                skipped -= 1
+                continue
+            if not above:
+                break
+            here = above.pop()
+        elif skipped:
+            continue
+        elif token[0] == _QUOTE and len(token) > 1:
+            here.append(token[1:-1])
+        elif token == b"NIL":
+            here.append(None)
+        elif token.isdigit():
+            here.append(int(token[:18]))
+        else:
+            break
     first = outer[0] if outer else None
     return first if isinstance(first, list) else []
 

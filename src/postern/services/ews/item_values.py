@@ -153,14 +153,14 @@ class ItemValues:
         if property_.name is not None:
             self._names.append(property_.name)
         for kind in KINDS:
-            is_mapped = kind.map is not None and kind.map.find(property_.key) is not None
+            is_mapped = extended.is_in_content(path, kind.map)
             self._need(kind.item_class, Need.BAG | Need.CONTENT if is_mapped else Need.BAG)
 
         def read(view: ItemView) -> Sequence[str]:
             kind = kind_of(view.stored.item_class)
-            is_mapped = kind.map is not None and kind.map.find(property_.key) is not None
+            is_mapped = extended.is_in_content(path, kind.map)
             content = kind.read(view) if is_mapped and kind.read is not None else None
-            markup = extended.markup(path, content, kind.map if is_mapped else None, view.bag, view.numbers)
+            markup = extended.markup(path, content, kind.map, view.bag, view.numbers)
             return texts_of(markup)
 
         return read

@@ -44,6 +44,7 @@ class Rendering:
     likely: Need = NOTHING
     """The parts of an item that the next ones will probably need."""
     _fields: dict[str, tuple[Field, ...]] = field(default_factory=dict)
+    _extended: list[ExtendedPath] | None = None
     _needs: dict[str, Need] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,13 +84,21 @@ class Rendering:
 
     @property
     def extended(self) -> list[ExtendedPath]:
-        return [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
+        if self._extended is None:
+            self._extended = [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
+        return self._extended
+
+    def reads_content(self, kind: ItemKind) -> bool:
+        """Whether a MAPI property that is shown has its place in the content of this kind."""
+        return any(extended.is_in_content(path, kind.map) for path in self.extended)
 
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
         if kind.item_class not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
-            self._needs[kind.item_class] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+            if self.extended:
+                needs |= Need.BAG | (Need.CONTENT if self.reads_content(kind) else NOTHING)
+            self._needs[kind.item_class] = needs
         return self._needs[kind.item_class]
 
     def preparations(self, kind: ItemKind) -> list[Prepare]:
@@ -103,7 +112,7 @@ class Rendering:
         """One item as an element, in parts; `is_streamed`: a long content stands among them as octets, for `operation.Long`."""
         kind = kind_of(view.stored.item_class)
         parts: list[str | bytes] = [f"<t:{kind.element}>"]
-        content = kind.read(view) if kind.read is not None and self.extended else None
+        content = kind.read(view) if kind.read is not None and self.extended and self.reads_content(kind) else None
         for each in self.fields(kind):
             if each is EXTENDED:
                 parts.extend(extended.markup(path, content, kind.map, view.bag, view.numbers) for path in self.extended)
