@@ -27,7 +27,7 @@ with instrumented:
         time_zones,
         times,
     )
-    from postern.services.ews import extended, kinds, places
+    from postern.services.ews import attendees, extended, kinds, places
 
 from postern.protocols import xml
 from postern.protocols.ews.errors import EwsError
@@ -52,7 +52,7 @@ def one_input(data: bytes) -> None:
 def _read(element: xml.Element) -> None:
     for read in (
         *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
-        *(time_zones.read_definition, time_zones.read_meeting_zone),
+        *(time_zones.read_definition, time_zones.read_meeting_zone, attendees.read_attendees),
     ):
         with suppress(EwsError):
             read(element)

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from postern.items.appointment import ITEM_CLASS as APPOINTMENT
+from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.properties import PropertyMap
 from postern.model.folders import FolderKind
 from postern.model.items import MESSAGE
+from postern.services.ews import calendar_deleting
 from postern.services.ews.access import Call
+from postern.services.ews.appointments import of_view
+from postern.services.ews.calendar_editor import CalendarEditor
 from postern.services.ews.deleting import Delete
 from postern.services.ews.editing import Editor
+from postern.services.ews.fields.calendar import CALENDAR_FIELDS
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.message import MESSAGE_FIELDS
@@ -50,6 +56,16 @@ class ItemKind:
 
 
 KINDS = (
+    ItemKind(
+        "CalendarItem",
+        APPOINTMENT,
+        CALENDAR_FIELDS,
+        FolderKind.CALENDAR,
+        APPOINTMENT_PROPERTIES,
+        lambda view: of_view(view).content,
+        CalendarEditor,
+        calendar_deleting.delete,
+    ),
     ItemKind("Message", MESSAGE, MESSAGE_FIELDS, edit=MailEditor),
     ItemKind("Item", "", ITEM_FIELDS),
 )

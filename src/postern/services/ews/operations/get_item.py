@@ -13,9 +13,10 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import m
 from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
+from postern.services.ews import occurrences
 from postern.services.ews.access import Call
-from postern.services.ews.operation import Batch, as_error
-from postern.services.ews.places import ItemRef, item_ref
+from postern.services.ews.operation import Batch, as_error, attempted
+from postern.services.ews.places import ItemRef, item_refs
 from postern.services.ews.rendering import Rendering, markup_of
 
 MAX_IDS = 1_000
@@ -24,13 +25,10 @@ MAX_IDS = 1_000
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
     rendering = Rendering(read_shape(request.find(m("ItemShape"))), call.header.version)
-    named = (request.find(m("ItemIds")) or xml.Element("")).elements
-    if not 0 < len(named) <= MAX_IDS:
-        raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_IDS} items.")
-    refs = [_ref(each) for each in named]
+    refs = await item_refs(call, request.find(m("ItemIds")), MAX_IDS)
     mailboxes: dict[UUID, list[int]] = {}
     for ref in refs:
-        if isinstance(ref, ItemRef):
+        if isinstance(ref, ItemRef) and ref.id.start is None:
             mailboxes.setdefault(ref.id.mailbox, []).append(ref.id.item)
     elements: dict[tuple[UUID, int], str] = {}
     failed: dict[UUID, EwsError] = {}
@@ -46,18 +44,14 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         if isinstance(ref, EwsError):
             yield ref
             continue
+        if ref.id.start is not None:
+            yield await attempted(occurrences.markup(call, ref.id, rendering))
+            continue
         element = elements.get((ref.id.mailbox, ref.id.item))
         if element is None:
             yield failed.get(ref.id.mailbox) or EwsError(Code.ITEM_NOT_FOUND)
         else:
             yield f"<m:Items>{element}</m:Items>"
-
-
-def _ref(named: xml.Element) -> ItemRef | EwsError:
-    try:
-        return item_ref(named)
-    except EwsError as error:
-        return error
 
 
 GET_ITEM = Batch("GetItem", Version.V2007, "MS-OXWSCORE 3.1.4.4", run)
