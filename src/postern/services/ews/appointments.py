@@ -17,6 +17,7 @@ from postern.items.imip import invitation_in
 from postern.items.occurrence import occurrence_at
 from postern.items.recurrence import Timing, timing_of
 from postern.items.series import Occurrence, Series
+from postern.items.task import time_of
 from postern.items.text import readable
 from postern.items.zones import find_zone, zone_named
 from postern.model.items import MESSAGE
@@ -35,6 +36,7 @@ ZONE = "X-POSTERN-ZONE"
 Services; in iCalendar a date has none."""
 STEPS = 50_000
 """Steps of rules to find the first and the last occurrence of a series."""
+MOST_AHEAD = 60
 MAX_MODIFIED = 500
 """Exceptions, and again removed occurrences, of a series that are told."""
 
@@ -153,6 +155,14 @@ def of_view(view: ItemView) -> Appointment:
             view.call, calendar, view.mailbox.recipient.folded_addresses, view.start
         )
     return read
+
+
+def stamp_after(calendar: CalendarObject, now: int) -> int:
+    """The DTSTAMP of a change: now, or a second after the last change, so that others can tell which one is newer (RFC 5546
+    section 2.1.5). A change that claims to be of the future is believed for MOST_AHEAD seconds."""
+    stamps = (time_of(calendar, part, "DTSTAMP", UTC_ZONE) for part in calendar.parts)
+    last = max((stamp for stamp in stamps if stamp is not None), default=0)
+    return max(now, min(last + 1, now + MOST_AHEAD))
 
 
 def nothing() -> CalendarObject:

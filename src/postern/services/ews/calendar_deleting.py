@@ -12,10 +12,10 @@ from postern.protocols.content_lines import Line, line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ical.values import when_of, written
-from postern.protocols.ical.zones import Zone
+from postern.protocols.ical.zones import Zone, written_utc
 from postern.services.ews import meeting_changes
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.appointments import exception_at, zone_of_days
+from postern.services.ews.appointments import exception_at, stamp_after, zone_of_days
 from postern.services.ews.deleting import Deletion, Disposal, dispose, trash_of
 from postern.services.ews.places import ItemRef
 
@@ -35,7 +35,7 @@ async def delete(call: Call, mailbox: Mailbox, item: StoredItem, ref: ItemRef, d
     if isinstance(read, Refused):
         await dispose(mailbox, [item.id], deletion.disposal)
     elif ref.id.start is not None:
-        await _take_out(call, mailbox, item, stored, read, ref.id.start, now, deletion.cancellations)
+        await take_out(call, mailbox, item, stored, read, ref.id.start, now, deletion.cancellations)
     else:
         await remove(call, mailbox, item, read, now, deletion)
 
@@ -59,15 +59,17 @@ async def remove(
         raise
 
 
-async def _take_out(
+async def take_out(
     call: Call, mailbox: Mailbox, item: StoredItem, stored: bytes, old: CalendarObject, key: int, now: int, mode: str
 ) -> None:
-    """Takes one occurrence out of a series."""
+    """Takes one occurrence out of a series, and tells the others as `mode` says. Raises EwsError, MailboxError."""
     await mailbox.demand_edit([item.id])
     new = calendar_object.read(stored)
     assert isinstance(new, CalendarObject)
     without_occurrence(new, key, zone_of_days(call, new))
-    await meeting_changes.store(call, mailbox, item, stored, old, new, now, mode or meeting_changes.NOBODY)
+    stamp = stamp_after(old, now)
+    new.main.replace("DTSTAMP", line("DTSTAMP", written_utc(stamp)))
+    await meeting_changes.store(call, mailbox, item, stored, old, new, stamp, mode or meeting_changes.NOBODY)
 
 
 def without_occurrence(calendar: CalendarObject, key: int, floating: Zone) -> None:

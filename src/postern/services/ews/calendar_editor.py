@@ -34,7 +34,7 @@ from postern.protocols.ical.zones import Zone, written_utc
 from postern.protocols.mime.text import html_text
 from postern.services.ews import calendar_times, meeting_changes, time_zones
 from postern.services.ews.access import Call
-from postern.services.ews.appointments import exception_at, zone_of_days
+from postern.services.ews.appointments import exception_at, stamp_after, zone_of_days
 from postern.services.ews.attendees import Invited, read_attendees
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.editing import Editor, How, Saved
@@ -68,10 +68,11 @@ class CalendarEditor(Editor):
 
     def __init__(self, call: Call, place: Place, view: ItemView | None) -> None:
         super().__init__(call, place, view, ITEM_CLASS)
-        self.now = int(time.time())
         self.me = place.mailbox.recipient.folded_addresses
         self.key = view.start if view is not None else None
-        self.calendar = _read(view.content or b"") if view is not None else new_object(self.now)
+        now = int(time.time())
+        self.calendar = _read(view.content or b"") if view is not None else new_object(now)
+        self.now = now if view is None else stamp_after(self.calendar, now)
         self.pending = Pending()
         self._octets: bytes | None = None
         self._take_part()

@@ -24,6 +24,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import How, Saved
+from postern.services.ews.meeting_messages import CALENDAR_CLASS
 from postern.services.scheduling import sending
 from postern.services.scheduling.aside import aside
 
@@ -34,7 +35,6 @@ CREATING = ("SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy")
 UPDATING = (*CREATING, "SendOnlyToChanged", "SendToChangedAndSaveCopy")
 NOBODY = "SendToNone"
 _TO_ALL = frozenset({"SendOnlyToAll", "SendToAllAndSaveCopy"})
-CALENDAR_CLASS = "IPF.Appointment"
 
 
 def _check_mode(mode: str, modes: tuple[str, ...], missing: Code) -> None:

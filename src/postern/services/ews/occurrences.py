@@ -4,7 +4,6 @@ RecurringMasterItemId (MS-OXWSCDATA section 2.2.4)."""
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from postern.items.appointment import ITEM_CLASS
 from postern.protocols import xml
@@ -13,13 +12,9 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import FolderId, ItemId, read_id
 from postern.protocols.ews.names import t
 from postern.protocols.ical.expansion import Budget
-from postern.services.ews import extended
 from postern.services.ews.access import Call
 from postern.services.ews.appointments import Appointment, of_view
 from postern.services.ews.item_view import ItemView, Need, load
-
-if TYPE_CHECKING:
-    from postern.services.ews.rendering import Rendering
 
 MAX_INDEX = 10_000
 """The largest number of an occurrence, which is also the number of those that a series has here."""
@@ -74,12 +69,3 @@ async def appointment_view(call: Call, wanted: ItemId, needs: Need = Need.CONTEN
             view.start = wanted.start
             return view
     raise EwsError(Code.ITEM_NOT_FOUND)
-
-
-async def markup(call: Call, wanted: ItemId, rendering: Rendering) -> str:
-    """The element of one occurrence, in m:Items. Raises EwsError as `appointments.of_view`."""
-    view = await appointment_view(call, wanted, Need.BAG)
-    if rendering.extended:
-        view.numbers = await view.mailbox.numbers(extended.names_of(rendering.extended))
-    of_view(view)
-    return f"<m:Items>{rendering.markup(view)}</m:Items>"

@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from postern.model.items import MESSAGE
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ItemId
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.appointments import of_view
 from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
-from postern.services.ews.kinds import KINDS, ItemKind, kind_of
+from postern.services.ews.kinds import BY_ELEMENT, KINDS, ItemKind, kind_of, kind_of_view
+from postern.services.ews.occurrences import appointment_view
 from postern.services.ews.places import Place
 
 
@@ -46,9 +49,9 @@ class Rendering:
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.item_class not in self._fields:
-            self._fields[kind.item_class] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.item_class]
+        if kind.element not in self._fields:
+            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.element]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
@@ -69,17 +72,19 @@ class Rendering:
 
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
-        if kind.item_class not in self._needs:
+        if kind.element not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
-            self._needs[kind.item_class] = needs | Need.BAG | Need.CONTENT if self.extended else needs
-        return self._needs[kind.item_class]
+            if not self.listed or self.shape.base is not Base.ID_ONLY or self.shape.paths:
+                needs |= kind.needs
+            self._needs[kind.element] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+        return self._needs[kind.element]
 
     def preparations(self, kind: ItemKind) -> list[Prepare]:
-        return [each.prepare for each in self.fields(kind) if each.prepare is not None]
+        return list(dict.fromkeys(each.prepare for each in self.fields(kind) if each.prepare is not None))
 
     def markup(self, view: ItemView) -> str:
         """One item as an element."""
-        kind = kind_of(view.stored.item_class)
+        kind = kind_of_view(view)
         parts: list[str] = []
         content = kind.read(view) if kind.read is not None and self.extended else None
         for each in self.fields(kind):
@@ -110,7 +115,7 @@ async def rendered(
     again: dict[Need, list[int]] = {}
     kinds: dict[Need, int] = {}
     for view in views:
-        needs = rendering.needs_of(kind_of(view.stored.item_class))
+        needs = rendering.needs_of(kind_of_view(view))
         kinds[needs] = kinds.get(needs, 0) + 1
         if needs & ~had:
             again.setdefault(needs, []).append(view.stored.id)
@@ -118,7 +123,7 @@ async def rendered(
             ready.append(view)
     for needs, numbers in again.items():
         ready.extend(await load(call, mailbox, numbers, needs))
-    await _prepare(mailbox, ready, rendering)
+    await prepare(mailbox, ready, rendering)
     for view in ready:
         elements[view.stored.id] = rendering.markup(view)
     if kinds:
@@ -127,21 +132,21 @@ async def rendered(
     return {number: markup for number, markup in elements.items() if markup}
 
 
-async def _prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
+async def prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
     """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
     names = extended.names_of(rendering.extended)
     by_kind: dict[str, list[ItemView]] = {}
     for view in views:
-        by_kind.setdefault(view.stored.item_class, []).append(view)
-    for item_class in by_kind:
-        if rendering.needs_of(kind_of(item_class)) & Need.BAG:
-            names.extend(kind_of(item_class).bag_names)
+        by_kind.setdefault(kind_of_view(view).element, []).append(view)
+    for name in by_kind:
+        if rendering.needs_of(BY_ELEMENT[name]) & Need.BAG:
+            names.extend(BY_ELEMENT[name].bag_names)
     numbers = await mailbox.numbers(names) if names and views else {}
-    for item_class, alike in by_kind.items():
+    for name, alike in by_kind.items():
         for view in alike:
             view.numbers = numbers
-        for prepare in rendering.preparations(kind_of(item_class)):
-            await prepare(alike)
+        for each in rendering.preparations(BY_ELEMENT[name]):
+            await each(alike)
 
 
 async def markup_of_walk(
@@ -164,3 +169,11 @@ async def markup_of_walk(
         after = told.items[-2].uid
         if len(elements) >= most:
             return elements, after, False
+
+
+async def markup_of_occurrence(call: Call, wanted: ItemId, rendering: Rendering) -> str:
+    """The element of one occurrence of a series. Raises EwsError as `appointments.of_view`."""
+    view = await appointment_view(call, wanted, Need.BAG)
+    of_view(view)
+    await prepare(view.mailbox, [view], rendering)
+    return rendering.markup(view)

@@ -27,18 +27,11 @@ from postern.services.ews import time_zones
 from postern.services.ews.appointments import Appointment, Times, of_view
 from postern.services.ews.fields.field import Read
 from postern.services.ews.item_view import ItemView
+from postern.services.ews.meeting_messages import ANSWERS
 
 MAX_ATTENDEES = 1_000
 """Attendees of one kind that are told."""
 _BUSY = ("Free", "Tentative", "Busy", "OOF", "WorkingElsewhere")
-ANSWERS = {
-    "ACCEPTED": "Accept",
-    "DECLINED": "Decline",
-    "TENTATIVE": "Tentative",
-    "NEEDS-ACTION": "NoResponseReceived",
-    "DELEGATED": "NoResponseReceived",
-}
-"""ResponseTypeType by PARTSTAT."""
 
 
 def of(read: Callable[[Appointment], str]) -> Read:

@@ -13,11 +13,10 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import m
 from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
-from postern.services.ews import occurrences
 from postern.services.ews.access import Call
 from postern.services.ews.operation import Batch, as_error, attempted
 from postern.services.ews.places import ItemRef, item_refs
-from postern.services.ews.rendering import Rendering, markup_of
+from postern.services.ews.rendering import Rendering, markup_of, markup_of_occurrence
 
 MAX_IDS = 1_000
 """Items of one request."""
@@ -45,13 +44,17 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
             yield ref
             continue
         if ref.id.start is not None:
-            yield await attempted(occurrences.markup(call, ref.id, rendering))
+            yield await attempted(_occurrence(call, ref, rendering))
             continue
         element = elements.get((ref.id.mailbox, ref.id.item))
         if element is None:
             yield failed.get(ref.id.mailbox) or EwsError(Code.ITEM_NOT_FOUND)
         else:
             yield f"<m:Items>{element}</m:Items>"
+
+
+async def _occurrence(call: Call, ref: ItemRef, rendering: Rendering) -> str:
+    return f"<m:Items>{await markup_of_occurrence(call, ref.id, rendering)}</m:Items>"
 
 
 GET_ITEM = Batch("GetItem", Version.V2007, "MS-OXWSCORE 3.1.4.4", run)
