@@ -144,16 +144,24 @@ class Appointment:
 def of_view(view: ItemView) -> Appointment:
     """The appointment of a view whose content has come along; it is read once. Raises EwsError for an occurrence that the series
     does not have: ErrorCalendarOccurrenceIsDeletedFromRecurrence, ErrorItemNotFound."""
-    read: Appointment | None = view.parsed.get(of_view)
+    read: Appointment | None = view.parsed.get((of_view, view.start))
+    if read is None:
+        calendar, series = _object_of(view)
+        me = view.mailbox.recipient.folded_addresses
+        read = view.parsed[of_view, view.start] = _appointment(calendar, series, me, view.start)
+    return read
+
+
+def _object_of(view: ItemView) -> tuple[CalendarObject, Series]:
+    """The object of a view and its series, which its occurrences share."""
+    read: tuple[CalendarObject, Series] | None = view.parsed.get(_object_of)
     if read is None:
         octets = view.content or b""
         is_mail = view.stored.item_class.startswith(MESSAGE)
         calendar = invitation_in(octets) if is_mail else calendar_object.read(octets)
         if calendar is None or isinstance(calendar, Refused):
             calendar = nothing()
-        read = view.parsed[of_view] = of_calendar(
-            view.call, calendar, view.mailbox.recipient.folded_addresses, view.start
-        )
+        read = view.parsed[_object_of] = calendar, Series(calendar, zone_of_days(view.call, calendar))
     return read
 
 
@@ -171,17 +179,13 @@ def nothing() -> CalendarObject:
     return CalendarObject(component("VCALENDAR", [part]), "VEVENT", "", [part], Zones({}, find_zone), [])
 
 
-def of_calendar(call: Call, calendar: CalendarObject, me: frozenset[str], key: int | None = None) -> Appointment:
-    """An appointment in the calendar of somebody with these addresses, or its occurrence with the number `key`. Raises EwsError
-    as `of_view`."""
-    floating = zone_of_days(call, calendar)
-    series = Series(calendar, floating)
-    content = CalendarContent(calendar, me, floating)
+def _appointment(calendar: CalendarObject, series: Series, me: frozenset[str], key: int | None) -> Appointment:
+    """An appointment in the calendar of somebody with these addresses, or its occurrence with the number `key`."""
+    content = CalendarContent(calendar, me, series.floating)
     if key is None:
         return Appointment(content, series)
     part = exception_at(calendar, series, key)
-    is_exception = key in series.exceptions
-    return Appointment(CalendarContent(calendar, me, floating, part=part), series, key, is_exception)
+    return Appointment(CalendarContent(calendar, me, series.floating, part=part), series, key, key in series.exceptions)
 
 
 def exception_at(calendar: CalendarObject, series: Series, key: int) -> Component:
