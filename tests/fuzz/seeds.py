@@ -91,6 +91,8 @@ def _ews() -> Iterator[bytes]:
         yield f"<m:SyncState>{state}</m:SyncState>".encode()
     for kind in ("Message", "CalendarItem", "Contact", "DistributionList", "Task", "MeetingRequest", "PostItem"):
         yield f"<t:{kind}><t:Subject>a</t:Subject><t:Categories><t:String>b</t:String></t:Categories></t:{kind}>".encode()
+    person = "<t:Mailbox><t:Name>A</t:Name><t:EmailAddress>a@example.test</t:EmailAddress></t:Mailbox>"
+    yield f"<t:RequiredAttendees><t:Attendee>{person}</t:Attendee></t:RequiredAttendees>".encode()
     yield b"<t:Recurrence><t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence></t:Recurrence>"
     ends = "<t:NoEndRecurrence><t:StartDate>2026-11-30</t:StartDate></t:NoEndRecurrence>"
     day = "<t:DaysOfWeek>Sunday</t:DaysOfWeek><t:DayOfWeekIndex>Last</t:DayOfWeekIndex><t:Month>March</t:Month>"
