@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exchangelib import Contact, DistributionList, Mailbox
+from exchangelib import Contact, DistributionList, Mailbox, Task
 from exchangelib.indexed_properties import EmailAddress, ImAddress, PhoneNumber, PhysicalAddress
 from exchangelib.properties import Member
+from exchangelib.recurrence import MonthlyRegeneration, TaskRecurrence, WeeklyPattern
 
 from tests.services.dav.site import ALICE
 from tests.services.ews.exchange import account
@@ -98,5 +100,62 @@ def test_distribution_lists(tmp_path: Path) -> None:
         stored.save()
         stored.refresh()
         assert [each.mailbox.email_address for each in stored.members] == ["b@sea.test"]
+
+    beside_a_door(tmp_path, work)
+
+
+def test_tasks(tmp_path: Path) -> None:
+    def work(mine: Any) -> None:
+        task = Task(
+            folder=mine.tasks,
+            subject="Paint",
+            body="the hull",
+            start_date=date(2026, 12, 1),
+            due_date=date(2026, 12, 8),
+            status="InProgress",
+            percent_complete=Decimal(25),
+            actual_work=30,
+            total_work=90,
+            companies=["Sea"],
+            contacts=["Kim"],
+            mileage="3",
+            billing_information="none",
+            categories=["Boats"],
+            importance="High",
+            reminder_is_set=True,
+            reminder_due_by=datetime(2026, 12, 1, 8, tzinfo=UTC),
+            recurrence=TaskRecurrence(
+                pattern=WeeklyPattern(interval=2, weekdays=["Tuesday"]), start=date(2026, 12, 1), number=3
+            ),
+        )
+        task.save()
+        (stored,) = mine.tasks.all()
+        stored.refresh()
+        for name in (
+            *("subject", "body", "start_date", "due_date", "status", "percent_complete", "actual_work", "total_work"),
+            *("companies", "contacts", "mileage", "billing_information", "categories", "importance", "reminder_due_by"),
+        ):
+            assert getattr(stored, name) == getattr(task, name), name
+        assert (
+            stored.is_recurring and stored.recurrence.pattern.interval == 2 and stored.recurrence.boundary.number == 3
+        )
+        stored.complete()
+        done, following = sorted(mine.tasks.all(), key=lambda each: each.start_date)
+        assert done.is_complete and done.percent_complete == 100 and done.complete_date is not None
+        assert (following.status, following.start_date, following.due_date) == (
+            "NotStarted",
+            date(2026, 12, 15),
+            date(2026, 12, 22),
+        )
+        following.delete(affected_task_occurrences="SpecifiedOccurrenceOnly")
+        done.delete()
+        (last,) = mine.tasks.all()
+        assert last.start_date == date(2026, 12, 29)
+        last.recurrence = TaskRecurrence(pattern=MonthlyRegeneration(interval=1), start=date(2026, 12, 29))
+        last.save()
+        last.refresh()
+        assert isinstance(last.recurrence.pattern, MonthlyRegeneration)
+        last.delete()
+        assert mine.tasks.all().count() == 0
 
     beside_a_door(tmp_path, work)
