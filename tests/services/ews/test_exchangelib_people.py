@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,22 +12,25 @@ from typing import Any
 
 import pytest
 from exchangelib import Contact, DistributionList, Mailbox, Task
+from exchangelib.errors import ErrorNameResolutionNoResults
 from exchangelib.indexed_properties import EmailAddress, ImAddress, PhoneNumber, PhysicalAddress
-from exchangelib.properties import Member
+from exchangelib.properties import DLMailbox, Member
 from exchangelib.recurrence import MonthlyRegeneration, TaskRecurrence, WeeklyPattern
 
-from tests.services.dav.site import ALICE
+from postern.model.directory import RecipientType
+from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import EwsDoor
 
 pytestmark = pytest.mark.slow
 
 
-def beside_a_door(folder: Path, work: Any) -> None:
+def beside_a_door(folder: Path, work: Any, prepare: Callable[[EwsDoor], None] = lambda door: None) -> None:
     """Does work with alice's account, in a thread beside the door."""
 
     async def steps() -> None:
         async with EwsDoor().opened_to_ews() as door:
+            prepare(door)
             await door.mailboxes.logon(door.guid(ALICE))
             await door.beside(lambda: work(account(door, folder, ALICE)))
 
@@ -159,3 +164,39 @@ def test_tasks(tmp_path: Path) -> None:
         assert mine.tasks.all().count() == 0
 
     beside_a_door(tmp_path, work)
+
+
+def test_names(tmp_path: Path) -> None:
+    crew, pier = "crew@example.test", "pier@example.test"
+
+    def work(mine: Any) -> None:
+        Contact(
+            folder=mine.contacts,
+            display_name="Bonnie Clyde",
+            job_title="Captain",
+            email_addresses=[EmailAddress(email="bonnie@sea.test", label="EmailAddress1")],
+        ).save()
+        names = mine.protocol.resolve_names
+        assert [each.email_address for each in names(["bo"])] == [BOB, "bonnie@sea.test"]
+        assert [each.email_address for each in names(["bonnie"], search_scope="Contacts")] == ["bonnie@sea.test"]
+        ((mailbox, contact),) = names(
+            ["bonnie"], return_full_contact_data=True, search_scope="Contacts", shape="AllProperties"
+        )
+        assert mailbox.mailbox_type == "Contact" and contact.job_title == "Captain"
+        ((mailbox, contact),) = names(["pier"], return_full_contact_data=True)
+        assert mailbox.mailbox_type == "Mailbox" and contact.display_name == "Pier"
+        assert list(names(["nobody"])) == [] or isinstance(next(iter(names(["nobody"]))), ErrorNameResolutionNoResults)
+        members = mine.protocol.expand_dl(DLMailbox(email_address=crew, mailbox_type="PublicDL"))
+        assert {each.email_address for each in members} == {BOB, pier}
+        (room_list,) = mine.protocol.get_roomlists()
+        assert room_list.email_address == crew
+        (room,) = mine.protocol.get_rooms(room_list.email_address)
+        assert (room.email_address, room.name) == (pier, "Pier")
+
+    def people(door: EwsDoor) -> None:
+        known = door.recipients.known
+        known[pier] = replace(recipient_of(pier), type=RecipientType.ROOM)
+        known[crew] = replace(recipient_of(crew), type=RecipientType.GROUP, members=(BOB, pier))
+        door.recipients.groups[guid_of(pier)] = (guid_of(crew),)
+
+    beside_a_door(tmp_path, work, people)
