@@ -5,7 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 
 from postern.protocols import xml
-from postern.protocols.ews import envelope, ids, paths, recurrences, shapes, subscriptions, time_zones, times
+from postern.protocols.ews import (
+    envelope,
+    ids,
+    paths,
+    recurrences,
+    regenerations,
+    shapes,
+    subscriptions,
+    time_zones,
+    times,
+)
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.services.ews import attendees, extended, kinds, places
@@ -97,6 +107,9 @@ CASES: Cases = {
     E + "recurrences.read_recurrence": lambda size: (
         lambda element: _refused(lambda: recurrences.read_recurrence(element))
     )(_recurrence(size)),
+    E + "regenerations.read_task_recurrence": lambda size: (
+        lambda element: _refused(lambda: regenerations.read_task_recurrence(element))
+    )(_element("<t:DailyRegeneration><t:Interval>1</t:Interval></t:DailyRegeneration>" * (size // 75))),
     E + "time_zones.read_definition": lambda size: (
         lambda element: _refused(lambda: time_zones.read_definition(element))
     )(_zone(size)),

@@ -22,6 +22,7 @@ with instrumented:
         ids,
         paths,
         recurrences,
+        regenerations,
         shapes,
         subscriptions,
         sync_states,
@@ -71,6 +72,9 @@ def _read(element: xml.Element) -> None:
         recurrence = recurrences.read_recurrence(element)
         told = recurrences.recurrence_markup(recurrence.rule, datetime(2026, 1, 31))
         assert told, recurrence
+    with suppress(EwsError):
+        (rule, first), regenerates = regenerations.read_task_recurrence(element)
+        assert regenerations.task_recurrence_markup(rule, regenerates, datetime.combine(first, datetime.min.time()))
     for text in (element.text, *element.attributes.values()):
         kinds.kind_of(text)
         with suppress(EwsError):

@@ -98,6 +98,8 @@ def _ews() -> Iterator[bytes]:
     day = "<t:DaysOfWeek>Sunday</t:DaysOfWeek><t:DayOfWeekIndex>Last</t:DayOfWeekIndex><t:Month>March</t:Month>"
     yearly = f"<t:RelativeYearlyRecurrence>{day}</t:RelativeYearlyRecurrence>"
     yield f"<t:Recurrence>{yearly}{ends}</t:Recurrence>".encode()
+    again = "<t:MonthlyRegeneration><t:Interval>2</t:Interval></t:MonthlyRegeneration>"
+    yield f"<t:Recurrence>{again}{ends}</t:Recurrence>".encode()
     change = f"<t:Offset>PT0S</t:Offset>{yearly}<t:Time>03:00:00</t:Time>"
     base = "<t:BaseOffset>-PT1H30M</t:BaseOffset>"
     yield f"<t:Z>{base}<t:Standard>{change}</t:Standard><t:Daylight>{change}</t:Daylight></t:Z>".encode()

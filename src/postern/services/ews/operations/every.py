@@ -10,16 +10,19 @@ from postern.services.ews.operations.create_item import CREATE_ITEM
 from postern.services.ews.operations.delete_attachment import DELETE_ATTACHMENT
 from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_FOLDER, MARK_ALL_ITEMS_AS_READ
 from postern.services.ews.operations.delete_item import DELETE_ITEM
+from postern.services.ews.operations.expand_dl import EXPAND_DL
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_attachment import GET_ATTACHMENT
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_rooms import GET_ROOM_LISTS, GET_ROOMS
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
+from postern.services.ews.operations.resolve_names import RESOLVE_NAMES
 from postern.services.ews.operations.send_item import SEND_ITEM
 from postern.services.ews.operations.subscribe import SUBSCRIBE
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
@@ -65,6 +68,11 @@ OPERATIONS: tuple[Operation, ...] = (
     ARCHIVE_ITEM,
     # MS-OXWSCVTID
     CONVERT_ID,
+    # MS-OXWSRSLNM, MS-OXWSDLIST, MS-OXWSGTRM
+    RESOLVE_NAMES,
+    EXPAND_DL,
+    GET_ROOM_LISTS,
+    GET_ROOMS,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
 )
