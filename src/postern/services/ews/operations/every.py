@@ -10,8 +10,12 @@ from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_F
 from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
+from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
+from postern.services.ews.operations.subscribe import SUBSCRIBE
+from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
@@ -38,6 +42,11 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_ITEM,
     CREATE_ITEM,
     UPDATE_ITEM,
+    # MS-OXWSNTIF
+    SUBSCRIBE,
+    GET_EVENTS,
+    GET_STREAMING_EVENTS,
+    UNSUBSCRIBE,
     # MS-OXWSSYNC
     SYNC_FOLDER_HIERARCHY,
     SYNC_FOLDER_ITEMS,
