@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,27 @@ def test_permissions_are_read(tmp_path: Path) -> None:
         assert editor.read_items == "FullDetails" and editor.edit_items == "All"
 
     at_a_door(tmp_path, work, before)
+
+
+def test_delegates_are_read(tmp_path: Path) -> None:
+    async def before(door: EwsDoor) -> None:
+        door.recipients.known[ALICE] = replace(door.recipients.known[ALICE], delegates=(BOB,))
+        guid = door.guid(ALICE)
+        tasks = next(node.id for node in await door.mailboxes.tree(guid) if node.kind is FolderKind.TASKS)
+        await door.mailboxes.set_rights(guid, tasks, door.guid(BOB), ROLES["author"])
+
+    def work(mine: Account) -> None:
+        (delegate,) = mine.delegates
+        assert delegate.user_id.primary_smtp_address == BOB
+        permissions = delegate.delegate_permissions
+        assert permissions.tasks_folder_permission_level == "Author"
+        assert permissions.inbox_folder_permission_level == "None"
+
+    at_a_door(tmp_path, work, before)
+
+
+def test_nobody_is_a_delegate_at_first(tmp_path: Path) -> None:
+    def work(mine: Account) -> None:
+        assert mine.delegates == []
+
+    at_a_door(tmp_path, work)

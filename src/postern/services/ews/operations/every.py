@@ -6,6 +6,7 @@ from postern.services.ews.operation import Operation
 from postern.services.ews.operations.convert_id import CONVERT_ID
 from postern.services.ews.operations.create_folder import CREATE_FOLDER, CREATE_FOLDER_PATH, CREATE_MANAGED_FOLDER
 from postern.services.ews.operations.create_item import CREATE_ITEM
+from postern.services.ews.operations.delegates import ADD_DELEGATE, GET_DELEGATE, REMOVE_DELEGATE, UPDATE_DELEGATE
 from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_FOLDER, MARK_ALL_ITEMS_AS_READ
 from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.find_folder import FIND_FOLDER
@@ -13,14 +14,14 @@ from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
-from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
-from postern.services.ews.operations.subscribe import SUBSCRIBE
-from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
+from postern.services.ews.operations.subscribe import SUBSCRIBE
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
+from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.update_folder import UPDATE_FOLDER
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 
@@ -42,6 +43,10 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_ITEM,
     CREATE_ITEM,
     UPDATE_ITEM,
+    DELETE_ITEM,
+    MOVE_ITEM,
+    COPY_ITEM,
+    ARCHIVE_ITEM,
     # MS-OXWSNTIF
     SUBSCRIBE,
     GET_EVENTS,
@@ -50,10 +55,11 @@ OPERATIONS: tuple[Operation, ...] = (
     # MS-OXWSSYNC
     SYNC_FOLDER_HIERARCHY,
     SYNC_FOLDER_ITEMS,
-    DELETE_ITEM,
-    MOVE_ITEM,
-    COPY_ITEM,
-    ARCHIVE_ITEM,
+    # MS-OXWSDLGM
+    GET_DELEGATE,
+    ADD_DELEGATE,
+    UPDATE_DELEGATE,
+    REMOVE_DELEGATE,
     # MS-OXWSCVTID
     CONVERT_ID,
     # MS-OXWSGTZ
