@@ -17,13 +17,13 @@ else:
     instrumented = nullcontext()
 
 with instrumented:
-    from postern.protocols.ews import envelope, ids, paths, shapes, subscriptions, times
     from postern.protocols.ews import (
         envelope,
         ids,
         paths,
         recurrences,
         shapes,
+        subscriptions,
         sync_states,
         time_zones,
         times,
