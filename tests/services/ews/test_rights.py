@@ -242,7 +242,9 @@ def test_a_grantee_learns_and_changes_what_the_role_allows(role: str, data: st.D
                 elif now["items"].get(number) != was:
                     assert rights & (Right.EDIT_ANY | Right.DELETE_ANY | Right.OWNER), request
             if not rights & Right.OWNER:
-                assert {number: now["folders"].get(number) for number in before["folders"]} == before["folders"], request
+                assert {number: now["folders"].get(number) for number in before["folders"]} == before["folders"], (
+                    request
+                )
                 assert now["rights"].get(world.shared) == before["rights"].get(world.shared), request
                 assert {number: now["properties"][number] for number in before["properties"]} == before["properties"]
             new = now["items"].keys() - before["items"].keys()
