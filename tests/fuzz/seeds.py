@@ -189,8 +189,22 @@ _FIELDS = (
 )
 
 
+_SHOWN = (
+    b"Subject: =?utf-8?b?w5w=?=\r\nFrom: Bob <b@b.test>\r\nMessage-ID: <a@b>\r\nReferences: <c@d> <e@f>\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\nContent-Type: multipart/alternative; boundary=A\r\n\r\n"
+    b"--A\r\n\r\ntext\r\n--A\r\nContent-Type: multipart/related; boundary=R\r\n\r\n"
+    b"--R\r\nContent-Type: text/html\r\n\r\n<body><b>x</b><script>y</script><img src=cid:c></body>\r\n"
+    b"--R\r\nContent-Type: image/png\r\nContent-ID: <c>\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--R--\r\n--A--\r\n"
+    b"--B\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nx\r\n"
+    b"--B\r\nContent-Type: message/rfc822\r\n\r\nSubject: y\r\n\r\nz\r\n--B--\r\n"
+)
+
+
 def _mail() -> Iterator[bytes]:
-    """In the order of the target's readers: messages, addresses, headers, texts, messages for two more, and threads."""
+    """In the order of the target's readers: messages, addresses, headers, texts, messages for two more, threads, and messages
+    that are shown."""
+    yield b"\x07" + _SHOWN
+    yield b"\x07Subject: RE: \xc3\xa4\r\nFrom: a@b.test\r\nThread-Index: AAAA\r\n\r\nOn Monday\r\n"
     for name in (b"From", b"Subject", b"Content-Type", b"Content-Transfer-Encoding"):
         for value in _FIELDS:
             for reader in (b"\x00", b"\x04", b"\x05"):

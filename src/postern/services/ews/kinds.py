@@ -9,10 +9,17 @@ from typing import Any
 
 from postern.items import contact
 from postern.items.contact_properties import CONTACT_PROPERTIES
+from postern.items.mail_content import MailContent
+from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
 from postern.items.properties import PropertyMap
 from postern.model.folders import FolderKind
 from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import TYPES, element
+from postern.services.ews import extended
 from postern.services.ews.access import Call
 from postern.services.ews.contact_editor import ContactEditor, card_of
 from postern.services.ews.deleting import Delete
@@ -64,8 +71,50 @@ class ItemKind:
         return [entry.property.name for entry in self.map if not entry.place and entry.property.name is not None]
 
 
+def put_all(kind: ItemKind, editor: Editor, item: xml.Element) -> None:
+    """Puts all properties of an item's element into its editor. Raises EwsError."""
+    for each in sorted(item.elements, key=lambda each: each.local != "MimeContent"):
+        if each.local == "ExtendedProperty":
+            editor.extend(*extended.read(each))
+            continue
+        field = kind.by_element.get(each.local)
+        if field is None or field.since > editor.call.header.version:
+            raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=element("t:FieldURI", FieldURI=f"item:{each.local}"))
+        if field.write is None:
+            raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI=field.uri))
+        field.write(editor, each)
+
+
+def edit_mail(call: Call, place: Place, view: ItemView | None) -> MailEditor:
+    """Begins or changes a message."""
+    return MailEditor(call, place, view, _nested)
+
+
+def _nested(call: Call, place: Place, wanted: xml.Element) -> bytes:
+    """The octets of an item that is attached: a message, or what is made as one."""
+    kind = BY_ELEMENT.get(wanted.local) if wanted.namespace == TYPES else None
+    editor = kind.edit(call, place, None) if kind is not None and kind.edit is not None else None
+    if kind is None or not isinstance(editor, MailEditor):
+        raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM_ATTACHMENT)
+    put_all(kind, editor, wanted)
+    return editor.content()
+
+
+def record_of(view: ItemView) -> MailRecord:
+    """A message as its map of MAPI properties reads it."""
+    stored = view.stored
+    return MailRecord(
+        MailContent(view.content or b""),
+        stored.flags,
+        stored.size,
+        stored.internal_date,
+        stored.created,
+        stored.item_class,
+    )
+
+
 KINDS = (
-    ItemKind("Message", MESSAGE, MESSAGE_FIELDS, edit=MailEditor),
+    ItemKind("Message", MESSAGE, MESSAGE_FIELDS, map=MESSAGE_PROPERTIES, read=record_of, edit=edit_mail),
     ItemKind(
         "Contact", contact.ITEM_CLASS, CONTACT_FIELDS, FolderKind.CONTACTS, CONTACT_PROPERTIES, card_of, ContactEditor
     ),

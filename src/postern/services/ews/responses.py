@@ -9,10 +9,16 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from postern.protocols import xml
 from postern.services.ews.access import Call
+from postern.services.ews.answering import forward, reply, reply_all, suppress_receipt
 from postern.services.ews.editing import How
 
 Respond = Callable[[Call, xml.Element, How], Awaitable[str]]
 """Does what a response object says, and returns the m:Items of the answer. Raises EwsError, MailboxError."""
 
-RESPONSES: Mapping[str, Respond] = {}
+RESPONSES: Mapping[str, Respond] = {
+    "ReplyToItem": reply,
+    "ReplyAllToItem": reply_all,
+    "ForwardItem": forward,
+    "SuppressReadReceipt": suppress_receipt,
+}
 """The response objects by their elements."""
