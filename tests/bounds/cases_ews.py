@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from postern.protocols import xml
 from postern.protocols.ews import (
+    alternate_ids,
     envelope,
     ids,
     paths,
@@ -87,6 +88,9 @@ def _item(size: int) -> xml.Element:
 CASES: Cases = {
     E + "envelope.read": _fault_or_request,
     E + "ids.read_id": lambda size: _refused(lambda: ids.read_id("A" * size)),
+    E + "alternate_ids.read_alternate": lambda size: _refused(
+        lambda: alternate_ids.read_alternate(alternate_ids.IdFormat.OWA, "%" * size)
+    ),
     E + "ids.read_change_key": lambda size: _refused(lambda: ids.read_change_key("A" * size)),
     E + "paths.read_path": lambda size: (lambda element: lambda: paths.read_path(element))(_uri(size)),
     E + "paths.read_path: a long name": lambda size: (lambda element: lambda: paths.read_path(element))(_name(size)),

@@ -18,6 +18,7 @@ else:
 
 with instrumented:
     from postern.protocols.ews import (
+        alternate_ids,
         envelope,
         ids,
         paths,
@@ -80,6 +81,11 @@ def _read(element: xml.Element) -> None:
         with suppress(EwsError):
             known_id = ids.read_id(text)
             assert ids.read_id(str(known_id)) == known_id
+        for form in alternate_ids.IdFormat:
+            with suppress(EwsError):
+                known_id = alternate_ids.read_alternate(form, text)
+                again_id = alternate_ids.read_alternate(form, alternate_ids.written_alternate(form, known_id))
+                assert again_id == known_id
         with suppress(EwsError):
             assert ids.change_key(ids.read_change_key(text)) == text
         for read_state in (sync_states.read_items_state, sync_states.read_folders_state):

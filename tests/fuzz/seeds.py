@@ -23,6 +23,7 @@ from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.ews.alternate_ids import IdFormat, written_alternate
 from postern.protocols.ews.ids import AttachmentId, ConversationId, FolderId, ItemId, change_key
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ews.subscriptions import EventKind, SubscriptionId, SubscriptionKind, Watermark
@@ -83,6 +84,8 @@ def _ews() -> Iterator[bytes]:
     mailbox = UUID(int=7)
     yield f'<t:ItemId Id="{ItemId(mailbox, 8)}" ChangeKey="{change_key(9)}"/>'.encode()
     yield f'<t:FolderId Id="{FolderId(mailbox, 8)}"/><t:DistinguishedFolderId Id="inbox"/>'.encode()
+    for form in IdFormat:
+        yield f'<t:AlternateId Id="{written_alternate(form, ItemId(mailbox, 8))}"/>'.encode()
     yield b"<t:Start>2026-11-30T01:02:03.5+09:00</t:Start><t:End>2026-11-30Z</t:End>"
     yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
     yield f"<t:SubscriptionId>{_SUBSCRIPTION}</t:SubscriptionId><t:Watermark>{Watermark(mailbox, 8, 9)}</t:Watermark>".encode()

@@ -7,6 +7,7 @@ from postern.services.ews.operations.convert_id import CONVERT_ID
 from postern.services.ews.operations.create_attachment import CREATE_ATTACHMENT
 from postern.services.ews.operations.create_folder import CREATE_FOLDER, CREATE_FOLDER_PATH, CREATE_MANAGED_FOLDER
 from postern.services.ews.operations.create_item import CREATE_ITEM
+from postern.services.ews.operations.delegates import ADD_DELEGATE, GET_DELEGATE, REMOVE_DELEGATE, UPDATE_DELEGATE
 from postern.services.ews.operations.delete_attachment import DELETE_ATTACHMENT
 from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_FOLDER, MARK_ALL_ITEMS_AS_READ
 from postern.services.ews.operations.delete_item import DELETE_ITEM
@@ -49,6 +50,10 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_ITEM,
     CREATE_ITEM,
     UPDATE_ITEM,
+    DELETE_ITEM,
+    MOVE_ITEM,
+    COPY_ITEM,
+    ARCHIVE_ITEM,
     SEND_ITEM,
     # MS-OXWSATT
     GET_ATTACHMENT,
@@ -62,10 +67,11 @@ OPERATIONS: tuple[Operation, ...] = (
     # MS-OXWSSYNC
     SYNC_FOLDER_HIERARCHY,
     SYNC_FOLDER_ITEMS,
-    DELETE_ITEM,
-    MOVE_ITEM,
-    COPY_ITEM,
-    ARCHIVE_ITEM,
+    # MS-OXWSDLGM
+    GET_DELEGATE,
+    ADD_DELEGATE,
+    UPDATE_DELEGATE,
+    REMOVE_DELEGATE,
     # MS-OXWSCVTID
     CONVERT_ID,
     # MS-OXWSRSLNM, MS-OXWSDLIST, MS-OXWSGTRM
