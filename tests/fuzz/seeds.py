@@ -92,6 +92,21 @@ def _ews() -> Iterator[bytes]:
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):
         yield f"<m:SyncState>{state}</m:SyncState>".encode()
+    subject, constant = '<t:FieldURI FieldURI="item:Subject"/>', '<t:Constant Value="2026-11-30"/>'
+    for inner in (
+        f'<t:Contains ContainmentMode="PrefixOnWords" ContainmentComparison="Loose">{subject}{constant}</t:Contains>',
+        f"<t:IsGreaterThan>{subject}<t:FieldURIOrConstant>{constant}</t:FieldURIOrConstant></t:IsGreaterThan>",
+        f"<t:Not><t:Exists>{subject}</t:Exists></t:Not>",
+        f'<t:Excludes>{subject}<t:Bitmask Value="0x1F"/></t:Excludes>',
+    ):
+        both = f"<t:And>{inner}<t:Or>{inner}{inner}</t:Or></t:And>"
+        yield f"<m:Restriction>{both}</m:Restriction>".encode()
+    yield b'<m:IndexedPageItemView MaxEntriesReturned="1" Offset="2" BasePoint="End"/>'
+    yield b'<m:FractionalPageItemView Numerator="1" Denominator="2"/><m:ContactsView InitialName="a" FinalName="b"/>'
+    yield f'<m:SortOrder><t:FieldOrder Order="Descending">{subject}</t:FieldOrder></m:SortOrder>'.encode()
+    aggregate = f'<t:AggregateOn Aggregate="Minimum">{subject}</t:AggregateOn>'
+    yield f'<m:GroupBy Order="Ascending">{subject}{aggregate}</m:GroupBy>'.encode()
+    yield b'<m:QueryString>from:"a b" OR (sent:last week -size:&gt;1KB) received:2026-11-30..12/1/2026</m:QueryString>'
     for kind in ("Message", "CalendarItem", "Contact", "DistributionList", "Task", "MeetingRequest", "PostItem"):
         yield f"<t:{kind}><t:Subject>a</t:Subject><t:Categories><t:String>b</t:String></t:Categories></t:{kind}>".encode()
     person = "<t:Mailbox><t:Name>A</t:Name><t:EmailAddress>a@example.test</t:EmailAddress></t:Mailbox>"
