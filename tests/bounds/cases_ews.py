@@ -9,6 +9,7 @@ from postern.protocols.ews import envelope, ids, paths, recurrences, shapes, sub
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.services.ews import extended, kinds, places
+from postern.services.http import outgoing
 from tests.bounds.growth import Cases, Work
 
 E = "protocols.ews."
@@ -87,6 +88,10 @@ CASES: Cases = {
     E + "times.read_time": lambda size: _refused(lambda: times.read_time(" " * size + "2026-11-30")),
     E + "subscriptions.read_subscription": lambda size: _refused(lambda: subscriptions.read_subscription("A" * size)),
     E + "subscriptions.read_watermark": lambda size: _refused(lambda: subscriptions.read_watermark("A" * size)),
+    "services.http.outgoing.target_of": lambda size: lambda: outgoing.target_of("https://a.example/" + "x" * size),
+    E + "subscriptions.read_result": lambda size: (lambda octets: _refused(lambda: subscriptions.read_result(octets)))(
+        f"<a>{'<b/>' * (size // 4)}</a>".encode()
+    ),
     E + "subscriptions.read_minutes": lambda size: _refused(lambda: subscriptions.read_minutes("1" * size)),
     E + "subscriptions.read_events": lambda size: (
         lambda element: _refused(lambda: subscriptions.read_events(element))

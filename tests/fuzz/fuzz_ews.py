@@ -17,18 +17,19 @@ else:
     instrumented = nullcontext()
 
 with instrumented:
-    from postern.protocols.ews import envelope, ids, paths, shapes, subscriptions, times
     from postern.protocols.ews import (
         envelope,
         ids,
         paths,
         recurrences,
         shapes,
+        subscriptions,
         sync_states,
         time_zones,
         times,
     )
     from postern.services.ews import extended, kinds, places
+    from postern.services.http import outgoing
 
 from postern.protocols import xml
 from postern.protocols.ews.errors import EwsError
@@ -40,6 +41,8 @@ _END = b"</m:x></s:Body></s:Envelope>"
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a reader does what it must not."""
+    with suppress(EwsError):
+        subscriptions.read_result(data)
     for octets in (data, _START + data + _END):
         try:
             request = envelope.read(octets)
@@ -72,6 +75,8 @@ def _read(element: xml.Element) -> None:
         told = recurrences.recurrence_markup(recurrence.rule, datetime(2026, 1, 31))
         assert told, recurrence
     for text in (element.text, *element.attributes.values()):
+        target = outgoing.target_of(text)
+        assert target is None or (target.host and target.path.startswith(("/", "?")))
         kinds.kind_of(text)
         with suppress(EwsError):
             known_id = ids.read_id(text)

@@ -86,6 +86,8 @@ def _ews() -> Iterator[bytes]:
     yield b"<t:Start>2026-11-30T01:02:03.5+09:00</t:Start><t:End>2026-11-30Z</t:End>"
     yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
     yield f"<t:SubscriptionId>{_SUBSCRIPTION}</t:SubscriptionId><t:Watermark>{Watermark(mailbox, 8, 9)}</t:Watermark>".encode()
+    yield f'<m:SubscriptionStatus xmlns:m="{MESSAGES}">OK</m:SubscriptionStatus>'.encode()
+    yield b"<t:URL>https://a.example:8443/x?y=1</t:URL>"
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):
         yield f"<m:SyncState>{state}</m:SyncState>".encode()

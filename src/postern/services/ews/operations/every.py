@@ -11,13 +11,13 @@ from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
-from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
-from postern.services.ews.operations.subscribe import SUBSCRIBE
-from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
+from postern.services.ews.operations.subscribe import SUBSCRIBE
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
+from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 
 OPERATIONS: tuple[Operation, ...] = (
