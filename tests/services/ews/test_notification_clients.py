@@ -52,7 +52,7 @@ def test_events_are_pulled(tmp_path: Path) -> None:
             await door.mailboxes.create(guid, inbox, [NewItem(MESSAGE)])
 
             def events(watermark: str) -> tuple[list[type], str]:
-                told = [each for each in mine.inbox.get_events(subscription, watermark)]
+                told = mine.inbox.get_events(subscription, watermark)
                 every = [event for notification in told for event in notification.events]
                 return [type(event) for event in every], every[-1].watermark
 
