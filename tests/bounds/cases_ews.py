@@ -5,7 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 
 from postern.protocols import xml
-from postern.protocols.ews import envelope, ids, paths, recurrences, shapes, subscriptions, time_zones, times
+from postern.protocols.ews import (
+    envelope,
+    ids,
+    paths,
+    recurrences,
+    shapes,
+    subscriptions,
+    time_zones,
+    times,
+    user_configurations,
+)
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.services.ews import extended, kinds, places
@@ -72,6 +82,11 @@ def _item(size: int) -> xml.Element:
     return _element(f'<t:ItemId Id="{"A" * size}"/>').elements[0]
 
 
+_ENTRY = (
+    "<t:DictionaryEntry><t:DictionaryKey><t:Type>String</t:Type><t:Value>a</t:Value></t:DictionaryKey>"
+    "<t:DictionaryValue><t:Type>DateTime</t:Type><t:Value>x</t:Value></t:DictionaryValue></t:DictionaryEntry>"
+)
+
 CASES: Cases = {
     E + "envelope.read": _fault_or_request,
     E + "ids.read_id": lambda size: _refused(lambda: ids.read_id("A" * size)),
@@ -88,6 +103,12 @@ CASES: Cases = {
     E + "times.read_time": lambda size: _refused(lambda: times.read_time(" " * size + "2026-11-30")),
     E + "subscriptions.read_subscription": lambda size: _refused(lambda: subscriptions.read_subscription("A" * size)),
     E + "subscriptions.read_watermark": lambda size: _refused(lambda: subscriptions.read_watermark("A" * size)),
+    E + "user_configurations.read_name": lambda size: (
+        lambda element: _refused(lambda: user_configurations.read_name(element))
+    )(xml.Element("a", {"Name": "n" * size})),
+    E + "user_configurations.read_configuration": lambda size: (
+        lambda element: _refused(lambda: user_configurations.read_configuration(element))
+    )(_element(f"<t:Dictionary>{_ENTRY * min(1_000, size // 200)}</t:Dictionary><t:XmlData>{'A' * size}</t:XmlData>")),
     "services.http.outgoing.target_of": lambda size: lambda: outgoing.target_of("https://a.example/" + "x" * size),
     E + "subscriptions.read_result": lambda size: (lambda octets: _refused(lambda: subscriptions.read_result(octets)))(
         f"<a>{'<b/>' * (size // 4)}</a>".encode()

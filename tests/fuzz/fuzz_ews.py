@@ -27,6 +27,7 @@ with instrumented:
         sync_states,
         time_zones,
         times,
+        user_configurations,
     )
     from postern.services.ews import extended, kinds, places
     from postern.services.http import outgoing
@@ -61,6 +62,8 @@ def _read(element: xml.Element) -> None:
         extended.read,
         places.item_ref,
         subscriptions.read_events,
+        user_configurations.read_name,
+        user_configurations.read_configuration,
         *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
         *(time_zones.read_definition, time_zones.read_meeting_zone),
     ):

@@ -87,6 +87,12 @@ def _ews() -> Iterator[bytes]:
     yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
     yield f"<t:SubscriptionId>{_SUBSCRIPTION}</t:SubscriptionId><t:Watermark>{Watermark(mailbox, 8, 9)}</t:Watermark>".encode()
     yield f'<m:SubscriptionStatus xmlns:m="{MESSAGES}">OK</m:SubscriptionStatus>'.encode()
+    yield (
+        b'<m:UserConfiguration><t:UserConfigurationName Name="a"/><t:Dictionary><t:DictionaryEntry><t:DictionaryKey>'
+        b"<t:Type>String</t:Type><t:Value>a</t:Value></t:DictionaryKey><t:DictionaryValue><t:Type>DateTime</t:Type>"
+        b"<t:Value>2026-11-30T00:00:00Z</t:Value></t:DictionaryValue></t:DictionaryEntry></t:Dictionary>"
+        b"<t:XmlData>AAAA</t:XmlData></m:UserConfiguration>"
+    )
     yield b"<t:URL>https://a.example:8443/x?y=1</t:URL>"
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):

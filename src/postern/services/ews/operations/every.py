@@ -6,8 +6,10 @@ from postern.services.ews.operation import Operation
 from postern.services.ews.operations.convert_id import CONVERT_ID
 from postern.services.ews.operations.create_folder import CREATE_FOLDER, CREATE_FOLDER_PATH, CREATE_MANAGED_FOLDER
 from postern.services.ews.operations.create_item import CREATE_ITEM
+from postern.services.ews.operations.create_user_configuration import CREATE_USER_CONFIGURATION
 from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_FOLDER, MARK_ALL_ITEMS_AS_READ
 from postern.services.ews.operations.delete_item import DELETE_ITEM
+from postern.services.ews.operations.delete_user_configuration import DELETE_USER_CONFIGURATION
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_events import GET_EVENTS
@@ -15,6 +17,7 @@ from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
+from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.subscribe import SUBSCRIBE
@@ -23,6 +26,7 @@ from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
 from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.update_folder import UPDATE_FOLDER
 from postern.services.ews.operations.update_item import UPDATE_ITEM
+from postern.services.ews.operations.update_user_configuration import UPDATE_USER_CONFIGURATION
 
 OPERATIONS: tuple[Operation, ...] = (
     # MS-OXWSFOLD, MS-OXWSSRCH
@@ -54,6 +58,11 @@ OPERATIONS: tuple[Operation, ...] = (
     MOVE_ITEM,
     COPY_ITEM,
     ARCHIVE_ITEM,
+    # MS-OXWSUSRCFG
+    CREATE_USER_CONFIGURATION,
+    GET_USER_CONFIGURATION,
+    UPDATE_USER_CONFIGURATION,
+    DELETE_USER_CONFIGURATION,
     # MS-OXWSCVTID
     CONVERT_ID,
     # MS-OXWSGTZ
