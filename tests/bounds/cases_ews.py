@@ -7,6 +7,7 @@ from contextlib import suppress
 from postern.protocols import xml
 from postern.protocols.ews import (
     envelope,
+    exported,
     ids,
     paths,
     recurrences,
@@ -103,6 +104,9 @@ CASES: Cases = {
     E + "times.read_time": lambda size: _refused(lambda: times.read_time(" " * size + "2026-11-30")),
     E + "subscriptions.read_subscription": lambda size: _refused(lambda: subscriptions.read_subscription("A" * size)),
     E + "subscriptions.read_watermark": lambda size: _refused(lambda: subscriptions.read_watermark("A" * size)),
+    E + "exported.read": lambda size: (lambda text: lambda: exported.read(text))(
+        exported.write(exported.Exported("IPM.Note", False, 1, 2, (), (), b"x" * size))
+    ),
     E + "user_configurations.read_name": lambda size: (
         lambda element: _refused(lambda: user_configurations.read_name(element))
     )(xml.Element("a", {"Name": "n" * size})),

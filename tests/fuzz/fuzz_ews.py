@@ -19,6 +19,7 @@ else:
 with instrumented:
     from postern.protocols.ews import (
         envelope,
+        exported,
         ids,
         paths,
         recurrences,
@@ -101,6 +102,9 @@ def _read(element: xml.Element) -> None:
             assert subscriptions.read_watermark(str(watermark)) == watermark
         with suppress(EwsError):
             subscriptions.read_minutes(text)
+        with suppress(EwsError):
+            item = exported.read(text)
+            assert exported.read(exported.write(item)) == item
         with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))

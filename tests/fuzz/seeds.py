@@ -23,6 +23,8 @@ from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.ews.exported import Exported, ExportedProperty
+from postern.protocols.ews.exported import write as write_exported
 from postern.protocols.ews.ids import AttachmentId, ConversationId, FolderId, ItemId, change_key
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ews.subscriptions import EventKind, SubscriptionId, SubscriptionKind, Watermark
@@ -93,6 +95,8 @@ def _ews() -> Iterator[bytes]:
         b"<t:Value>2026-11-30T00:00:00Z</t:Value></t:DictionaryValue></t:DictionaryEntry></t:Dictionary>"
         b"<t:XmlData>AAAA</t:XmlData></m:UserConfiguration>"
     )
+    item = Exported("IPM.Note", False, 1, 2, ("a",), (ExportedProperty(55, None, 3, b"abcd"),), b"Subject: x\r\n\r\n")
+    yield f"<t:Data>{write_exported(item)}</t:Data>".encode()
     yield b"<t:URL>https://a.example:8443/x?y=1</t:URL>"
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):

@@ -10,6 +10,7 @@ from postern.services.ews.operations.create_user_configuration import CREATE_USE
 from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_FOLDER, MARK_ALL_ITEMS_AS_READ
 from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.delete_user_configuration import DELETE_USER_CONFIGURATION
+from postern.services.ews.operations.export_items import EXPORT_ITEMS
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_events import GET_EVENTS
@@ -18,6 +19,7 @@ from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
 from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
+from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.subscribe import SUBSCRIBE
@@ -27,6 +29,7 @@ from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
 from postern.services.ews.operations.update_folder import UPDATE_FOLDER
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 from postern.services.ews.operations.update_user_configuration import UPDATE_USER_CONFIGURATION
+from postern.services.ews.operations.upload_items import UPLOAD_ITEMS
 
 OPERATIONS: tuple[Operation, ...] = (
     # MS-OXWSFOLD, MS-OXWSSRCH
@@ -63,6 +66,12 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_USER_CONFIGURATION,
     UPDATE_USER_CONFIGURATION,
     DELETE_USER_CONFIGURATION,
+    # MS-OXWSBTRF
+    EXPORT_ITEMS,
+    UPLOAD_ITEMS,
+    # MS-OXWSRULES
+    GET_INBOX_RULES,
+    UPDATE_INBOX_RULES,
     # MS-OXWSCVTID
     CONVERT_ID,
     # MS-OXWSGTZ
