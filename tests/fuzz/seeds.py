@@ -24,6 +24,8 @@ from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.ews.alternate_ids import IdFormat, written_alternate
+from postern.protocols.ews.exported import Exported, ExportedProperty
+from postern.protocols.ews.exported import write as write_exported
 from postern.protocols.ews.ids import AttachmentId, ConversationId, FolderId, ItemId, change_key
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ews.subscriptions import EventKind, SubscriptionId, SubscriptionKind, Watermark
@@ -89,6 +91,16 @@ def _ews() -> Iterator[bytes]:
     yield b"<t:Start>2026-11-30T01:02:03.5+09:00</t:Start><t:End>2026-11-30Z</t:End>"
     yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
     yield f"<t:SubscriptionId>{_SUBSCRIPTION}</t:SubscriptionId><t:Watermark>{Watermark(mailbox, 8, 9)}</t:Watermark>".encode()
+    yield f'<m:SubscriptionStatus xmlns:m="{MESSAGES}">OK</m:SubscriptionStatus>'.encode()
+    yield (
+        b'<m:UserConfiguration><t:UserConfigurationName Name="a"/><t:Dictionary><t:DictionaryEntry><t:DictionaryKey>'
+        b"<t:Type>String</t:Type><t:Value>a</t:Value></t:DictionaryKey><t:DictionaryValue><t:Type>DateTime</t:Type>"
+        b"<t:Value>2026-11-30T00:00:00Z</t:Value></t:DictionaryValue></t:DictionaryEntry></t:Dictionary>"
+        b"<t:XmlData>AAAA</t:XmlData></m:UserConfiguration>"
+    )
+    item = Exported("IPM.Note", False, 1, 2, ("a",), (ExportedProperty(55, None, 3, b"abcd"),), b"Subject: x\r\n\r\n")
+    yield f"<t:Data>{write_exported(item)}</t:Data>".encode()
+    yield b"<t:URL>https://a.example:8443/x?y=1</t:URL>"
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):
         yield f"<m:SyncState>{state}</m:SyncState>".encode()

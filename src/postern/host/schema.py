@@ -264,6 +264,11 @@ class ClientCertificatesShape(Shape):
     revoked: str = ""
 
 
+class PushNotificationsShape(Shape):
+    networks: list[Annotated[str, AfterValidator(_address_or_network)]] = []
+    clear: bool = False
+
+
 class HostShape(Shape):
     """A host that is no server of ours. It has no roles; hosts that lists and URLs of the file name (a database) need no such
     table."""
@@ -311,6 +316,7 @@ class FileShape(Shape):
     database: list[DatabaseShape] = []
     active_directory: ActiveDirectoryShape | None = None
     client_certificates: ClientCertificatesShape | None = None
+    push_notifications: PushNotificationsShape | None = None
     host: list[HostShape] = []
     send_connector: list[SendConnectorShape] | None = None
     limits: LimitsShape = LimitsShape()

@@ -161,6 +161,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class PushNotifications:
+    """The subscribers to whom notifications of Exchange Web Services are sent beside those with a public address, by HTTPS on
+    port 443. Hosts in `networks` are reached on any port; with `clear`, notifications are sent by HTTP too."""
+
+    networks: tuple[str, ...] = ()
+    clear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     """All that is configured. `offset` is added to every port number, so that an organization can run unprivileged.
 
@@ -197,6 +206,8 @@ class Organization:
     """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
     client_certificates: ClientCertificates | None = None
     """None: no client is asked for a certificate."""
+    push_notifications: PushNotifications | None = None
+    """None: no notification is sent to a subscriber."""
 
     @property
     def databases(self) -> tuple[Database, ...]:

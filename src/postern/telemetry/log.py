@@ -65,6 +65,11 @@ class Event(StrEnum):
         "warning",
         "A certificate of this host expires within 30 days, or was to be renewed by now; said once a day.",
     )
+    NOTIFICATIONS_ENDED = (
+        "notifications-ended",
+        "info",
+        "A subscriber of Exchange Web Services is sent no more notifications, as `why` says.",
+    )
     ACME_ISSUED = "acme-issued", "info", "An authority issued a certificate for this host by ACME."
     ACME_FAILED = (
         "acme-failed",
