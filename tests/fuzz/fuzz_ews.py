@@ -18,6 +18,7 @@ else:
 
 with instrumented:
     from postern.protocols.ews import (
+        availability,
         envelope,
         ids,
         paths,
@@ -27,6 +28,7 @@ with instrumented:
         time_zones,
         times,
     )
+    from postern.protocols.ical.zones import UTC_ZONE
     from postern.services.ews import extended, kinds, places
 
 from postern.protocols import xml
@@ -56,6 +58,12 @@ def _read(element: xml.Element) -> None:
     ):
         with suppress(EwsError):
             read(element)
+    for zone in (None, UTC_ZONE):
+        with suppress(EwsError):
+            assert availability.read_request(element, zone).mailboxes
+    with suppress(EwsError):
+        zone_read = availability.read_zone(element)
+        zone_read.utc(zone_read.local(0))
     with suppress(EwsError):
         known = paths.read_path(element)
         again = xml.read(f'<t:x xmlns:t="{TYPES}">{paths.path_markup(known)}</t:x>'.encode()).elements

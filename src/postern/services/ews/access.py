@@ -24,6 +24,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
+from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
 from postern.services.access.logon import home_of, not_opened
@@ -52,7 +53,7 @@ class EwsServer:
 class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
-    else than the organization has mailboxes. `host` is the name of this server."""
+    else than the organization has mailboxes. `host` is the name of this server. `free_busy` asks when people are busy."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -60,6 +61,7 @@ class EwsAccess:
     host: str
     quota: int = 0
     domains: Callable[[], Collection[str]] = frozenset
+    free_busy: FreeBusy | None = None
 
 
 class EwsItems(GuardedItems):

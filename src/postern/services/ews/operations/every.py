@@ -11,6 +11,7 @@ from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.get_user_availability import GET_USER_AVAILABILITY
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
@@ -34,6 +35,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ARCHIVE_ITEM,
     # MS-OXWSCVTID
     CONVERT_ID,
+    # MS-OXWAVLS
+    GET_USER_AVAILABILITY,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
 )
