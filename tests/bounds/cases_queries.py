@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -26,6 +27,7 @@ from postern.items import (
     managed_attachments,
     occurrence,
     organizing,
+    out_of_office,
     reminder,
     schedule_tag,
     scheduling,
@@ -42,6 +44,12 @@ from postern.protocols.ical.zones import UTC_ZONE
 from postern.protocols.vcard import conversion
 from tests.bounds.cases_items import _calendar, _card, _exceptions, _on
 from tests.bounds.growth import Cases, Work
+
+
+def _refusing(content: bytes) -> None:
+    with suppress(out_of_office.Unanswered):
+        out_of_office.asked(content, {"b@b.test"})
+
 
 _LETTER = imip.Letter("a@b", ["b@b"], "", "1", 0)
 _WHEN = When(datetime(2026, 1, 1), Kind.UTC)
@@ -213,6 +221,18 @@ CASES: Cases = {
         + b"--b\r\nContent-Type: application/x\r\n\r\n" * (size // 36),
     ),
     "items.imip.mail": _on(_invited, lambda found: imip.mail(imip.Letter("a@b", ["b@b"], "", "1", 0), found)),
+    "items.out_of_office.asked": lambda size: partial(
+        _refusing, b"Return-Path: <a@b.test>\r\nTo: " + b"c@d.test," * (size // 9) + b"\r\n\r\n"
+    ),
+    "items.out_of_office.asked: fields": lambda size: partial(
+        _refusing, b"Return-Path: <a@b.test>\r\n" + b"To: c@d.test\r\n" * (size // 14) + b"\r\n"
+    ),
+    "items.out_of_office.harmless: many tags": lambda size: partial(out_of_office.harmless, "<b><p>" * (size // 6)),
+    "items.out_of_office.harmless: few tags": lambda size: partial(out_of_office.harmless, "<b><p>" * 499 + "x" * size),
+    "items.out_of_office.plain": lambda size: partial(out_of_office.plain, "<b><!--" * (size // 7)),
+    "items.out_of_office.answer": lambda size: partial(
+        out_of_office.answer, _LETTER, out_of_office.Asked("a@b.test", "", "", ()), "<p>" + "\u00e9" * (size // 2)
+    ),
     "items.booking.decide: busy": _booked,
     "items.booking.decide: a request": _on(
         _exceptions, lambda found: booking.decide(found, [], booking.Policy(), "a@b.test", 1_767_225_600)

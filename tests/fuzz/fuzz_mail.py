@@ -20,6 +20,8 @@ else:
 
 with instrumented:
     from postern.cli import terminal
+    from postern.items import out_of_office
+    from postern.items.imip import Letter
     from postern.model import domains
     from postern.model.delivery import Delivery
     from postern.model.mail import Content
@@ -97,6 +99,12 @@ def _texts(data: bytes) -> None:
     assert len(words.fold(decoded)) <= 18 * len(decoded)
     assert len(words.fold_within(decoded, 100).encode("utf-8", "surrogatepass")) <= 100
     text.html_text(decoded)
+    safe = out_of_office.harmless(decoded)
+    assert "<script" not in safe.lower() and out_of_office.plain(safe) is not None
+    answered = out_of_office.Asked("a@b.test", decoded, "", ())
+    sent = out_of_office.answer(Letter("a@b.test", ("a@b.test",), "", "1", 0), answered, safe)
+    head = sent[: fields.header_end(sent, 0, len(sent))]
+    assert [fields.count_fields(head, name) for name in (b"to", b"subject", b"auto-submitted", b"bcc")] == [1, 1, 1, 0]
     subject.base_subject(decoded)
     with suppress(MailboxError):
         assert len(search._folded(decoded).encode("utf-8", "surrogatepass")) <= search.MAX_NEEDLE
@@ -122,6 +130,9 @@ def _stored(content: bytes) -> None:
     kept = delivery.with_return_path(Delivery("d", content, (), "a@b.test"))
     head = kept[: fields.header_end(kept, 0, len(kept))]
     assert kept.startswith(b"Return-Path: <a@b.test>\r\n") and fields.count_fields(head, b"return-path") == 1
+    with suppress(out_of_office.Unanswered):
+        read = out_of_office.asked(kept, {"b@good.test"})
+        assert read.sender == "a@b.test" and len(read.references) <= out_of_office.MAX_REFERENCES
     finished(rendered.Batch.of([fit]))  # what is not fit is made so in a thread, which needs a loop
     assert len(transfer.from_base64(content)) <= len(content)
 

@@ -75,16 +75,16 @@ def mail(letter: Letter, message: CalendarObject, text: str = "") -> bytes:
     octets = message.root.octets()
     subject = letter.subject or text_of(message.main.value("SUMMARY"))
     lines = [
-        *_frame(letter._replace(subject=subject)),
+        *frame(letter._replace(subject=subject)),
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="{boundary}"',
         "",
         f"--{boundary}",
         "Content-Type: text/plain; charset=utf-8",
-        *_encoded((text or described(message)).encode("utf-8", "replace")),
+        *encoded((text or described(message)).encode("utf-8", "replace")),
         f"--{boundary}",
         f"Content-Type: text/calendar; charset=utf-8; method={message.method}; component={message.kind}",
-        *_encoded(octets),
+        *encoded(octets),
         f"--{boundary}--",
         "",
     ]
@@ -96,11 +96,12 @@ def plain_mail(letter: Letter, text: str) -> bytes:
 
     Bound: linear in the text.
     """
-    lines = [*_frame(letter), "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8"]
-    return "\r\n".join([*lines, *_encoded(text.encode("utf-8", "replace")), ""]).encode("utf-8", "replace")
+    lines = [*frame(letter), "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8"]
+    return "\r\n".join([*lines, *encoded(text.encode("utf-8", "replace")), ""]).encode("utf-8", "replace")
 
 
-def _frame(letter: Letter) -> list[str]:
+def frame(letter: Letter) -> list[str]:
+    """The lines of the fields that every letter has."""
     return [
         f"From: <{_one_line(letter.sender)}>",
         "To: " + ",\r\n ".join([f"<{_one_line(address)}>" for address in letter.recipients]),
@@ -110,9 +111,9 @@ def _frame(letter: Letter) -> list[str]:
     ]
 
 
-def _encoded(octets: bytes) -> list[str]:
-    """The rest of a part that is text: its lines end with CR LF before they are encoded (RFC 2045 section 6.8), also those that a
-    client has stored with LF alone."""
+def encoded(octets: bytes) -> list[str]:
+    """The lines of a part that is text, behind its type. The lines of the text end with CR LF before they are encoded (RFC 2045
+    section 6.8), also those that a client has stored with LF alone."""
     octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     return ["Content-Transfer-Encoding: base64", "", *encodebytes(octets).decode("ascii").splitlines()]
 

@@ -17,7 +17,7 @@ class OofState(IntEnum):
 
 
 class OofAudience(IntEnum):
-    """Who outside of the organization gets the external text: nobody, contacts of the owner, or everybody."""
+    """The senders outside of the organization who get the external text: nobody, contacts of the owner, or everybody."""
 
     NONE = 0
     KNOWN = 1

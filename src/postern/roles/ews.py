@@ -49,7 +49,7 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
-        FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
+        free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
     )
     application = EwsApplication(access, OPERATIONS)
     # One octet more, so that the application says by its own error that a request is too large.

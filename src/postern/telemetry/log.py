@@ -187,6 +187,16 @@ class Event(StrEnum):
         "info",
         "An alarm of an item is due. `mailed` says whether the alarm asked for a mail, which the owner got.",
     )
+    OUT_OF_OFFICE_SENT = (
+        "out-of-office-sent",
+        "info",
+        "A message to somebody who is away was answered. `audience` says whether with the internal or the external text.",
+    )
+    OUT_OF_OFFICE_LEFT = (
+        "out-of-office-left",
+        "info",
+        "A message to somebody who is away was not answered; the line says why.",
+    )
     MEETING_LEFT = (
         "meeting-left",
         "info",

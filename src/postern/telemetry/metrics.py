@@ -164,6 +164,12 @@ class Metric(StrEnum):
         ("outcome",),
         "Reminders of items that came about.",
     )
+    OUT_OF_OFFICE = (
+        "postern_out_of_office_total",
+        Kind.COUNTER,
+        ("outcome",),
+        "Looks of the assistants at messages to people who are away.",
+    )
     EDGESYNC_RUNS = (
         "postern_edgesync_runs_total",
         Kind.COUNTER,

@@ -201,6 +201,17 @@ def test_a_submitted_message_is_queued_with_the_headers_envelope() -> None:
     run(test)
 
 
+def test_an_automatic_answer_has_no_reverse_path() -> None:
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            await c.send(b"Auto-Submitted: Auto-Replied (away)\r\n" + MESSAGE)
+            await c.send(b"Auto-Submitted: auto-generated\r\n" + MESSAGE)
+            await c.queue.holds(2)
+            assert [envelope.sender for envelope, _, _ in c.queue.taken] == ["", ALICE]
+
+    run(test)
+
+
 def test_bare_line_ends_do_not_leave_the_outbox() -> None:
     """What a mail client appended with LF alone is sent as lines of RFC 5322, and smuggles nothing."""
 

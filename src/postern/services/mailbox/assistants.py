@@ -1,5 +1,5 @@
-"""The mailbox assistants of one process of the mailbox role look at delivered messages that wait for them, and at reminders that
-are due.
+"""The mailbox assistants of one process of the mailbox role look at delivered messages that wait for them, at reminders that are
+due, and at messages to people who are away.
 
 A delivery in this process wakes them. One process of each host also looks by itself, so that nothing depends on being woken.
 Messages of a mailbox are attended in the order of their arrival.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from postern.model.assistants import AssistantState, AssistantStore
@@ -20,6 +20,7 @@ from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import Mailboxes
 from postern.services.mailbox.answering import Answering, OutgoingMailboxes
 from postern.services.mailbox.calendar_attendant import CalendarAttendant, Outcome, OwnersDirectory
+from postern.services.mailbox.out_of_office import AwayStore, OutOfOfficeAssistant
 from postern.services.mailbox.owners_copy import AttendedStore
 from postern.services.mailbox.reminders import Reminders
 from postern.services.mailbox.resource_booking import PolicyOf, ResourceBooking, default_policy
@@ -36,9 +37,13 @@ MAX_NOTED = 10_000
 """Mailboxes that are noted to be looked at. Those beyond are found when the assistants look by themselves."""
 
 
+class AnsweringMailboxes(OutgoingMailboxes, AwayStore, Protocol):
+    """The mailboxes as all kinds of answers are sent from them."""
+
+
 class MailboxAssistants:
     """Attends the messages that wait in `store`. With `looks` it also looks by itself, every `interval` seconds, and attends the
-    reminders."""
+    reminders, and with `away` the messages to people who are away."""
 
     def __init__(
         self,
@@ -47,11 +52,13 @@ class MailboxAssistants:
         reminders: Reminders,
         looks: bool,
         interval: float = INTERVAL,
+        away: OutOfOfficeAssistant | None = None,
     ) -> None:
         self._store = store
         self._attendant = attendant
         self._reminders = reminders
         self._looks = looks
+        self._away = away
         self._interval = interval
         self._noted: dict[UUID, None] = {}
         self._wake = asyncio.Event()
@@ -65,7 +72,10 @@ class MailboxAssistants:
             asyncio.create_task(rounds(0.0, self._attend_noted, "woken assistants", expected=expected, at_once=True))
         ]
         if self._looks:
-            for act, name in ((self._look, "assistants"), (self._reminders.attend, "reminders")):
+            acts = [(self._look, "assistants"), (self._reminders.attend, "reminders")]
+            if self._away is not None:
+                acts.append((self._away.attend, "out-of-office"))
+            for act, name in acts:
                 work = rounds(self._interval, act, name, expected=expected, at_once=True)
                 self._tasks.append(asyncio.create_task(work))
 
@@ -119,7 +129,7 @@ class MailboxAssistants:
 
 def assistants_of(
     store: AttendedStore,
-    outgoing: OutgoingMailboxes,
+    outgoing: AnsweringMailboxes,
     directory: OwnersDirectory,
     names: Callable[[], Collection[str]],
     acts_for: ActsFor,
@@ -131,7 +141,8 @@ def assistants_of(
     answering = Answering(store, outgoing)
     booking = ResourceBooking(store, answering, directory, policy_of)
     attendant = CalendarAttendant(store, directory, names, answering, acts_for, booking=booking)
-    return MailboxAssistants(store, attendant, Reminders(store, directory), looks)
+    away = OutOfOfficeAssistant(outgoing, directory)
+    return MailboxAssistants(store, attendant, Reminders(store, directory), looks, away=away)
 
 
 class _Delivering:

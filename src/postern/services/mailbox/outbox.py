@@ -25,7 +25,7 @@ from postern.model.mailbox import MailboxError
 from postern.model.organization import Limits, Organization
 from postern.protocols.authentication.results import without_claims
 from postern.protocols.mime.address import address_list
-from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, parse_fields, split_section
+from postern.protocols.mime.header import MAX_HEADER, first_value, has_too_many_fields, parse_fields, split_section
 from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
@@ -239,8 +239,9 @@ class OutboxTaker:
             return fixed
         ascii_only = content.isascii()
         addresses = all(map(str.isascii, (submitter.primary, *people)))
+        # Nobody is told that an automatic answer did not arrive (RFC 3834 section 3.3).
         envelope = Envelope(
-            submitter.primary,
+            "" if _automatic(header) else submitter.primary,
             tuple(EnvelopeRecipient(address) for address in people),
             BodyType.SEVEN_BIT if ascii_only else BodyType.EIGHT_BIT_MIME,
             not addresses or not header.isascii(),
@@ -267,6 +268,12 @@ def _addresses(header: bytes, *names: bytes) -> list[str]:
     values = [value for wanted in names for name, value in fields if name == wanted]
     parsed = (parse_mailbox(entry.spec) for value in values for entry in address_list(value)[0] if entry.complete)
     return list(dict.fromkeys(address for address in parsed if address))
+
+
+def _automatic(header: bytes) -> bool:
+    """Whether a message answers another one by itself (RFC 3834 section 5)."""
+    value = first_value(header, b"auto-submitted") or b""
+    return value.replace(b";", b" ").lower().split(maxsplit=1)[:1] == [b"auto-replied"]
 
 
 def _key(mailbox: UUID, uid: int) -> str:

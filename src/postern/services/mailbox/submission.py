@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
+from postern.model.item_store import ItemStore
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import Mailboxes, MailboxItems
-from postern.model.resources import Put
+from postern.model.out_of_office import ReplyStore
+from postern.model.resources import Put, ResourceStore
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION, MailSubmission
 from postern.protocols.dcerpc.pdu import Status
@@ -140,10 +142,14 @@ class _Notices:
         return self._taker.noted(server, mailboxes)
 
 
-class _Submitting:
-    """Mailboxes that call `submitted` after each `submit`."""
+class SubmittingMailboxes(Mailboxes, ReplyStore, ItemStore, ResourceStore, Protocol):
+    """Mailboxes of a database, and all ways in which messages are sent from them."""
 
-    def __init__(self, mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> None:
+
+class _Submitting:
+    """Mailboxes that call `submitted` after each `submit`, and after each answer that was submitted."""
+
+    def __init__(self, mailboxes: SubmittingMailboxes, submitted: Callable[[UUID], None]) -> None:
         self._mailboxes = mailboxes
         self._submitted = submitted
 
@@ -153,6 +159,12 @@ class _Submitting:
     async def submit(self, mailbox: UUID, uid: int) -> None:
         await self._mailboxes.submit(mailbox, uid)
         self._submitted(mailbox)
+
+    async def send_reply(self, mailbox: UUID, *reply: Any) -> bool:
+        is_sent = await self._mailboxes.send_reply(mailbox, *reply)
+        if is_sent:
+            self._submitted(mailbox)
+        return is_sent
 
 
 class _Sending:
@@ -180,6 +192,6 @@ def telling_of_items(items: MailboxItems, submitted: Callable[[UUID], None]) -> 
     return cast(MailboxItems, _Sending(items, submitted))
 
 
-def telling(mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> Mailboxes:
+def telling(mailboxes: SubmittingMailboxes, submitted: Callable[[UUID], None]) -> SubmittingMailboxes:
     """Wraps mailboxes so that `submitted` is told which of them has just submitted an item."""
-    return cast(Mailboxes, _Submitting(mailboxes, submitted))
+    return cast(SubmittingMailboxes, _Submitting(mailboxes, submitted))

@@ -6,7 +6,7 @@ import asyncio
 import binascii
 import time
 from base64 import b64decode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,7 +48,7 @@ class GetUserAvailability:
     since: Version = Version.V2007
     section: str = "MS-OXWAVLS 3.1.4.1"
 
-    async def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         try:
             asked = read_request(request, _context(call))
             findings = await _ask(call, asked)
