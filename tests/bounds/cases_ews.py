@@ -8,28 +8,20 @@ from postern.protocols import xml
 from postern.protocols.ews import (
     alternate_ids,
     envelope,
-    ids,
-    paths,
-    recurrences,
-    regenerations,
-    envelope,
     exported,
     ids,
     paths,
     recurrences,
+    regenerations,
     shapes,
     subscriptions,
     time_zones,
     times,
-)
-from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
-from postern.services.ews import attendees, extended, kinds, places
     user_configurations,
 )
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
-from postern.services.ews import extended, kinds, places
+from postern.services.ews import attendees, extended, kinds, places
 from postern.services.http import outgoing
 from tests.bounds.growth import Cases, Work
 

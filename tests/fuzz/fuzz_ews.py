@@ -19,6 +19,7 @@ else:
 with instrumented:
     from postern.protocols.ews import (
         alternate_ids,
+        availability,
         conditions,
         envelope,
         exported,
@@ -32,12 +33,11 @@ with instrumented:
         sync_states,
         time_zones,
         times,
+        user_configurations,
         views,
     )
+    from postern.protocols.ical.zones import UTC_ZONE
     from postern.services.ews import attendees, extended, finding, item_values, judging, kinds, places, store_terms
-        user_configurations,
-    )
-    from postern.services.ews import extended, kinds, places
     from postern.services.http import outgoing
 
 from postern.protocols import xml
@@ -82,6 +82,12 @@ def _read(element: xml.Element) -> None:
             read_part(element)
     with suppress(EwsError):
         _searched(conditions.read_restriction(element))
+    for zone in (None, UTC_ZONE):
+        with suppress(EwsError):
+            assert availability.read_request(element, zone).mailboxes
+    with suppress(EwsError):
+        zone_read = availability.read_zone(element)
+        zone_read.utc(zone_read.local(0))
     with suppress(EwsError):
         known = paths.read_path(element)
         again = xml.read(f'<t:x xmlns:t="{TYPES}">{paths.path_markup(known)}</t:x>'.encode()).elements

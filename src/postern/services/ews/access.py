@@ -25,6 +25,7 @@ from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
 from postern.protocols.ews.subscriptions import SubscriptionId
+from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
 from postern.services.access.logon import home_of, not_opened
@@ -64,7 +65,7 @@ class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
     else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
-    knows; `pushing` sends notifications to subscribers (None: this server sends none)."""
+    knows; `pushing` sends notifications to subscribers (None: this server sends none). `free_busy` asks when people are busy."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -74,6 +75,7 @@ class EwsAccess:
     domains: Callable[[], Collection[str]] = frozenset
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     pushing: Pushing | None = None
+    free_busy: FreeBusy | None = None
 
 
 class EwsItems(GuardedItems):

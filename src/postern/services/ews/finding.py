@@ -1,7 +1,7 @@
 """Searches of one folder: which items a search finds, in which order, and the part of them that a view asks for.
 
-The store finds and sorts what it can (`store_terms`). Where a condition or an order needs more than it knows, the items that it found
-are read page by page and judged; only ids and the values to sort by are kept of them.
+The store finds and sorts what it can (`store_terms`). Where a condition or an order needs more than it knows, the items that it
+found are read page by page and judged; only ids and the values to sort by are kept of them.
 """
 
 from __future__ import annotations

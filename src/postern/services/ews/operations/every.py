@@ -24,6 +24,7 @@ from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_rooms import GET_ROOM_LISTS, GET_ROOMS
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
+from postern.services.ews.operations.get_user_availability import GET_USER_AVAILABILITY
 from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
@@ -101,6 +102,8 @@ OPERATIONS: tuple[Operation, ...] = (
     EXPAND_DL,
     GET_ROOM_LISTS,
     GET_ROOMS,
+    # MS-OXWAVLS
+    GET_USER_AVAILABILITY,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
 )
