@@ -22,6 +22,8 @@ PIECE = 65_536
 """Octets of an answer that are sent at once."""
 AT_ONCE = 65_536
 """Octets of a request that is read in the loop; a larger one is read in a thread."""
+_NAMES = {f"{name}Request": name for name in ("GetUserAvailability", "GetUserOofSettings", "SetUserOofSettings")}
+"""The operations of MS-OXWAVLS and MS-OXWOOF whose request is not called as they are."""
 _HEADERS = [(b"content-type", CONTENT_TYPE.encode()), (b"cache-control", b"private")]
 
 
@@ -59,7 +61,7 @@ class EwsApplication:
 
     async def _serve(self, scope: Scope, octets: bytes, send: Send) -> None:
         request = await _read(octets, _charset(scope))
-        operation = self._operations.get(request.operation)
+        operation = self._operations.get(_NAMES.get(request.operation, request.operation))
         if operation is None:
             raise Fault(Code.SCHEMA_VALIDATION, f"The operation {request.operation[:80]} is not supported.")
         if operation.since > request.header.version:

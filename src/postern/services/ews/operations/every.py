@@ -12,6 +12,7 @@ from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
+from postern.services.ews.operations.oof_settings import GET_USER_OOF_SETTINGS, SET_USER_OOF_SETTINGS
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
 from postern.services.ews.operations.update_item import UPDATE_ITEM
@@ -36,4 +37,7 @@ OPERATIONS: tuple[Operation, ...] = (
     CONVERT_ID,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
+    # MS-OXWOOF
+    GET_USER_OOF_SETTINGS,
+    SET_USER_OOF_SETTINGS,
 )
