@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from postern.protocols import xml
-from postern.protocols.ews import envelope, ids, paths, recurrences, shapes, time_zones, times
+from postern.protocols.ews import envelope, ids, paths, recurrences, shapes, subscriptions, time_zones, times
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.services.ews import extended, kinds, places
@@ -85,6 +85,12 @@ CASES: Cases = {
     ),
     E + "times.read_local": lambda size: _refused(lambda: times.read_local("1" * size)),
     E + "times.read_time": lambda size: _refused(lambda: times.read_time(" " * size + "2026-11-30")),
+    E + "subscriptions.read_subscription": lambda size: _refused(lambda: subscriptions.read_subscription("A" * size)),
+    E + "subscriptions.read_watermark": lambda size: _refused(lambda: subscriptions.read_watermark("A" * size)),
+    E + "subscriptions.read_minutes": lambda size: _refused(lambda: subscriptions.read_minutes("1" * size)),
+    E + "subscriptions.read_events": lambda size: (
+        lambda element: _refused(lambda: subscriptions.read_events(element))
+    )(_element("<t:EventType>MovedEvent</t:EventType>" * (size // 37))),
     E + "recurrences.read_recurrence": lambda size: (
         lambda element: _refused(lambda: recurrences.read_recurrence(element))
     )(_recurrence(size)),

@@ -23,6 +23,7 @@ with instrumented:
         paths,
         recurrences,
         shapes,
+        subscriptions,
         sync_states,
         time_zones,
         times,
@@ -51,6 +52,12 @@ def one_input(data: bytes) -> None:
 
 def _read(element: xml.Element) -> None:
     for read in (
+        shapes.read_shape,
+        paths.read_paths,
+        paths.read_path,
+        extended.read,
+        places.item_ref,
+        subscriptions.read_events,
         *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
         *(time_zones.read_definition, time_zones.read_meeting_zone),
     ):
@@ -78,6 +85,14 @@ def _read(element: xml.Element) -> None:
         with suppress(EwsError):
             seconds = time_zones.read_duration(text)
             assert time_zones.read_duration(time_zones.written_duration(seconds)) == seconds
+        with suppress(EwsError):
+            subscription = subscriptions.read_subscription(text)
+            assert subscriptions.read_subscription(str(subscription)) == subscription
+        with suppress(EwsError):
+            watermark = subscriptions.read_watermark(text)
+            assert subscriptions.read_watermark(str(watermark)) == watermark
+        with suppress(EwsError):
+            subscriptions.read_minutes(text)
         with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))

@@ -199,6 +199,7 @@ def _card(octets: bytes) -> None:
     assert found_card.card.root.octets() == before
     properties.write(found_card, dict.fromkeys(each.property for each in properties))
     rendered = contact.render(found_card)
+    stored.card_values(found_card)
     for value in (rendered.uid, rendered.name, rendered.organization, *rendered.emails, *rendered.telephones):
         value.encode("utf-8")
         assert "\0" not in value

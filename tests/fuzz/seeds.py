@@ -25,6 +25,7 @@ from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.ews.ids import AttachmentId, ConversationId, FolderId, ItemId, change_key
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
+from postern.protocols.ews.subscriptions import EventKind, SubscriptionId, SubscriptionKind, Watermark
 from postern.protocols.ews.sync_states import Fate, FoldersState, ItemsState
 from postern.protocols.ldap.bind import packet
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
@@ -72,6 +73,11 @@ def seeds(target: str) -> Iterator[bytes]:
     yield from _MORE.get(target, ())
 
 
+_SUBSCRIPTION = SubscriptionId(
+    SubscriptionKind.PULL, UUID(int=6), UUID(int=7), EventKind.MOVED, 10, 8, 9, bytes(8), (1, 2)
+)
+
+
 def _ews() -> Iterator[bytes]:
     """Elements that the readers take, and whole envelopes."""
     mailbox = UUID(int=7)
@@ -79,6 +85,8 @@ def _ews() -> Iterator[bytes]:
     yield f'<t:FolderId Id="{FolderId(mailbox, 8)}"/><t:DistinguishedFolderId Id="inbox"/>'.encode()
     yield b"<t:Start>2026-11-30T01:02:03.5+09:00</t:Start><t:End>2026-11-30Z</t:End>"
     yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
+    yield f"<t:SubscriptionId>{_SUBSCRIPTION}</t:SubscriptionId><t:Watermark>{Watermark(mailbox, 8, 9)}</t:Watermark>".encode()
+    yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):
         yield f"<m:SyncState>{state}</m:SyncState>".encode()
     for kind in ("Message", "CalendarItem", "Contact", "DistributionList", "Task", "MeetingRequest", "PostItem"):

@@ -42,3 +42,18 @@ def test_a_turn_that_raises_does_not_end_the_line() -> None:
         return done
 
     assert asyncio.run(run()) == [1]
+
+
+def test_a_task_that_is_cancelled_as_its_turn_comes_disturbs_nobody() -> None:
+    async def steps() -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[object] = []
+        loop.set_exception_handler(lambda _, context: failures.append(context))
+        task = loop.create_task(turns_of(loop).come())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await turns_of(loop).come()
+        assert task.cancelled() and not failures
+
+    asyncio.run(steps())

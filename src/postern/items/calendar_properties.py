@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from postern.items.calendar_object import CalendarObject
 from postern.items.properties import (
     COMMON,
+    LANGUAGE,
     PUBLIC_STRINGS,
     Mapped,
     Property,
@@ -237,6 +238,7 @@ def common(start: str) -> list[Entry]:
             named("PidLidTaskMode", COMMON, 0x8518, Type.INTEGER32),
             named("PidLidMileage", COMMON, 0x8534),
             named("PidLidBilling", COMMON, 0x8535),
+            LANGUAGE,
             named("PidLidCompanies", COMMON, 0x8539, Type.STRINGS),
             named("PidLidCurrentVersion", COMMON, 0x8552, Type.INTEGER32),
             named("PidLidCurrentVersionName", COMMON, 0x8554),

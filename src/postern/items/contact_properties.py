@@ -12,7 +12,21 @@ from datetime import datetime
 
 from postern.items.calendar_properties import KEYWORDS, MAX_VALUES, SENSITIVITY, number_of, word_line
 from postern.items.contact import Contact, preference_of
-from postern.items.properties import ADDRESS, Mapped, Property, PropertyMap, Type, Value, follows, in_bag, named, tagged
+from postern.items.properties import (
+    ADDRESS,
+    COMMON,
+    IM_ADDRESSES,
+    LANGUAGE,
+    Mapped,
+    Property,
+    PropertyMap,
+    Type,
+    Value,
+    follows,
+    in_bag,
+    named,
+    tagged,
+)
 from postern.items.text import readable
 from postern.protocols.content_lines import Line, Parameters, escaped, line, split, unescaped
 from postern.protocols.ical.zones import moment, seconds
@@ -365,6 +379,14 @@ _KEPT: list[Entry] = in_bag(
     tagged("PidTagComputerNetworkName", 0x3A49),
     tagged("PidTagFtpSite", 0x3A4C),
     tagged("PidTagTelexNumber", 0x3A2C),
+    named("PidLidCompanies", COMMON, 0x8539, Type.STRINGS),
+    named("PidLidMileage", COMMON, 0x8534),
+    named("PidLidReminderSet", COMMON, 0x8503, Type.BOOLEAN),
+    named("PidLidReminderTime", COMMON, 0x8502, Type.TIME),
+    named("PidLidReminderDelta", COMMON, 0x8501, Type.INTEGER32),
+    tagged("PidTagImportance", 0x0017, Type.INTEGER32),
+    LANGUAGE,
+    *IM_ADDRESSES,
 )
 CONTACT_PROPERTIES: PropertyMap[Contact] = PropertyMap(
     [*_NAMES, *_WORKING, *_mail(1), *_mail(2), *_mail(3), *_phones(), *_postal(), *_OWN, *_KEPT]

@@ -9,7 +9,7 @@ from base64 import encodebytes
 from email.header import Header
 
 from postern.items.calendar_properties import KEYWORDS
-from postern.items.properties import NOTE, Mapped, Property, PropertyMap, Type, Value, in_bag, named, tagged
+from postern.items.properties import LANGUAGE, NOTE, Mapped, Property, PropertyMap, Type, Value, in_bag, named, tagged
 from postern.items.text import readable
 from postern.protocols.mime.charsets import MAX_LABEL, decode
 from postern.protocols.mime.header import split_fields, split_section, value_of
@@ -106,6 +106,7 @@ NOTE_PROPERTIES: PropertyMap[NoteContent] = PropertyMap(
         Mapped(tagged("PidTagBody", 0x1000), "text/plain", _text, _set_text),
         Mapped(KEYWORDS, "Keywords", _keywords, _set_keywords),
         *in_bag(
+            LANGUAGE,
             _number("PidLidNoteColor", 0x8B00),
             _number("PidLidNoteWidth", 0x8B02),
             _number("PidLidNoteHeight", 0x8B03),

@@ -113,6 +113,26 @@ class PropertyMap(Generic[S]):
         return entry is not None and bool(entry.place)
 
 
+LANGUAGE = Property(
+    "PidNameContentLanguage",
+    Type.STRING,
+    0,
+    PropertyName(UUID("00020386-0000-0000-c000-000000000046"), None, "content-language"),
+)
+"""The language of an item, as a header of mail says it: named in PS_INTERNET_HEADERS (MS-OXPROPS section 1.3.2)."""
+
+IM_ADDRESSES = tuple(
+    Property(
+        f"ImAddress{number}",
+        Type.STRING,
+        0,
+        PropertyName(PUBLIC_STRINGS, None, f"http://schemas.microsoft.com/exchange/imaddress{number}"),
+    )
+    for number in (2, 3)
+)
+"""The second and the third address of instant messaging of a contact, as Exchange names them."""
+
+
 def tagged(canonical: str, number: int, type_: Type = Type.STRING) -> Property:
     """A property with an id of its own."""
     return Property(canonical, type_, number)

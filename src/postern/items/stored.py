@@ -1,11 +1,13 @@
-"""Says what the store keeps beside the octets of an appointment or a task: its class, and the values by which it is looked up."""
+"""Says what the store keeps beside the octets of an appointment, a task or a contact: its class, and the values by which it is
+looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from postern.items import appointment, task
+from postern.items import appointment, contact, task
 from postern.items.calendar_object import CalendarObject
+from postern.items.contact import Contact
 from postern.items.managed_attachments import keys_of
 from postern.items.recurrence import DAY
 from postern.items.reminder import next_reminder
@@ -50,6 +52,21 @@ def values_of(calendar: CalendarObject, now: int, me: Collection[str] = ()) -> R
         reminds=next_reminder(calendar, now) if values.has_alarms else None,
         addresses=keys_of(calendar),
     )
+
+
+def card_class(card: Contact) -> str:
+    """The class of the item that a card is."""
+    return contact.LIST_CLASS if contact.kind_of(card.card) == "group" else contact.ITEM_CLASS
+
+
+def card_values(card: Contact) -> RenderedItem:
+    """The values to store beside a card that `contact.check` lets pass.
+
+    Bound: linear in the card; at most `contact.MAX_ADDRESSES` addresses.
+    """
+    values = contact.render(card)
+    addresses = tuple(dict.fromkeys(each.lower() for each in values.emails if "@" in each and is_address(each)))
+    return RenderedItem(uid=values.uid, is_private=closes([card.card.text("CLASS")]), addresses=addresses)
 
 
 def is_closed(calendar: CalendarObject) -> bool:

@@ -60,7 +60,8 @@ class Turns:
     async def come(self) -> None:
         """Waits for a turn, before work that is long and cannot be divided."""
         came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        turn = self.wait(lambda: came.set_result(None))
+        # A task that is cancelled as its turn comes wants it no more.
+        turn = self.wait(lambda: None if came.done() else came.set_result(None))
         turn.is_long = True
         try:
             await came

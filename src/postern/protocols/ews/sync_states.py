@@ -28,7 +28,7 @@ MAX_LENGTH = 128
 
 
 class Fate(IntEnum):
-    """What became of an item, in the order in which one change tells it."""
+    """The fate of an item, in the order in which one change tells it."""
 
     CREATED = 0
     CHANGED = 1

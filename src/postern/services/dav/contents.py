@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from postern.items import appointment, calendar_object, contact, task
 from postern.items.calendar_object import Refused
-from postern.items.stored import class_of, closes, is_address, values_of
+from postern.items.stored import card_class, card_values, class_of, values_of
 from postern.model.item_store import RenderedItem
 from postern.model.resources import NOTHING_RENDERED
 from postern.protocols import xml
@@ -80,14 +80,7 @@ def _card(octets: bytes) -> Content:
     refused = contact.check(card)
     if refused is not None:
         raise refusal(refused, CARDDAV)
-    values = contact.render(card)
-    is_list = values.kind == "group"
-    addresses = tuple(dict.fromkeys(each.lower() for each in values.emails if "@" in each and is_address(each)))
-    return Content(
-        octets,
-        contact.LIST_CLASS if is_list else contact.ITEM_CLASS,
-        RenderedItem(uid=values.uid, is_private=closes([card.card.text("CLASS")]), addresses=addresses),
-    )
+    return Content(octets, card_class(card), card_values(card))
 
 
 def _calendar(collection: Collection, octets: bytes, now: int, me: AbstractSet[str]) -> Content:

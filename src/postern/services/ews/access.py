@@ -24,10 +24,12 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.subscriptions import SubscriptionId
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
 from postern.services.access.logon import home_of, not_opened
 from postern.services.access.sharing import MailboxRights, Sharing
+from postern.services.ews.subscriptions import Subscriptions
 from postern.trust.acceptor import Cause, Failure
 
 
@@ -48,11 +50,21 @@ class EwsServer:
     changes: MailboxChanges
 
 
+class Pushing(Protocol):
+    """Sends notifications to subscribers."""
+
+    async def begin(self, call: Call, subscription: SubscriptionId, url: str) -> None:
+        """Notifies `url` of the events of a subscription from now on. Raises EwsError: ErrorInvalidPushSubscriptionUrl,
+        ErrorExceededSubscriptionCount."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
-    else than the organization has mailboxes. `host` is the name of this server."""
+    else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
+    knows; `pushing` sends notifications to subscribers (None: this server sends none)."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -60,6 +72,8 @@ class EwsAccess:
     host: str
     quota: int = 0
     domains: Callable[[], Collection[str]] = frozenset
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    pushing: Pushing | None = None
 
 
 class EwsItems(GuardedItems):

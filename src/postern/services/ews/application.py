@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from http import HTTPStatus
 
 from postern.net.turns import turns_of
@@ -67,7 +68,8 @@ class EwsApplication:
         if operation.since > request.header.version:
             raise Fault(Code.INVALID_REQUEST, f"{operation.name} came with {operation.since.label}.")
         call = Call(self._access, caller_of(scope).identity, request.header)
-        await _send_pieces(send, operation.answer(call, request.body))
+        async with aclosing(operation.answer(call, request.body)) as pieces:
+            await _send_pieces(send, pieces)
 
 
 async def _read(octets: bytes, charset: str) -> Request:
@@ -116,14 +118,14 @@ async def _send_whole(send: Send, status: HTTPStatus, body: bytes) -> None:
 
 
 async def _send_pieces(send: Send, pieces: AsyncIterator[str]) -> None:
-    """Sends an answer as it is made. What fails before the first piece is a fault."""
+    """Sends an answer as it is made; an empty piece has all sent that is there. What fails before the first piece is a fault."""
     waiting: list[str] = []
     size = 0
     has_begun = False
     async for piece in pieces:
         waiting.append(piece)
         size += len(piece)
-        if size >= PIECE:
+        if size >= PIECE or not piece:
             if not has_begun:
                 has_begun = True
                 await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})

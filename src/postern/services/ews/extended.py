@@ -39,6 +39,21 @@ def names_of(paths: Sequence[ExtendedPath]) -> list[PropertyName]:
     return [PropertyName(path.set, path.lid, path.name) for path in paths if path.set is not None]
 
 
+def value_of(
+    property_: Property,
+    content: Any,
+    map_: PropertyMap[Any] | None,
+    bag: Mapping[int, bytes],
+    numbers: Mapping[PropertyName, int],
+) -> Value | None:
+    """The value of a property: out of the content where the map has a place for it there, else out of the bag."""
+    entry = map_.find(property_.key) if map_ is not None else None
+    if entry is not None and entry.read is not None and content is not None:
+        return entry.read(content)
+    octets = bag.get(tag_of(property_, numbers))
+    return decoded(property_.type, octets) if octets is not None else None
+
+
 def markup(
     path: ExtendedPath,
     content: Any,
@@ -49,12 +64,7 @@ def markup(
     """The ExtendedProperty of an item (MS-OXWSXPROP section 2.1.1); "" where it has no value. `content` is what `map_` reads;
     None for an item without."""
     property_ = property_of(path)
-    entry = map_.find(property_.key) if map_ is not None else None
-    if entry is not None and entry.read is not None and content is not None:
-        held = entry.read(content)
-    else:
-        octets = bag.get(tag_of(property_, numbers))
-        held = decoded(property_.type, octets) if octets is not None else None
+    held = value_of(property_, content, map_, bag, numbers)
     if held is None:
         return ""
     if isinstance(held, tuple):

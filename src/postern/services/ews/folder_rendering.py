@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from postern.model.folders import FolderNode, Right
+from postern.model.item_store import PropertyName
 from postern.model.resources import FolderState
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, FolderId, change_key
+from postern.protocols.ews.ids import ROOT, TOP, FolderId, change_key
 from postern.protocols.ews.names import boolean, element, number, value
-from postern.protocols.ews.paths import FieldPath, path_markup
+from postern.protocols.ews.paths import ExtendedPath, FieldPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
-from postern.protocols.ews.versions import Version
-from postern.services.ews.access import Mailbox
-from postern.services.ews.places import NAME_OF
+from postern.protocols.ews.versions import NEWEST, Version
+from postern.services.ews import extended, permissions
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.places import NAME_OF, Place
 
 ELEMENTS = {
     "IPF.Appointment": "CalendarFolder",
@@ -24,16 +26,23 @@ ELEMENTS = {
 }
 """The elements of folders by their class; other folders are a Folder."""
 _NO_STATE = FolderState(0, 0, 0, 0)
+_BARE = Shape()
+PERMISSION_SET = "folder:PermissionSet"
 
 
 @dataclass(slots=True)
 class FolderView:
-    """A folder as one answer shows it. `children` counts the folders directly in it."""
+    """A folder as one answer shows it. `children` counts the folders directly in it, `bag` are its properties, with the numbers
+    of named ones in `numbers`, `permissions` is its PermissionSet. What was not asked for is empty."""
 
     mailbox: Mailbox
     node: FolderNode
     state: FolderState
     children: int
+    bag: Mapping[int, bytes] = field(default_factory=dict)
+    numbers: Mapping[PropertyName, int] = field(default_factory=dict)
+    permissions: str = ""
+    version: Version = NEWEST
 
     @property
     def element(self) -> str:
@@ -49,8 +58,11 @@ def element_of(folder_class: str) -> str:
     return "Folder"
 
 
-async def views(mailbox: Mailbox, nodes: list[FolderNode]) -> list[FolderView]:
-    """These folders with their numbers."""
+async def views(
+    mailbox: Mailbox, nodes: Sequence[FolderNode], shape: Shape = _BARE, call: Call | None = None
+) -> list[FolderView]:
+    """These folders with their numbers, and with the MAPI properties that a shape asks for. With `call` come the rights of
+    others, where the shape asks for them and the caller owns the folder."""
     every = await mailbox.nodes()
     real = [node.id for node in nodes if node.id in every]
     states = await mailbox.store.folder_states(mailbox.id, real) if real else {}
@@ -58,7 +70,48 @@ async def views(mailbox: Mailbox, nodes: list[FolderNode]) -> list[FolderView]:
     for node in every.values():
         children[node.parent] = children.get(node.parent, 0) + 1
     children[ROOT] = 1
-    return [FolderView(mailbox, node, states.get(node.id, _NO_STATE), children.get(node.id, 0)) for node in nodes]
+    rows = [FolderView(mailbox, node, states.get(node.id, _NO_STATE), children.get(node.id, 0)) for node in nodes]
+    asked = _extended(shape)
+    if asked and real:
+        bags = await mailbox.store.folder_properties(mailbox.id, real)
+        numbers = await mailbox.numbers(extended.names_of(asked))
+        for row in rows:
+            row.bag, row.numbers = bags.get(row.node.id, {}), numbers
+    if call is not None and FieldPath(PERMISSION_SET) in shape.paths:
+        await _look_at_permissions(call, mailbox, [row for row in rows if row.node.id in every])
+    return rows
+
+
+async def _look_at_permissions(call: Call, mailbox: Mailbox, rows: Sequence[FolderView]) -> None:
+    owned = [row for row in rows if mailbox.rights_in(row.node) & Right.OWNER]
+    entries = await mailbox.server.items.mailbox_rights(mailbox.id) if owned else {}
+    grantees = {guid for row in owned for guid in entries.get(row.node.id, {})}
+    people = await permissions.people_of(call, sorted(grantees))
+    for row in owned:
+        row.permissions = permissions.markup(row.node, entries.get(row.node.id, {}), people)
+
+
+def _extended(shape: Shape) -> list[ExtendedPath]:
+    return [path for path in shape.paths if isinstance(path, ExtendedPath)]
+
+
+_COMPUTED: Mapping[int, Callable[[FolderView], str]] = {
+    0x0E08: lambda view: str(view.state.size),
+    0x3001: lambda view: view.node.name,
+    0x3602: lambda view: str(view.state.items),
+    0x3603: lambda view: str(view.state.unseen),
+    0x360A: lambda view: "true" if view.children else "false",
+    0x3613: lambda view: view.node.folder_class,
+}
+"""MAPI properties that the store knows of a folder itself: PidTagMessageSize, PidTagDisplayName, PidTagContentCount,
+PidTagContentUnreadCount, PidTagSubfolders and PidTagContainerClass (MS-OXCFOLD section 2.2.2)."""
+
+
+def _extended_markup(view: FolderView, path: ExtendedPath) -> str:
+    computed = _COMPUTED.get(path.tag or 0)
+    if computed is not None:
+        return element("t:ExtendedProperty", path_markup(path), value("t:Value", computed(view)))
+    return extended.markup(path, None, None, view.bag, view.numbers)
 
 
 def _rights(view: FolderView) -> str:
@@ -72,7 +125,7 @@ def _rights(view: FolderView) -> str:
         boolean("t:Delete", bool(rights & Right.OWNER)),
         boolean("t:Modify", bool(rights & Right.OWNER)),
         boolean("t:Read", bool(rights & Right.READ_ANY)),
-        boolean("t:ViewPrivateItems", bool(rights & Right.OWNER)),
+        boolean("t:ViewPrivateItems", bool(rights & Right.OWNER)) if view.version >= Version.V2010 else "",
     )
 
 
@@ -86,6 +139,15 @@ class FolderField:
     since: Version = Version.V2007
     default: bool = True
     only: tuple[str, ...] = ()
+
+
+def _distinguished(view: FolderView) -> str:
+    above = {TOP: "msgfolderroot", ROOT: "root"}
+    return NAME_OF.get(view.node.kind, "") or above.get(view.node.id, "")
+
+
+def _nothing(view: FolderView) -> str:
+    return ""
 
 
 _WITH_UNREAD = ("Folder", "SearchFolder", "TasksFolder")
@@ -117,15 +179,32 @@ FOLDER_FIELDS: tuple[FolderField, ...] = (
     FolderField(
         "folder:ChildFolderCount", "ChildFolderCount", lambda view: number("t:ChildFolderCount", view.children)
     ),
-    FolderField("folder:EffectiveRights", "EffectiveRights", _rights, default=False),
+    FolderField("folder:EffectiveRights", "EffectiveRights", _rights, since=Version.V2007_SP1, default=False),
     FolderField(
         "folder:DistinguishedFolderId",
         "DistinguishedFolderId",
-        lambda view: value("t:DistinguishedFolderId", NAME_OF[view.node.kind]) if view.node.kind in NAME_OF else "",
+        lambda view: value("t:DistinguishedFolderId", _distinguished(view)) if _distinguished(view) else "",
         since=Version.V2013,
         default=False,
     ),
-    FolderField("folder:PermissionSet", "PermissionSet", lambda view: "", default=False),
+    # There are no managed folders, retention tags and replicas here: the properties are known, and have no value.
+    FolderField("folder:ManagedFolderInformation", "ManagedFolderInformation", _nothing, default=False),
+    FolderField("folder:PolicyTag", "PolicyTag", _nothing, since=Version.V2013, default=False),
+    FolderField("folder:ArchiveTag", "ArchiveTag", _nothing, since=Version.V2013, default=False),
+    FolderField("folder:ReplicaList", "ReplicaList", _nothing, since=Version.V2013, default=False),
+    FolderField("folder:SearchParameters", "SearchParameters", _nothing, default=False),
+    FolderField(
+        "folder:SharingEffectiveRights",
+        "SharingEffectiveRights",
+        lambda view: value(
+            "t:SharingEffectiveRights",
+            permissions.read_level(view.mailbox.rights_in(view.node), view.element == "CalendarFolder"),
+        ),
+        since=Version.V2010,
+        default=False,
+        only=("CalendarFolder", "ContactsFolder"),
+    ),
+    FolderField(PERMISSION_SET, "PermissionSet", lambda view: view.permissions, since=Version.V2007_SP1, default=False),
     FolderField(
         "folder:UnreadCount",
         "UnreadCount",
@@ -133,18 +212,22 @@ FOLDER_FIELDS: tuple[FolderField, ...] = (
         only=_WITH_UNREAD,
     ),
 )
-_BY_URI: Mapping[str, FolderField] = {each.uri: each for each in FOLDER_FIELDS}
+BY_URI: Mapping[str, FolderField] = {each.uri: each for each in FOLDER_FIELDS}
 
 
 def check_shape(shape: Shape) -> None:
-    """Raises EwsError ErrorInvalidPropertyRequest for a property that no folder has."""
+    """Raises EwsError: ErrorInvalidPropertyRequest for a property that no folder has, ErrorUnsupportedMapiPropertyType."""
     for path in shape.paths:
-        if isinstance(path, FieldPath) and path.uri not in _BY_URI:
+        if isinstance(path, ExtendedPath):
+            if path.tag not in _COMPUTED:
+                extended.property_of(path)
+        elif path.uri not in BY_URI:
             raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
 
 
 def markup(view: FolderView, shape: Shape, version: Version) -> str:
     """One folder as an element."""
+    view.version = version
     parts = []
     for each in FOLDER_FIELDS:
         if each.since > version or (each.only and view.element not in each.only):
@@ -152,5 +235,14 @@ def markup(view: FolderView, shape: Shape, version: Version) -> str:
         is_asked = each is FOLDER_FIELDS[0] or FieldPath(each.uri) in shape.paths
         if is_asked or shape.base is Base.ALL or (shape.base is Base.DEFAULT and each.default):
             parts.append(each.read(view))
+        if each.element == "ChildFolderCount":
+            # MAPI properties stand behind it (BaseFolderType).
+            parts.extend(_extended_markup(view, path) for path in _extended(shape))
     content = "".join(parts)
     return f"<t:{view.element}>{content}</t:{view.element}>"
+
+
+async def ids(call: Call, place: Place) -> str:
+    """The m:Folders of an answer with the id of one folder."""
+    (view,) = await views(place.mailbox, [place.node])
+    return f"<m:Folders>{markup(view, _BARE, call.header.version)}</m:Folders>"

@@ -6,7 +6,7 @@ others from being done (MS-OXWSCDATA section 2.2.4.17). `Batch` and `Single` wri
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +51,9 @@ class Operation(Protocol):
     @property
     def section(self) -> str: ...
 
-    def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
-        """Gives the whole document piece by piece. Raises Fault, before the first piece."""
+    def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
+        """Gives the whole document piece by piece; an empty piece has those before it sent at once. Raises Fault, before the
+        first piece."""
         ...
 
 
@@ -66,7 +67,7 @@ class Batch:
     section: str
     run: Callable[[Call, xml.Element], AsyncIterator[str | EwsError]]
 
-    async def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         yield opening(call.header.version) + start_tag(f"{self.name}Response") + "<m:ResponseMessages>"
         tag = f"m:{self.name}ResponseMessage"
         try:
@@ -86,7 +87,7 @@ class Single:
     section: str
     run: Callable[[Call, xml.Element], Awaitable[str]]
 
-    async def answer(self, call: Call, request: xml.Element) -> AsyncIterator[str]:
+    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         try:
             content = await self.run(call, request)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:

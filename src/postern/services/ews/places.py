@@ -33,7 +33,7 @@ DISTINGUISHED: Mapping[str, FolderKind] = MappingProxyType(
         "junkemail": FolderKind.JUNK,
     }
 )
-"""The distinguished folders that every mailbox has, by their ids in requests (MS-OXWSFOLD section 2.2.5.3)."""
+"""The distinguished folders that every mailbox has, by their ids in requests (MS-OXWSCDATA section 2.2.5.10)."""
 ABOVE: Mapping[str, int] = MappingProxyType({"msgfolderroot": TOP, "root": ROOT})
 NAME_OF = {kind: name for name, kind in DISTINGUISHED.items()}
 
@@ -64,6 +64,7 @@ async def folder(call: Call, named: xml.Element) -> Place:
         if text in ABOVE:
             return Place(mailbox, await mailbox.node(ABOVE[text]))
         if text not in DISTINGUISHED:
+            # There are no public folders, archives, dumpsters and search folders here.
             raise EwsError(Code.FOLDER_NOT_FOUND)
         return Place(mailbox, await mailbox.of_kind(DISTINGUISHED[text]))
     if named.name != t("FolderId"):

@@ -13,7 +13,7 @@ from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.fields.field import Field
+from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of
@@ -46,9 +46,9 @@ class Rendering:
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.element not in self._fields:
-            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.element]
+        if kind.item_class not in self._fields:
+            self._fields[kind.item_class] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.item_class]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
@@ -59,7 +59,7 @@ class Rendering:
             return True
         if each.uri == "item:MimeContent":
             return self.shape.mime
-        if any(isinstance(path, IndexedPath) and path.uri == each.uri for path in self.shape.paths):
+        if any(isinstance(path, IndexedPath) and path.uri in (each.uri, *each.parts) for path in self.shape.paths):
             return True
         return self.shape.base is Base.ALL or (self.shape.base is Base.DEFAULT and each.default)
 
@@ -69,10 +69,13 @@ class Rendering:
 
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
-        if kind.element not in self._needs:
+        if kind.item_class not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
-            self._needs[kind.element] = needs | Need.BAG | Need.CONTENT if self.extended else needs
-        return self._needs[kind.element]
+            self._needs[kind.item_class] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+        return self._needs[kind.item_class]
+
+    def preparations(self, kind: ItemKind) -> list[Prepare]:
+        return [each.prepare for each in self.fields(kind) if each.prepare is not None]
 
     def markup(self, view: ItemView) -> str:
         """One item as an element."""
@@ -103,25 +106,42 @@ async def rendered(
 ) -> dict[int, str]:
     """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
     elements = dict.fromkeys([view.stored.id for view in views], "")
+    ready: list[ItemView] = []
     again: dict[Need, list[int]] = {}
     kinds: dict[Need, int] = {}
-    properties = await mailbox.numbers(extended.names_of(rendering.extended)) if rendering.extended and views else {}
     for view in views:
         needs = rendering.needs_of(kind_of(view.stored.item_class))
         kinds[needs] = kinds.get(needs, 0) + 1
         if needs & ~had:
             again.setdefault(needs, []).append(view.stored.id)
         else:
-            view.numbers = properties
-            elements[view.stored.id] = rendering.markup(view)
+            ready.append(view)
     for needs, numbers in again.items():
-        for view in await load(call, mailbox, numbers, needs):
-            view.numbers = properties
-            elements[view.stored.id] = rendering.markup(view)
+        ready.extend(await load(call, mailbox, numbers, needs))
+    await _prepare(mailbox, ready, rendering)
+    for view in ready:
+        elements[view.stored.id] = rendering.markup(view)
     if kinds:
         # Most folders hold items of one kind: the next page is read with what this one needed.
         rendering.likely = max(kinds, key=lambda needs: kinds[needs])
     return {number: markup for number, markup in elements.items() if markup}
+
+
+async def _prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
+    """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
+    names = extended.names_of(rendering.extended)
+    by_kind: dict[str, list[ItemView]] = {}
+    for view in views:
+        by_kind.setdefault(view.stored.item_class, []).append(view)
+    for item_class in by_kind:
+        if rendering.needs_of(kind_of(item_class)) & Need.BAG:
+            names.extend(kind_of(item_class).bag_names)
+    numbers = await mailbox.numbers(names) if names and views else {}
+    for item_class, alike in by_kind.items():
+        for view in alike:
+            view.numbers = numbers
+        for prepare in rendering.preparations(kind_of(item_class)):
+            await prepare(alike)
 
 
 async def markup_of_walk(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from postern.items.properties import Property
 from postern.protocols import xml
+from postern.protocols.ews.paths import IndexedPath
 from postern.protocols.ews.shapes import Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews.item_view import NOTHING, ItemView, Need
@@ -20,13 +21,22 @@ Write = Callable[[Any, xml.Element | None], None]
 """Puts a property's element into the editor of its kind (`editing.Editor`), or takes the property out (None). Raises EwsError."""
 
 
+WritePart = Callable[[Any, IndexedPath, xml.Element | None], None]
+"""Puts the part of a property that a path names into the editor, out of the property's element, or takes the part out (None).
+Raises EwsError."""
+
+Prepare = Callable[[Sequence[ItemView]], Awaitable[None]]
+"""Reads for items of one kind and one mailbox, all at once, what `Read` then shows of each. Raises EwsError, MailboxError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A property. `uri` is its path ("item:Subject"), `element` its element in `t:`, `since` the version that brought it, and
     `needs` what it is read from. `default`: the Default shape has it. `single`: FindItem and SyncFolderItems leave it out, for it
     is long (MS-OXWSSRCH section 2.2.4.11). `property` is the MAPI property of the same value, if there is one; `sort` a key of
     `model.search.SortKey`, and `search` one of `model.search.SearchTerm`, by which the store sorts and searches by it. Without
-    `write` it is read-only."""
+    `write` it is read-only. `parts` are the paths of its parts, which have an index beside ("contacts:EmailAddress" of
+    "contacts:EmailAddresses"), and `write_part` changes one. `prepare` is called before `read`."""
 
     uri: str
     element: str
@@ -39,3 +49,6 @@ class Field:
     write: Write | None = None
     sort: str = ""
     search: str = ""
+    parts: tuple[str, ...] = ()
+    write_part: WritePart | None = None
+    prepare: Prepare | None = None

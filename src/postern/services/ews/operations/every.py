@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from postern.services.ews.operation import Operation
 from postern.services.ews.operations.convert_id import CONVERT_ID
+from postern.services.ews.operations.create_folder import CREATE_FOLDER, CREATE_FOLDER_PATH, CREATE_MANAGED_FOLDER
 from postern.services.ews.operations.create_item import CREATE_ITEM
+from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_FOLDER, MARK_ALL_ITEMS_AS_READ
 from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
+from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
+from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.oof_settings import GET_USER_OOF_SETTINGS, SET_USER_OOF_SETTINGS
+from postern.services.ews.operations.subscribe import SUBSCRIBE
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
+from postern.services.ews.operations.unsubscribe import UNSUBSCRIBE
+from postern.services.ews.operations.update_folder import UPDATE_FOLDER
 from postern.services.ews.operations.update_item import UPDATE_ITEM
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -22,10 +30,24 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_FOLDER,
     FIND_FOLDER,
     FIND_ITEM,
+    CREATE_FOLDER,
+    CREATE_FOLDER_PATH,
+    CREATE_MANAGED_FOLDER,
+    UPDATE_FOLDER,
+    DELETE_FOLDER,
+    EMPTY_FOLDER,
+    MOVE_FOLDER,
+    COPY_FOLDER,
+    MARK_ALL_ITEMS_AS_READ,
     # MS-OXWSCORE
     GET_ITEM,
     CREATE_ITEM,
     UPDATE_ITEM,
+    # MS-OXWSNTIF
+    SUBSCRIBE,
+    GET_EVENTS,
+    GET_STREAMING_EVENTS,
+    UNSUBSCRIBE,
     # MS-OXWSSYNC
     SYNC_FOLDER_HIERARCHY,
     SYNC_FOLDER_ITEMS,

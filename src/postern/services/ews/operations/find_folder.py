@@ -33,7 +33,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
 async def _below(call: Call, named: xml.Element, shape: Shape, is_deep: bool) -> str:
     place = await places.folder(call, named)
     nodes = await _children(place.mailbox, place.node.id, is_deep)
-    rows = await folder_rendering.views(place.mailbox, nodes)
+    rows = await folder_rendering.views(place.mailbox, nodes, shape)
     folders = "".join([folder_rendering.markup(row, shape, call.header.version) for row in rows])
     return (
         f'<m:RootFolder TotalItemsInView="{len(rows)}" IncludesLastItemInRange="true">'

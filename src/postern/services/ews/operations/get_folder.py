@@ -30,7 +30,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
 
 async def _folder(call: Call, named: xml.Element, shape: Shape) -> str:
     place = await places.folder(call, named)
-    (view,) = await folder_rendering.views(place.mailbox, [place.node])
+    (view,) = await folder_rendering.views(place.mailbox, [place.node], shape, call)
     return f"<m:Folders>{folder_rendering.markup(view, shape, call.header.version)}</m:Folders>"
 
 

@@ -36,7 +36,7 @@ _END_OF_TIME = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a request asks for."""
+    """A request for a page."""
 
     place: Place
     rendering: Rendering

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import element, m, t
-from postern.protocols.ews.paths import ExtendedPath, path_markup, read_path
+from postern.protocols.ews.names import m, t
+from postern.protocols.ews.paths import ExtendedPath, IndexedPath, PropertyPath, path_markup, read_path
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended, places
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Conflict, Disposition, Editor, How
+from postern.services.ews.fields.field import Field
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.kinds import ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
@@ -90,14 +91,22 @@ def _apply(kind: ItemKind, editor: Editor, update: xml.Element) -> None:
     field = kind.by_uri.get(path.uri)
     if field is None or field.since > editor.call.header.version:
         raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
-    if field.write is None:
+    if isinstance(path, IndexedPath) and field.write_part is not None:
+        _check(field, path, value, update.local)
+        field.write_part(editor, path, value)
+        return
+    if field.write is None or isinstance(path, IndexedPath):
         code = Code.INVALID_PROPERTY_DELETE if value is None else Code.INVALID_PROPERTY_SET
         raise EwsError(code, path=path_markup(path))
-    if value is not None and value.local != field.element:
-        raise EwsError(Code.UPDATE_PROPERTY_MISMATCH, path=element("t:FieldURI", FieldURI=field.uri))
-    if update.local == "AppendToItemField":
-        raise EwsError(Code.INVALID_PROPERTY_APPEND, path=path_markup(path))
+    _check(field, path, value, update.local)
     field.write(editor, value)
+
+
+def _check(field: Field, path: PropertyPath, value: xml.Element | None, action: str) -> None:
+    if value is not None and value.local != field.element:
+        raise EwsError(Code.UPDATE_PROPERTY_MISMATCH, path=path_markup(path))
+    if action == "AppendToItemField":
+        raise EwsError(Code.INVALID_PROPERTY_APPEND, path=path_markup(path))
 
 
 UPDATE_ITEM = Batch("UpdateItem", Version.V2007, "MS-OXWSCORE 3.1.4.9", run)

@@ -1,0 +1,145 @@
+"""The properties of ItemType for items whose content is not mail: contacts, lists, tasks (MS-OXWSCORE section 2.2.4.24)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+
+from postern.items.properties import Value
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import boolean, value
+from postern.protocols.ews.shapes import BodyType, Shape
+from postern.protocols.ews.times import written
+from postern.services.ews.fields.field import Field, Read
+from postern.services.ews.fields.item import ITEM_FIELDS
+from postern.services.ews.fields.mapped import Form, MapSource, choices, constant
+from postern.services.ews.item_view import ItemView, Need
+from postern.services.ews.map_editor import MapEditor
+
+SENSITIVITY = choices("Normal", "Personal", "Private", "Confidential")
+IMPORTANCE = choices("Low", "Normal", "High")
+_ORDER = """
+MimeContent ItemId ParentFolderId ItemClass Subject Sensitivity Body Attachments DateTimeReceived Size Categories
+Importance InReplyTo IsSubmitted IsDraft IsFromMe IsResend IsUnmodified InternetMessageHeaders DateTimeSent
+DateTimeCreated ResponseObjects ReminderDueBy ReminderIsSet ReminderNextTime ReminderMinutesBeforeStart DisplayCc
+DisplayTo HasAttachments ExtendedProperty Culture EffectiveRights LastModifiedName LastModifiedTime IsAssociated
+WebClientReadFormQueryString WebClientEditFormQueryString ConversationId UniqueBody Flag StoreEntryId InstanceKey
+NormalizedBody EntityExtractionResult PolicyTag ArchiveTag RetentionDate Preview RightsManagementLicenseData
+PredictedActionReasons IsClutter NextPredictedAction GroupingAction BlockStatus HasBlockedImages TextBody IconIndex
+"""
+_PLACES = {name: place for place, name in enumerate(_ORDER.split())}
+"""The order of the elements."""
+
+
+def _language(sent: xml.Element) -> Value:
+    text = sent.text.strip()
+    if len(text) > MAX_LANGUAGE or not text.isascii() or not text.replace("-", "").isalnum():
+        raise EwsError(Code.SCHEMA_VALIDATION)
+    return text
+
+
+MAX_LANGUAGE = 35
+"""Characters of a language's tag (RFC 5646 section 4.4.1)."""
+_LANGUAGE = Form(lambda held: xml.text(str(held)), _language)
+_OF_MAIL = (
+    "Attachments",
+    "InternetMessageHeaders",
+    "WebClientReadFormQueryString",
+    "WebClientEditFormQueryString",
+    "ConversationId",
+)
+"""Properties of every item that only mail has a value of."""
+
+
+def item_fields(own: Sequence[Field]) -> tuple[Field, ...]:
+    """The properties of ItemType for a kind: its own, and of mail's those that are read from no content."""
+    fields = {each.uri: each for each in ITEM_FIELDS if not each.needs & ~Need.BAG and each.element in _PLACES}
+    for uri, each in fields.items():
+        if each.write is not None:
+            fields[uri] = replace(each, write=None)
+    fields |= {each.uri: each for each in own}
+    return tuple(sorted(fields.values(), key=lambda each: _PLACES[each.element]))
+
+
+def common(source: MapSource, has_attachments: Read | None = None) -> list[Field]:
+    """The properties of ItemType that every such kind has in its map."""
+    return [
+        Field("item:ItemClass", "ItemClass", _item_class, write=_set_class),
+        source.field("item:Subject", "PidTagSubject", default=True),
+        source.field("item:Sensitivity", "PidTagSensitivity", SENSITIVITY, absent=0),
+        body(source),
+        source.field("item:Categories", "PidNameKeywords"),
+        source.field("item:Importance", "PidTagImportance", IMPORTANCE, absent=1),
+        constant("item:IsSubmitted", boolean("t:IsSubmitted", False)),
+        constant("item:IsDraft", boolean("t:IsDraft", False)),
+        constant("item:IsFromMe", boolean("t:IsFromMe", False)),
+        constant("item:IsResend", boolean("t:IsResend", False)),
+        constant("item:IsUnmodified", boolean("t:IsUnmodified", False)),
+        Field("item:DateTimeSent", "DateTimeSent", _sent),
+        source.field("item:ReminderDueBy", "PidLidReminderTime"),
+        source.field("item:ReminderIsSet", "PidLidReminderSet", absent=False),
+        source.field("item:ReminderMinutesBeforeStart", "PidLidReminderDelta", absent=0),
+        constant("item:DisplayCc", "<t:DisplayCc/>"),
+        constant("item:DisplayTo", "<t:DisplayTo/>"),
+        Field(
+            "item:HasAttachments",
+            "HasAttachments",
+            has_attachments or (lambda view, shape: boolean("t:HasAttachments", False)),
+            needs=Need.CONTENT if has_attachments is not None else Need(0),
+            default=True,
+        ),
+        source.field("item:Culture", "PidNameContentLanguage", _LANGUAGE, absent="en-US"),
+        replace(constant("item:InReplyTo", ""), write=_set_nothing),
+        *[constant(f"item:{name}", "") for name in _OF_MAIL],
+    ]
+
+
+def body(source: MapSource) -> Field:
+    """The Body of a kind whose content has a plain text (MS-OXWSCDATA section 2.2.4.7)."""
+    property_ = source.property("PidTagBody")
+
+    def read(view: ItemView, shape: Shape) -> str:
+        return body_markup(source.value(view, property_), shape)
+
+    def write(editor: MapEditor, sent: xml.Element | None) -> None:
+        editor.put(property_, body_text(sent) or None)
+
+    return Field("item:Body", "Body", read, needs=Need.CONTENT, single=True, property=property_, write=write)
+
+
+def body_markup(held: Value | None, shape: Shape) -> str:
+    """The Body for a text; HTML is made of it where that is asked for."""
+    text = str(held) if held is not None else ""
+    if shape.body is BodyType.HTML:
+        lines = "<br>".join(escape(text).splitlines())
+        text = f"<html><body>{lines}</body></html>"
+    cut = text[: shape.most] if shape.most else text
+    is_cut = ' IsTruncated="true"' if len(cut) < len(text) else ""
+    kind = "HTML" if shape.body is BodyType.HTML else "Text"
+    return f'<t:Body BodyType="{kind}"{is_cut}>{xml.text(cut)}</t:Body>'
+
+
+def body_text(sent: xml.Element | None) -> str:
+    """The text of a Body that a request gives."""
+    return sent.text if sent is not None else ""
+
+
+def _item_class(view: ItemView, shape: Shape) -> str:
+    return value("t:ItemClass", view.stored.item_class)
+
+
+def _set_class(editor: MapEditor, sent: xml.Element | None) -> None:
+    editor.set_class(sent.text.strip() if sent is not None else "")
+
+
+def _set_nothing(editor: MapEditor, sent: xml.Element | None) -> None:
+    """A property that no such item has can be deleted."""
+    if sent is not None:
+        raise EwsError(Code.INVALID_PROPERTY_SET)
+
+
+def _sent(view: ItemView, shape: Shape) -> str:
+    return value("t:DateTimeSent", written(view.stored.created))

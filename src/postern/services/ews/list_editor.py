@@ -1,0 +1,187 @@
+"""Private distribution lists: vCards of KIND group, whose members are addresses or other cards (RFC 6350 section 6.6.5).
+
+In a card of version 3 these are Apple's properties, which clients of CardDAV read. A member that is a card is named by its UID,
+so that its address is that of the card as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from postern.items import contact
+from postern.items.contact import Contact
+from postern.protocols import xml
+from postern.protocols.content_lines import Line, line, with_parameters
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ItemId, read_id
+from postern.protocols.ews.names import t
+from postern.protocols.ews.versions import Version
+from postern.services.ews.access import Call
+from postern.services.ews.contact_editor import ContactEditor, card_of
+from postern.services.ews.editing import How, Saved
+from postern.services.ews.item_view import PAGE, ItemView, Need, load
+from postern.services.ews.places import Place
+
+MAX_LOOKED_UP = 1_000
+"""Cards that are looked up for the members of lists in one answer."""
+_NAMES = ("MEMBER", "X-ADDRESSBOOKSERVER-MEMBER")
+_MAILTO, _URN = "mailto:", "urn:uuid:"
+_TYPE, _SHOWN = "X-MAILBOX-TYPE", "X-CN"
+_TYPES = frozenset({"Unknown", "OneOff", "Mailbox", "PublicDL", "PrivateDL", "Contact", "PublicFolder", "GroupMailbox"})
+"""MailboxTypeType (MS-OXWSCDATA section 2.2.5.18)."""
+TYPES_SINCE = {"Unknown": Version.V2010, "OneOff": Version.V2010, "GroupMailbox": Version.V2013}
+
+
+class Member(NamedTuple):
+    """A member of a list. `key` names it in requests; `uid` is that of a card, "" for an address; `item` is the card's item, and
+    `change` its change number. Without `address` the card is not to be found."""
+
+    key: str
+    name: str
+    address: str
+    type: str = "OneOff"
+    uid: str = ""
+    item: ItemId | None = None
+    change: int = 0
+
+
+def _lines_of(card: Contact) -> list[Line]:
+    return card.card.lines(*_NAMES)[: contact.MAX_MEMBERS]
+
+
+def _key(value: str) -> str:
+    return sha256(value.strip().lower().encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def members_of(card: Contact) -> list[Member]:
+    """The members as the card has them: those that are cards have no address yet."""
+    members = []
+    for entry in _lines_of(card):
+        value = card.card.value(entry).strip()[: contact.MAX_TEXT]
+        key, folded = _key(value), value.lower()
+        if folded.startswith(_URN):
+            members.append(Member(key, "", "", "Contact", value[len(_URN) :]))
+        elif value:
+            address = value[len(_MAILTO) :] if folded.startswith(_MAILTO) else value
+            type_ = entry.parameter(_TYPE)
+            members.append(Member(key, entry.parameter(_SHOWN), address, type_ if type_ in _TYPES else "OneOff"))
+    return members
+
+
+async def prepare_members(views: Sequence[ItemView]) -> None:
+    """Looks up the cards that are members of these lists, all of one mailbox; `listed` tells them."""
+    uids = list(dict.fromkeys(each.uid for view in views for each in members_of(card_of(view)) if each.uid))
+    cards: dict[str, Member] = {}
+    if uids:
+        call, mailbox = views[0].call, views[0].mailbox
+        stored = await mailbox.store.with_uids(mailbox.id, None, uids[:MAX_LOOKED_UP])
+        ids = list(stored.ids)[:MAX_LOOKED_UP]
+        for start in range(0, len(ids), PAGE):
+            for each in await load(call, mailbox, ids[start : start + PAGE], Need.CONTENT):
+                member = _member_of(each)
+                cards.setdefault(member.uid, member)
+    for view in views:
+        view.parsed[listed] = cards
+
+
+def _member_of(view: ItemView) -> Member:
+    rendered = contact.render(card_of(view))
+    type_ = "PrivateDL" if rendered.kind == "group" else "Contact"
+    address = next(iter(rendered.emails), "")
+    return Member("", rendered.name, address, type_, rendered.uid, view.id, view.stored.change)
+
+
+def listed(view: ItemView) -> list[Member]:
+    """The members of a list, with the names and addresses of those that are cards. Ask `prepare_members` before."""
+    cards: Mapping[str, Member] = view.parsed.get(listed, {})
+    members = members_of(card_of(view))
+    return [cards[each.uid]._replace(key=each.key) if each.uid in cards else each for each in members]
+
+
+class ListEditor(ContactEditor):
+    """A distribution list."""
+
+    def __init__(self, call: Call, place: Place, view: ItemView | None) -> None:
+        super().__init__(call, place, view)
+        self.base_class = contact.LIST_CLASS
+        if view is None:
+            self.item_class = contact.LIST_CLASS
+            self.item.card.root.entries.append(line("X-ADDRESSBOOKSERVER-KIND", "group"))
+        self._waiting: list[tuple[ItemId, str]] = []
+
+    def set_members(self, members: xml.Element | None) -> None:
+        """Replaces all members by these. Raises EwsError."""
+        for entry in list(self.item.card.root.lines(*_NAMES)):
+            self.item.card.root.entries.remove(entry)
+        self._waiting.clear()
+        if members is not None:
+            self.add_members(members)
+
+    def add_members(self, members: xml.Element) -> None:
+        """Adds members. Raises EwsError."""
+        mailboxes = [each.find(t("Mailbox")) for each in members.find_all(t("Member"))]
+        if len(mailboxes) + len(_lines_of(self.item)) > contact.MAX_MEMBERS:
+            raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
+        for mailbox in mailboxes:
+            self._add(mailbox)
+
+    def _add(self, mailbox: xml.Element | None) -> None:
+        if mailbox is None:
+            raise EwsError(Code.INVALID_MAILBOX)
+        address, item = mailbox.text_of(t("EmailAddress")).strip(), mailbox.find(t("ItemId"))
+        if item is not None:
+            wanted = read_id(item.attributes.get("Id", ""))
+            if not isinstance(wanted, ItemId) or wanted.mailbox != self.place.mailbox.id:
+                raise EwsError(Code.ITEM_NOT_FOUND)
+            self._waiting.append((wanted, address))
+        elif address and len(address) <= contact.MAX_TEXT:
+            name, type_ = mailbox.text_of(t("Name")), mailbox.text_of(t("MailboxType"))
+            self._append(f"{_MAILTO}{address}", name, type_ if type_ in _TYPES else "")
+        else:
+            raise EwsError(Code.INVALID_MAILBOX)
+
+    def _append(self, value: str, name: str = "", type_: str = "") -> None:
+        """Adds a member that is not there yet."""
+        key = _key(value)
+        if key in {_key(self.item.card.value(entry)) for entry in _lines_of(self.item)}:
+            return
+        own = _NAMES[0] if self.item.card.version == "4.0" else _NAMES[1]
+        entry = with_parameters(line(own, value), {_SHOWN: name[: contact.MAX_TEXT], _TYPE: type_})
+        self.item.card.root.entries.append(entry)
+
+    def remove_member(self, key: str) -> None:
+        """Takes out the member with this key."""
+        for entry in self._keyed(key):
+            self.item.card.root.entries.remove(entry)
+
+    def _keyed(self, key: str) -> Iterable[Line]:
+        return [entry for entry in _lines_of(self.item) if _key(self.item.card.value(entry).strip()) == key]
+
+    async def create(self, how: How) -> Saved | None:
+        await self._look_up()
+        return await super().create(how)
+
+    async def update(self, how: How, known: int | None) -> Saved:
+        await self._look_up()
+        return await super().update(how, known)
+
+    async def _look_up(self) -> None:
+        """Names the members that were given as items by the UIDs of their cards. Raises EwsError ErrorItemNotFound."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        mailbox = self.place.mailbox
+        await mailbox.nodes()
+        stored = await mailbox.store.with_ids(mailbox.id, [item.item for item, _ in waiting])
+        uids = dict(zip(stored.ids, stored.uids, strict=True))
+        for item, address in waiting:
+            uid = uids.get(item.item, "")
+            if uid:
+                self._append(f"{_URN}{uid}")
+            elif address:
+                self._append(f"{_MAILTO}{address}")
+            else:
+                raise EwsError(Code.ITEM_NOT_FOUND)

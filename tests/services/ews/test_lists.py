@@ -1,0 +1,88 @@
+"""Private distribution lists: members by address and by card, changed one by one, and read by CardDAV.
+
+covers: list_editor, services.ews.fields.distribution_list
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from postern.model.folders import FolderKind
+from tests.services.dav.site import ALICE, BOB, guid_of
+from tests.services.ews.site import EwsSite
+from tests.services.ews.test_contacts import changed, created
+from tests.services.ews.test_items import read
+
+MEMBERS = '<t:FieldURI FieldURI="distributionlist:Members"/>'
+
+
+def crew(*members: str) -> str:
+    inner = "".join([f"<t:Member><t:Mailbox>{each}</t:Mailbox></t:Member>" for each in members])
+    return (
+        "<m:CreateItem><m:Items><t:DistributionList><t:DisplayName>Crew</t:DisplayName>"
+        f"<t:Members>{inner}</t:Members></t:DistributionList></m:Items></m:CreateItem>"
+    )
+
+
+def address(text: str) -> str:
+    return f"<t:Name>{text.partition('@')[0].title()}</t:Name><t:EmailAddress>{text}</t:EmailAddress>"
+
+
+def member(item: str) -> str:
+    return f'<t:ItemId Id="{item}"/>'
+
+
+def test_members_are_changed_one_by_one() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = (await site.ask(crew(address("a@sea.test"), address("b@sea.test"), address("A@sea.test")))).find(
+            ".//t:ItemId"
+        )
+        told = await site.ask(read(item.attrib["Id"], MEMBERS))
+        assert told.texts(".//t:Member/t:Mailbox/t:EmailAddress") == ["a@sea.test", "b@sea.test"]
+        key = told.all(".//t:Member")[0].attrib["Key"]
+        path = f'<t:IndexedFieldURI FieldURI="distributionlist:Members:Member" FieldIndex="{key}"/>'
+        assert (await site.ask(changed(item.attrib["Id"], f"<t:DeleteItemField>{path}</t:DeleteItemField>"))).codes == [
+            "NoError"
+        ]
+        told = await site.ask(read(item.attrib["Id"], MEMBERS))
+        assert told.texts(".//t:Member/t:Mailbox/t:Name") == ["B"]
+        # Exchange 2007 has lists without members.
+        old = await site.ask(read(item.attrib["Id"], base="AllProperties"), version="Exchange2007_SP1")
+        assert old.find(".//t:DistributionList") is not None and not old.all(".//t:Members")
+        folder = await site.folder(FolderKind.CONTACTS)
+        (card,) = await site.mailboxes.resources(guid_of(ALICE), folder)
+        (stored,) = await site.mailboxes.get(guid_of(ALICE), [card.id], True)
+        assert card.item_class == "IPM.DistList" and stored.content is not None
+        assert b"X-ADDRESSBOOKSERVER-KIND:group\r\n" in stored.content and b":mailto:b@sea.test\r\n" in stored.content
+
+    asyncio.run(steps())
+
+
+def test_members_that_are_cards() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        mails = '<t:EmailAddresses><t:Entry Key="EmailAddress1">kim@sea.test</t:Entry></t:EmailAddresses>'
+        kim = (await site.ask(created(f"<t:DisplayName>Kim</t:DisplayName>{mails}"))).find(".//t:ItemId").attrib["Id"]
+        inner = (await site.ask(crew(address("a@sea.test")))).find(".//t:ItemId").attrib["Id"]
+        item = (await site.ask(crew(member(kim), member(inner)))).find(".//t:ItemId").attrib["Id"]
+        told = await site.ask(read(item, MEMBERS))
+        assert told.texts(".//t:Member/t:Mailbox/t:MailboxType") == ["Contact", "PrivateDL"]
+        assert [each.attrib["Id"] for each in told.all(".//t:Member/t:Mailbox/t:ItemId")] == [kim, inner]
+        assert told.texts(".//t:Member/t:Mailbox/t:EmailAddress") == ["kim@sea.test"]
+        # A card that is gone stays a member, of which nothing is known.
+        folder = await site.folder(FolderKind.CONTACTS)
+        (first, *_) = [
+            each.id
+            for each in await site.mailboxes.resources(guid_of(ALICE), folder)
+            if each.item_class == "IPM.Contact"
+        ]
+        await site.mailboxes.delete(guid_of(ALICE), [first])
+        told = await site.ask(read(item, MEMBERS))
+        assert told.texts(".//t:Member/t:Status") == ["Unrecognized", "Normal"]
+        assert (await site.ask(crew(member(kim)))).codes == ["ErrorItemNotFound"]
+        # Another's card is none of one's own.
+        assert (await site.ask(crew(member(inner)), BOB)).codes == ["ErrorItemNotFound"]
+        assert (await site.ask(crew("<t:Name>Nobody</t:Name>"))).codes == ["ErrorInvalidMailbox"]
+
+    asyncio.run(steps())
