@@ -138,6 +138,15 @@ class ClientCertificates:
 
 
 @dataclass(frozen=True, slots=True)
+class Impersonation:
+    """The right to act in the place of others over Exchange Web Services. `by` are logon names of accounts, or addresses of
+    groups; `of` are addresses of users, rooms and groups, or "everybody"."""
+
+    by: tuple[str, ...]
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds, in bytes, seconds and counts. Every one is enforced where the bytes come in."""
 
@@ -197,6 +206,8 @@ class Organization:
     """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
     client_certificates: ClientCertificates | None = None
     """None: no client is asked for a certificate."""
+    impersonations: tuple[Impersonation, ...] = ()
+    """Empty: nobody impersonates anybody, administrators neither."""
 
     @property
     def databases(self) -> tuple[Database, ...]:

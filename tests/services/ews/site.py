@@ -147,12 +147,10 @@ class EwsDoor(WebDoor):
         directory = cast(Any, self.recipients)
         self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
         server = EwsServer(self.mailboxes, self.mailboxes, MailboxChanges(self.mailboxes))
-        self.application = EwsApplication(
-            EwsAccess(
-                directory, lambda database: server, self.sharing, "mail.example.test", domains=lambda: {"example.test"}
-            ),
-            OPERATIONS,
+        self.access = EwsAccess(
+            directory, lambda database: server, self.sharing, "mail.example.test", domains=lambda: {"example.test"}
         )
+        self.application = EwsApplication(self.access, OPERATIONS)
 
     def guid(self, address: str) -> UUID:
         return self.people.accounts[address].guid
