@@ -74,6 +74,7 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.organization.limits.mailbox_quota,
         domains,
         free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
+        impersonations=lambda: runtime.feed.current.impersonations,
     )
     access = replace(access, pushing=_pusher(runtime, logon))
     application = EwsApplication(access, OPERATIONS)

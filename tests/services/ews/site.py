@@ -42,7 +42,7 @@ def envelope(body: str, version: str = "Exchange2013", header: str = "") -> byte
     ).encode()
 
 
-def free_busy_of(recipients: Recipients, sharing: Sharing, mailboxes: FakeResourceStore) -> FreeBusy:
+def free_busy_of(recipients: Recipients, sharing: Sharing, mailboxes: FakeAssistantStore) -> FreeBusy:
     """Asks the mailboxes without a remote call."""
     calendars = MailboxAvailability(cast(Any, mailboxes))
     return FreeBusy(cast(Any, recipients), sharing, lambda database: calendars)

@@ -29,6 +29,7 @@ from postern.services.ews.operations.get_user_configuration import GET_USER_CONF
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
+from postern.services.ews.operations.oof_settings import GET_USER_OOF_SETTINGS, SET_USER_OOF_SETTINGS
 from postern.services.ews.operations.resolve_names import RESOLVE_NAMES
 from postern.services.ews.operations.send_item import SEND_ITEM
 from postern.services.ews.operations.subscribe import SUBSCRIBE
@@ -106,4 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_USER_AVAILABILITY,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
+    # MS-OXWOOF
+    GET_USER_OOF_SETTINGS,
+    SET_USER_OOF_SETTINGS,
 )
