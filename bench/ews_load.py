@@ -3,9 +3,9 @@
 WORK is `sync-ids` or `sync-default` (all items of the inbox, in pages of 512), `sync-one` (what changed after one item was
 made), `find` (the first page of 50 by the time of receipt), `find-subject` (with a restriction), `get` (batches of 50 items,
 Default), `create` (a draft) or `availability` (the free/busy of COUNT users, a day by half hours). What is quick is asked again
-and again. The PIDs are the server's first processes. Prints one JSON object, with the processor time of the server and its children;
-operations are items for `sync-ids`, `sync-default` and `get`, else requests. `streams` holds COUNT streaming subscriptions, 20 of
-each user, until its input ends.
+and again. The PIDs are the server's first processes. Prints one JSON object, with the processor time of the server and its
+children; operations are items for `sync-ids`, `sync-default` and `get`, else requests. `streams` holds COUNT streaming
+subscriptions, 20 of each user, until its input ends.
 """
 
 from __future__ import annotations
