@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,8 +69,8 @@ class MailEditor(Editor):
         if len(text) > _MIME_LIMIT * 3 // 2:
             raise EwsError(Code.MESSAGE_SIZE_EXCEEDED)
         try:
-            octets = base64.b64decode("".join(text.split()), validate=True)
-        except (ValueError, binascii.Error):
+            octets = attached.base64_octets(text)
+        except ValueError:
             raise EwsError(Code.MIME_CONTENT_INVALID_BASE64_STRING) from None
         self.message = MailContent(octets)
 
