@@ -166,6 +166,13 @@ class MailContent:
         if field:
             self._fields.insert(place, (wanted, field))
 
+    @property
+    def size(self) -> int:
+        """About as many octets as the message has, or will have."""
+        if self._parts is None or not self._parts.is_changed:
+            return len(self._body)
+        return len(self._parts.form.text) + sum([len(each.octets) for each in self._parts.attached])
+
     # What is shown and attached
 
     @property

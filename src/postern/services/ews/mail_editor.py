@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,6 +37,7 @@ from postern.services.ews.editing import Disposition, Editor, How, Saved
 from postern.services.ews.fields import people
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
+from postern.services.ews.sending import AT_ONCE
 
 MAX_CATEGORIES = 200
 MAX_CATEGORY = 255
@@ -57,9 +59,15 @@ class MailEditor(Editor):
         self._nested = nested
         self._has_read = False
         self._has_flags = False
+        self._made: bytes | None = None
 
     def content(self) -> bytes:
-        return self.message.octets()
+        return self._made if self._made is not None else self.message.octets()
+
+    async def make(self) -> None:
+        """Makes the content of a large message in a thread, before it is stored."""
+        if self.message.size > AT_ONCE:
+            self._made = await asyncio.to_thread(self.message.octets)
 
     # Properties of items
 
@@ -223,6 +231,7 @@ class MailEditor(Editor):
             if not self._has_flags:
                 # What is written here has been read, and is a draft until it is sent (MS-OXCMSG section 2.2.1.6).
                 self.flags |= Flag.DRAFT if self._has_read else Flag.DRAFT | Flag.SEEN
+            await self.make()
             saved = await super().create(how)
             return await self._with_attachments(saved)
         await sending.send(self.call, self.message, self._copy(how), self.bag)
@@ -231,6 +240,7 @@ class MailEditor(Editor):
     async def update(self, how: How, known: int | None) -> Saved:
         if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
             raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
+        await self.make()
         saved = await super().update(how, known)
         if how.disposition is not Disposition.SAVE_ONLY and how.disposition is not None:
             await sending.send_stored(self.call, saved.id, self._copy(how))
