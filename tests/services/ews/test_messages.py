@@ -276,3 +276,37 @@ def test_nobody_sends_as_another() -> None:
         assert not await content(site, FolderKind.OUTBOX)
 
     asyncio.run(steps())
+
+
+def updated(item: str, *updates: str) -> str:
+    return (
+        '<m:UpdateItem ConflictResolution="AutoResolve" MessageDisposition="SaveOnly"><m:ItemChanges><t:ItemChange>'
+        f'<t:ItemId Id="{item}"/><t:Updates>{"".join(updates)}</t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>'
+    )
+
+
+def test_values_are_appended_and_a_sent_message_keeps_its_people() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+
+        def change(uri: str, value: str, name: str = "AppendToItemField") -> str:
+            return f'<t:{name}><t:FieldURI FieldURI="{uri}"/><t:Message>{value}</t:Message></t:{name}>'
+
+        letter = '<t:Body BodyType="Text">one</t:Body>' + recipients("ToRecipients", BOB)
+        draft = (await site.ask(made(letter))).find(".//t:ItemId").attrib["Id"]
+        body = change("item:Body", '<t:Body BodyType="Text">, two</t:Body>')
+        to_more = change("message:ToRecipients", recipients("ToRecipients", "eve@else.test"))
+        assert (await site.ask(updated(draft, body, to_more))).codes == ["NoError"]
+        told = await site.ask(read(draft, base="Default"))
+        assert told.texts(".//t:Body") == ["one, two"]
+        assert told.texts(".//t:ToRecipients/t:Mailbox/t:EmailAddress") == [BOB, "eve@else.test"]
+        more = change("item:Subject", "<t:Subject>x</t:Subject>")
+        assert (await site.ask(updated(draft, more))).codes == ["ErrorInvalidPropertyAppend"]
+        item = await received(site, MIXED)
+        assert (await site.ask(updated(item, to_more))).codes == ["ErrorInvalidPropertyUpdateSentMessage"]
+        subject = change("item:Subject", "<t:Subject>mine</t:Subject>", "SetItemField")
+        read_now = change("message:IsRead", "<t:IsRead>true</t:IsRead>", "SetItemField")
+        assert (await site.ask(updated(item, subject, read_now))).codes == ["NoError"]
+        assert (await site.ask(read(item, base="Default"))).texts(".//t:Subject") == ["mine"]
+
+    asyncio.run(steps())
