@@ -61,7 +61,8 @@ async def send(
     except (MailboxError, EwsError):
         await own.store.delete(own.id, ids)
         if away is not None and copy.place is not None:
-            await copy.place.mailbox.store.delete(copy.place.mailbox.id, [away])
+            # Who may create there may not delete, but it was made just now.
+            await copy.place.mailbox.server.items.delete(copy.place.mailbox.id, [away])
         raise
 
 
@@ -103,7 +104,8 @@ async def _send_own(call: Call, own: Mailbox, view: ItemView, message: MailConte
     except (MailboxError, EwsError):
         await own.store.move_items(own.id, [number], home.id)
         if away is not None and copy.place is not None:
-            await copy.place.mailbox.store.delete(copy.place.mailbox.id, [away])
+            # Who may create there may not delete, but it was made just now.
+            await copy.place.mailbox.server.items.delete(copy.place.mailbox.id, [away])
         raise
 
 
