@@ -15,6 +15,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
+from postern.protocols.ews.uris import URIS
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
@@ -38,7 +39,7 @@ _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:Conversation
 class Rendering:
     """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long. `base` is the base where
     it is not that of the shape; `is_attached`: to items that are attached to others, which have no id and no folder. Raises
-    EwsError ErrorInvalidPropertyRequest for a property that no kind has."""
+    EwsError ErrorInvalidPropertyRequest for a property that the schema does not have."""
 
     shape: Shape
     version: Version
@@ -55,9 +56,9 @@ class Rendering:
         for path in self.shape.paths:
             if isinstance(path, FieldPath):
                 there = known.get(path.uri)
-                if there is None:
+                if there is None and path.uri not in URIS:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
-                if self.listed and there.single:
+                if there is not None and self.listed and there.single:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
         self.likely = self.needs_of(kind_of(MESSAGE))
 

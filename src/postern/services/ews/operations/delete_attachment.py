@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -56,12 +57,13 @@ async def _delete(
     top: list[Node] = []
     for each in wanted:
         try:
-            top = find(view, each).top
+            top = (await asyncio.to_thread(find, view, each)).top
         except EwsError as error:
             told[each] = error
             continue
         numbers[each.index] = each
     editor = mail_editor(call, view)
+    await asyncio.to_thread(lambda: editor.message.parts)
     for place in reversed(range(len(top))):
         if top[place].number in numbers:
             editor.message.detach(place)
