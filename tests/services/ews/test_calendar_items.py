@@ -1,6 +1,7 @@
 """Appointments by Exchange Web Services: made, read, changed and deleted, as a whole and by occurrence.
 
-covers: appointments, attendees, calendar_deleting, calendar_editor, calendar_times, meeting_changes, occurrences
+covers: appointments, attendees, calendar_deleting, calendar_editor, calendar_span, calendar_times, meeting_changes
+covers: neighbours, occurrences
 covers: services.ews.fields.calendar, services.ews.fields.calendar_item, services.ews.fields.calendar_read
 """
 
@@ -309,5 +310,20 @@ def test_what_dav_has_stored_is_shown() -> None:
         told = await site.ask(read(str(ItemId(guid_of(ALICE), put.id))))
         assert told.texts(".//t:Subject") == ["Talk"] and told.texts(".//t:UID") == ["u1"]
         assert told.texts(".//t:CalendarItemType") == ["RecurringMaster"] and not told.all(".//t:Recurrence")
+
+    work(steps)
+
+
+def test_an_appointment_says_what_is_beside_it() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(HOUR)))
+        await site.ask(made(SERIES.replace("T09:00", "T09:30").replace("T10:00", "T10:30"), subject="Daily"))
+        after = HOUR.replace("T10:00", "T10:15").replace("T09:00", "T10:00")
+        await site.ask(made(after, subject="After"))
+        await site.ask(made(f"{HOUR}<t:LegacyFreeBusyStatus>Free</t:LegacyFreeBusyStatus>", subject="Nothing"))
+        told = await site.ask(read(item))
+        assert told.texts(".//t:ConflictingMeetingCount") == ["1"] and told.texts(".//t:AdjacentMeetingCount") == ["1"]
+        assert told.texts(".//t:ConflictingMeetings/t:CalendarItem/t:Subject") == ["Daily"]
+        assert told.texts(".//t:AdjacentMeetings/t:CalendarItem/t:Subject") == ["After"]
 
     work(steps)

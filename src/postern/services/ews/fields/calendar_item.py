@@ -42,7 +42,7 @@ def nothing(view: ItemView, shape: Shape) -> str:
 
 
 def neighbours(name: str) -> Read:
-    """Reads what `adjacent` has put into the view about the other appointments of that time."""
+    """Reads what `neighbours` has put into the view about the other appointments of that time."""
     return lambda view, shape: view.parsed.get(name, "")
 
 

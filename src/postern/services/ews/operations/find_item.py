@@ -14,6 +14,7 @@ from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import places
 from postern.services.ews.access import Call
+from postern.services.ews.calendar_span import Span
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations import find_calendar
 from postern.services.ews.rendering import Rendering, markup_of
@@ -41,7 +42,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         yield await attempted(_page(call, each, rendering, offset, min(most, MAX_ROWS)))
 
 
-async def _calendar(call: Call, named: xml.Element, span: find_calendar.Span, rendering: Rendering) -> str:
+async def _calendar(call: Call, named: xml.Element, span: Span, rendering: Rendering) -> str:
     return await find_calendar.root_folder(call, await places.folder(call, named), span, rendering)
 
 
