@@ -13,16 +13,21 @@ from tests.services.ews.site import EwsDoor
 
 
 def account(door: EwsDoor, folder: Path, address: str, auth_type: str = NTLM, password: str = "wonderland") -> Account:
-    """An account of exchangelib; each call has its own protocol, for exchangelib shares them by their names."""
+    """An account of exchangelib at a door."""
     file = folder / "authority.pem"
     file.write_bytes(door.authority.cert_pem.bytes())
+    return account_at(door.url, file, address, auth_type, password)
+
+
+def account_at(url: str, authority: Path, address: str, auth_type: str = NTLM, password: str = "wonderland") -> Account:
+    """An account of exchangelib at an address; each call has its own protocol, for exchangelib shares them by their names."""
 
     class Trusting(HTTPAdapter):
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-            super().cert_verify(conn, url, str(file), cert)
+            super().cert_verify(conn, url, str(authority), cert)
 
     BaseProtocol.HTTP_ADAPTER_CLS = Trusting
     configuration = Configuration(
-        service_endpoint=door.url, credentials=Credentials(address, password), auth_type=auth_type, max_connections=2
+        service_endpoint=url, credentials=Credentials(address, password), auth_type=auth_type, max_connections=2
     )
     return Account(address, config=configuration, autodiscover=False, access_type=DELEGATE)

@@ -8,6 +8,7 @@ covers: services.ews.fields.calendar, services.ews.fields.calendar_item, service
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -16,7 +17,7 @@ from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject
 from postern.items.stored import values_of
 from postern.model.folders import FolderKind
-from postern.protocols.ews.ids import ItemId
+from postern.protocols.ews.ids import ItemId, read_id
 from tests.services.dav.site import ALICE, BOB, event, guid_of
 from tests.services.ews.site import Answer, EwsSite
 
@@ -325,5 +326,72 @@ def test_an_appointment_says_what_is_beside_it() -> None:
         assert told.texts(".//t:ConflictingMeetingCount") == ["1"] and told.texts(".//t:AdjacentMeetingCount") == ["1"]
         assert told.texts(".//t:ConflictingMeetings/t:CalendarItem/t:Subject") == ["Daily"]
         assert told.texts(".//t:AdjacentMeetings/t:CalendarItem/t:Subject") == ["After"]
+
+    work(steps)
+
+
+@pytest.mark.parametrize(
+    "version", ["Exchange2007", "Exchange2007_SP1", "Exchange2010", "Exchange2010_SP2", "Exchange2013_SP1"]
+)
+def test_every_version_gets_what_it_knows(version: str) -> None:
+    """The answers are held to the table of the schema."""
+
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        second = id_of(await site.ask(read(occurrence(item, 2))))
+        assert (await site.ask(changed(second, "item:Subject", "<t:Subject>Tea</t:Subject>"))).codes == ["NoError"]
+        for base in ("IdOnly", "Default", "AllProperties"):
+            assert (await site.ask(read(item, second, base=base), version=version)).codes == ["NoError", "NoError"]
+
+    work(steps)
+
+
+@pytest.mark.parametrize("start", [0, -(2**63), 2**63 - 1, 2**62, 1_764_576_001])
+def test_occurrences_that_somebody_makes_up_are_not_there(start: int) -> None:
+    async def steps(site: EwsSite) -> None:
+        item = read_id(id_of(await site.ask(made(SERIES))))
+        assert isinstance(item, ItemId)
+        forged = str(ItemId(item.mailbox, item.item, start))
+        subject = "<t:Subject>x</t:Subject>"
+        for asked in (read(forged), changed(forged, "item:Subject", subject), deleted(forged)):
+            assert (await site.ask(asked)).codes == ["ErrorItemNotFound"]
+        assert len((await stored(site)).parts) == 1
+        single = read_id(id_of(await site.ask(made(HOUR))))
+        assert isinstance(single, ItemId)
+        assert (await site.ask(read(str(ItemId(single.mailbox, single.item, start))))).codes == ["ErrorItemNotFound"]
+
+    work(steps)
+
+
+def test_an_appointment_is_brought_as_icalendar_and_told_as_such() -> None:
+    async def steps(site: EwsSite) -> None:
+        content = base64.b64encode(event("u1", "Talk", "20260301T120000Z")).decode()
+        item = id_of(await site.ask(made(f"<t:MimeContent>{content}</t:MimeContent>")))
+        part = (await stored(site)).main
+        assert (part.value("UID"), part.value("DTSTART")) == ("u1", "20260301T120000Z")
+        shape = "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>"
+        told = await site.ask(read(item).replace("<t:BaseShape>AllProperties</t:BaseShape>", shape))
+        assert b"BEGIN:VCALENDAR" in base64.b64decode(told.texts(".//t:MimeContent")[0])
+        broken = base64.b64encode(b"BEGIN:VCARD").decode()
+        assert (await site.ask(made(f"<t:MimeContent>{broken}</t:MimeContent>"))).codes == ["ErrorMimeContentInvalid"]
+
+    work(steps)
+
+
+def test_mapi_properties_are_those_of_the_appointment() -> None:
+    async def steps(site: EwsSite) -> None:
+        uri = '<t:ExtendedFieldURI DistinguishedPropertySetId="Appointment" PropertyId="{}" PropertyType="{}"/>'
+        place, start = uri.format(0x8208, "String"), uri.format(0x820D, "SystemTime")
+        own = '<t:ExtendedFieldURI DistinguishedPropertySetId="PublicStrings" PropertyName="mine" PropertyType="Integer"/>'
+        more = (
+            f"<t:ExtendedProperty>{own}<t:Value>7</t:Value></t:ExtendedProperty>"
+            f"<t:ExtendedProperty>{place}<t:Value>Room 9</t:Value></t:ExtendedProperty>"
+        )
+        item = id_of(await site.ask(made(more + HOUR)))
+        assert (await stored(site)).main.value("LOCATION") == "Room 9"
+        paths = f"<t:AdditionalProperties>{place}{start}{own}</t:AdditionalProperties>"
+        shape = "<t:BaseShape>IdOnly</t:BaseShape>"
+        told = await site.ask(read(item, base="IdOnly").replace(shape, shape + paths))
+        assert told.texts(".//t:ExtendedProperty/t:Value") == ["Room 9", "2026-12-01T08:00:00Z", "7"]
 
     work(steps)
