@@ -9,7 +9,7 @@ from postern.protocols.ews import conditions, query_strings, sync_states, views
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, TYPES
 from postern.protocols.ews.paths import FieldPath
-from postern.services.ews import finding, item_values, judging, pushing
+from postern.services.ews import finding, item_values, judging, store_terms
 from tests.bounds.growth import Cases, Work
 
 E = "protocols.ews."
@@ -72,9 +72,9 @@ CASES: Cases = {
     ),
     S + "judging.key_of": lambda size: lambda: judging.key_of("1" * size),
     S + "judging.paths_of": lambda size: (lambda known: lambda: judging.paths_of(known))(_conditions(size)),
-    S + "pushing.pushed": lambda size: (lambda known: lambda: pushing.pushed(known, item_values.named_by_schema, True))(
-        _conditions(size)
-    ),
+    S + "store_terms.pushed": lambda size: (
+        lambda known: lambda: store_terms.pushed(known, item_values.named_by_schema, True)
+    )(_conditions(size)),
     S + "item_values.texts_of": lambda size: (lambda markup: lambda: item_values.texts_of(markup))("<" * size),
     S + "item_values.texts_of: many texts": lambda size: (lambda markup: lambda: item_values.texts_of(markup))(
         "<a>b</a>" * (size // 8)

@@ -19,8 +19,10 @@ else:
 with instrumented:
     from postern.protocols.ews import (
         alternate_ids,
+        availability,
         conditions,
         envelope,
+        exported,
         ids,
         paths,
         query_strings,
@@ -31,9 +33,12 @@ with instrumented:
         sync_states,
         time_zones,
         times,
+        user_configurations,
         views,
     )
-    from postern.services.ews import attendees, extended, finding, item_values, judging, kinds, places, pushing
+    from postern.protocols.ical.zones import UTC_ZONE
+    from postern.services.ews import attendees, extended, finding, item_values, judging, kinds, places, store_terms
+    from postern.services.http import outgoing
 
 from postern.protocols import xml
 from postern.protocols.ews.errors import EwsError
@@ -45,6 +50,8 @@ _END = b"</m:x></s:Body></s:Envelope>"
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a reader does what it must not."""
+    with suppress(EwsError):
+        subscriptions.read_result(data)
     for octets in (data, _START + data + _END):
         try:
             request = envelope.read(octets)
@@ -63,6 +70,8 @@ def _read(element: xml.Element) -> None:
         extended.read,
         places.item_ref,
         subscriptions.read_events,
+        user_configurations.read_name,
+        user_configurations.read_configuration,
         *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
         *(time_zones.read_definition, time_zones.read_meeting_zone, attendees.read_attendees),
     ):
@@ -73,6 +82,12 @@ def _read(element: xml.Element) -> None:
             read_part(element)
     with suppress(EwsError):
         _searched(conditions.read_restriction(element))
+    for zone in (None, UTC_ZONE):
+        with suppress(EwsError):
+            assert availability.read_request(element, zone).mailboxes
+    with suppress(EwsError):
+        zone_read = availability.read_zone(element)
+        zone_read.utc(zone_read.local(0))
     with suppress(EwsError):
         known = paths.read_path(element)
         again = xml.read(f'<t:x xmlns:t="{TYPES}">{paths.path_markup(known)}</t:x>'.encode()).elements
@@ -85,6 +100,8 @@ def _read(element: xml.Element) -> None:
         (rule, first), regenerates = regenerations.read_task_recurrence(element)
         assert regenerations.task_recurrence_markup(rule, regenerates, datetime.combine(first, datetime.min.time()))
     for text in (element.text, *element.attributes.values()):
+        target = outgoing.target_of(text)
+        assert target is None or (target.host and target.path.startswith(("/", "?")))
         kinds.kind_of(text)
         with suppress(EwsError):
             known_id = ids.read_id(text)
@@ -115,6 +132,9 @@ def _read(element: xml.Element) -> None:
         with suppress(EwsError):
             subscriptions.read_minutes(text)
         with suppress(EwsError):
+            item = exported.read(text)
+            assert exported.read(exported.write(item)) == item
+        with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))
 
@@ -124,7 +144,7 @@ def _searched(condition: conditions.Condition | None) -> None:
     if condition is None:
         return
     for is_mail in (True, False):
-        pushing.pushed(condition, item_values.named_by_schema, is_mail)
+        store_terms.pushed(condition, item_values.named_by_schema, is_mail)
     judging.paths_of(condition)
     judging.judge(condition, lambda path: item_values.texts_of)("<a>2026-11-30T00:00:00Z</a><b>12</b><c>text</c>")
     judging.key_of(repr(condition))

@@ -1,7 +1,7 @@
 """Searches of one folder: which items a search finds, in which order, and the part of them that a view asks for.
 
-The store finds and sorts what it can (`pushing`). Where a condition or an order needs more than it knows, the items that it found
-are read page by page and judged; only ids and the values to sort by are kept of them.
+The store finds and sorts what it can (`store_terms`). Where a condition or an order needs more than it knows, the items that it
+found are read page by page and judged; only ids and the values to sort by are kept of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from postern.services.ews.item_view import PAGE, ItemView, Need
 from postern.services.ews.judging import MISSING, Judge, Key, Values, judge, key_of, paths_of
 from postern.services.ews.kinds import KINDS
 from postern.services.ews.places import Place
-from postern.services.ews.pushing import pushed
+from postern.services.ews.store_terms import pushed
 
 MAX_READ = 200_000
 """Items that one search reads to judge or to sort them."""

@@ -1,183 +1,183 @@
-"""The part of a condition that the store can search for (`model.search.SearchTerm`).
+"""Notifications that are sent to subscribers (MS-OXWSPSNTIF section 3.2): each push subscription is a task of this process.
 
-What the store finds is all that meets the condition, and perhaps more; `is_exact` says that there is no more. The rest is judged
-item by item (`judging`).
+A subscription lives as long as its process, its subscriber wants more, and its user may log on. A subscriber notices the end of
+its server by the status that does not come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Protocol
 
-from postern.model.items import Flag
-from postern.model.search import SearchTerm
-from postern.protocols.ews.conditions import And, Anywhere, Compare, Condition, Contains, Mode, Not, Operator, Or
+from postern.model.directory import DirectoryUnavailable
+from postern.model.mailbox import MailboxError
+from postern.model.security import Identity
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.envelope import CLOSING, CONTENT_TYPE, start_tag
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.paths import FieldPath, PropertyPath
-from postern.protocols.ews.times import read_time
+from postern.protocols.ews.names import MESSAGES, SOAP, TYPES, value
+from postern.protocols.ews.subscriptions import SubscriptionId, Watermark, read_result
+from postern.protocols.http.client import Response
+from postern.protocols.http.events import Field
+from postern.services.ews.access import Call
+from postern.services.ews.events import Told, events_since, notification
+from postern.services.ews.operation import as_error
+from postern.services.ews.subscriptions import Kept
+from postern.services.ews.watching import GATHER, RETRY, UNREACHABLE, open_watched
+from postern.services.http.outgoing import OutgoingError, Target, target_of
+from postern.telemetry.log import Event, log
+from postern.trust.reauthorization import Registration
 
-_DEEPEST = 30
-"""Levels of conditions that are given to the store."""
-_DAY = 86_400
-
-
-class Pushed(NamedTuple):
-    """A term of the store. None: the store can find nothing of the condition, so that all items have to be judged."""
-
-    term: SearchTerm | None
-    is_exact: bool
-
-
-_NOTHING = Pushed(None, False)
-_TEXTS = {
-    "message:From": "from",
-    "message:Sender": "from",
-    "message:ToRecipients": "to",
-    "message:CcRecipients": "cc",
-    "message:BccRecipients": "bcc",
-}
-"""Properties whose texts stand in an address field."""
+FIRST_RETRY = 30.0
+"""Seconds until a subscriber that did not answer is asked again; each time twice as long, until that is longer than its status
+frequency. Then the subscription ends."""
+MINUTE = 60
+_ACTION = (b"SOAPAction", f'"{MESSAGES}/SendNotification"'.encode())
+_FIELDS = ((b"Content-Type", CONTENT_TYPE.encode()), _ACTION)
 
 
-ALWAYS = frozenset({"message:IsRead", "item:Flag", "item:DateTimeReceived", "item:Size", "item:ItemClass"})
-"""Properties that the store knows of all items. Others it knows of mail: it does not read the formats of appointments and
-contacts."""
+class Poster(Protocol):
+    """Posts to subscribers, as `services.http.outgoing.Outgoing` does."""
+
+    async def post(self, target: Target, body: bytes, fields: Sequence[Field]) -> Response: ...
 
 
-def pushed(
-    condition: Condition, named: Callable[[PropertyPath], PropertyPath], is_mail: bool, depth: int = 0
-) -> Pushed:
-    """Returns what the store can find of a condition. `named` returns for a property that has several paths that of the schema.
-    `is_mail`: it searches a folder with mail alone.
-
-    Bound: linear in the condition.
-    """
-    if depth > _DEEPEST:
-        return _NOTHING
-    if isinstance(condition, And):
-        parts = [pushed(term, named, is_mail, depth + 1) for term in condition.terms]
-        terms = tuple(part.term for part in parts if part.term is not None)
-        is_exact = all(part.is_exact for part in parts)
-        return Pushed(SearchTerm("and", terms=terms), is_exact) if terms else _NOTHING
-    if isinstance(condition, Or):
-        parts = [pushed(term, named, is_mail, depth + 1) for term in condition.terms]
-        terms = tuple(part.term for part in parts if part.term is not None)
-        if len(terms) < len(parts):
-            return _NOTHING
-        return Pushed(SearchTerm("or", terms=terms), all(part.is_exact for part in parts))
-    if isinstance(condition, Not):
-        inner = pushed(condition.term, named, is_mail, depth + 1)
-        if inner.term is None or not inner.is_exact:
-            return _NOTHING
-        return Pushed(SearchTerm("not", terms=(inner.term,)), True)
-    if isinstance(condition, Anywhere) and is_mail:
-        return Pushed(SearchTerm("body" if condition.in_body else "text", condition.text), True)
-    if isinstance(condition, Compare | Contains):
-        path = named(condition.path)
-        uri = path.uri if isinstance(path, FieldPath) and (is_mail or path.uri in ALWAYS) else ""
-        return _compared(uri, condition) if isinstance(condition, Compare) else _contained(uri, condition)
-    return _NOTHING
+class Unsubscribed(Exception):
+    """The subscriber wants no more notifications."""
 
 
-def _contained(uri: str, condition: Contains) -> Pushed:
-    text = condition.text
-    if uri == "item:Flag" and text == "Flagged" and condition.mode is Mode.FULL:
-        return Pushed(SearchTerm("flag", number=Flag.FLAGGED), True)
-    if not text.strip():
-        return _NOTHING
-    if uri == "item:Body":
-        # Contents are not read to be judged: the store knows their texts, without regard to case.
-        return Pushed(SearchTerm("body", text), True)
-    if condition.ignores_accents:
-        # What the store keeps has its accents still.
-        return _NOTHING
-    if uri == "item:ItemClass":
-        is_prefix = condition.mode in (Mode.PREFIXED, Mode.FULL)
-        is_exact = condition.mode is Mode.PREFIXED and condition.ignores_case
-        return Pushed(SearchTerm("class", text), is_exact) if is_prefix else _NOTHING
-    if uri == "item:Subject":
-        is_exact = condition.mode is Mode.SUBSTRING and condition.ignores_case
-        return Pushed(SearchTerm("subject", text), is_exact)
-    if uri in _TEXTS:
-        return Pushed(SearchTerm(_TEXTS[uri], text), False)
-    return _NOTHING
+class Pusher:
+    """Sends the notifications of one process. `registers` has a function called when an account may not be logged on any more.
+    With `is_clear`, URLs of http are taken beside those of https."""
+
+    def __init__(
+        self,
+        poster: Poster,
+        registers: Callable[[Identity, Callable[[], None]], Registration | None],
+        is_clear: bool = False,
+    ) -> None:
+        self._poster = poster
+        self._registers = registers
+        self._is_clear = is_clear
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self, call: Call, subscription: SubscriptionId, url: str) -> None:
+        target = target_of(url)
+        if target is None or (target.scheme == "http" and not self._is_clear):
+            raise EwsError(Code.INVALID_PUSH_SUBSCRIPTION_URL)
+        kept = call.access.subscriptions.add(subscription)
+        # The request is not kept, only who made it.
+        own = Call(call.access, call.identity, call.header)
+        task = asyncio.get_running_loop().create_task(self._serve(own, kept, target))
+        kept.displace = partial(_end, task)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Ends all subscriptions."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, call: Call, kept: Kept, target: Target) -> None:
+        """Notifies one subscriber until that ends."""
+        registration = self._registers(call.identity, kept.displace) if kept.displace is not None else None
+        why = "the server or the account ended it"
+        try:
+            await self._notify(call, kept, target)
+        except Unsubscribed:
+            why = "the subscriber wants no more"
+        except OutgoingError as error:
+            why = str(error)
+        except EwsError as error:
+            why = error.code.value
+        finally:
+            if registration is not None:
+                registration.end()
+            kept.displace = None
+            call.access.subscriptions.end(kept)
+            log(Event.NOTIFICATIONS_ENDED, path="ews-notification", name=call.identity.name, host=target.host, why=why)
+
+    async def _notify(self, call: Call, kept: Kept, target: Target) -> None:
+        wake = asyncio.Event()
+        mailbox = await open_watched(call, kept.id)
+        watch = mailbox.server.changes.watch(mailbox.id, kept.change, wake.set)
+        try:
+            # The first notification says that the subscription has begun (MS-OXWSPSNTIF section 3.2.4).
+            told = Told(kept.change)
+            while True:
+                await self._send(call, kept, target, told)
+                if told.more:
+                    wake.set()
+                told = await _next(call, kept, wake)
+        finally:
+            watch.close()
+
+    async def _send(self, call: Call, kept: Kept, target: Target, told: Told) -> None:
+        """Sends one notification until the subscriber has it. Raises OutgoingError where it does not answer, Unsubscribed."""
+        now = int(call.access.subscriptions.now)
+        before, after = (str(Watermark(kept.id.mailbox, change, now)) for change in (kept.change, told.change))
+        body = _envelope(call, notification(str(kept.id), before, after, told))
+        delay = FIRST_RETRY
+        while True:
+            try:
+                response = await self._poster.post(target, body, _FIELDS)
+                if response.status != HTTPStatus.OK:
+                    raise OutgoingError(f"{target.host} answers with status {response.status}")
+                goes_on = read_result(response.body)
+                break
+            except (OutgoingError, EwsError) as error:
+                if delay > kept.id.minutes * MINUTE:
+                    raise OutgoingError(str(error)) from None
+                await asyncio.sleep(delay)
+                delay *= 2
+        if not goes_on:
+            raise Unsubscribed
+        kept.change = told.change
 
 
-def _compared(uri: str, condition: Compare) -> Pushed:
-    if not isinstance(condition.other, str):
-        return _NOTHING
-    make = _COMPARED.get(uri)
-    return make(condition.operator, condition.other.strip()) if make is not None else _NOTHING
+def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
 
 
-def _not(term: SearchTerm) -> SearchTerm:
-    return SearchTerm("not", terms=(term,))
+async def _next(call: Call, kept: Kept, wake: asyncio.Event) -> Told:
+    """The next events of a subscription; none, when its subscriber is to hear that it still stands."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + kept.id.minutes * MINUTE
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                await wake.wait()
+        except TimeoutError:
+            return Told(kept.change)
+        await asyncio.sleep(GATHER)
+        wake.clear()
+        try:
+            # A call of its own for each look: rights and mailboxes are asked for again.
+            mailbox = await open_watched(Call(call.access, call.identity, call.header), kept.id)
+            told = await events_since(mailbox, kept.id, kept.change)
+        except (EwsError, MailboxError, DirectoryUnavailable) as error:
+            known = as_error(error)
+            if known.code not in UNREACHABLE:
+                raise known from None
+            loop.call_later(RETRY, wake.set)
+            continue
+        if told.events or told.more:
+            return told
+        kept.change = told.change
 
 
-def _is_read(operator: Operator, text: str) -> Pushed:
-    seen = SearchTerm("flag", number=Flag.SEEN)
-    if operator not in (Operator.EQUAL, Operator.NOT_EQUAL) or text not in ("true", "false", "0", "1"):
-        return _NOTHING
-    wanted = (text in ("true", "1")) == (operator is Operator.EQUAL)
-    return Pushed(seen if wanted else _not(seen), True)
-
-
-def _from(number: int, operator: Operator, make: Callable[[int], SearchTerm]) -> SearchTerm:
-    """The term for a whole number, of terms which mean that it is as large as theirs, or larger."""
-    at_least, more = make(number), make(number + 1)
-    return {
-        Operator.GREATER_OR_EQUAL: at_least,
-        Operator.GREATER: more,
-        Operator.LESS: _not(at_least),
-        Operator.LESS_OR_EQUAL: _not(more),
-        Operator.EQUAL: SearchTerm("and", terms=(at_least, _not(more))),
-        Operator.NOT_EQUAL: SearchTerm("or", terms=(_not(at_least), more)),
-    }[operator]
-
-
-def _received(operator: Operator, text: str) -> Pushed:
-    try:
-        at = read_time(text)
-    except EwsError:
-        return _NOTHING
-    return Pushed(_from(at, operator, lambda number: SearchTerm("arrived", number=number)), True)
-
-
-def _sent(operator: Operator, text: str) -> Pushed:
-    """By days of the sender, whose zone nobody knows here: a day more on each side."""
-    try:
-        day = read_time(text) // _DAY
-    except EwsError:
-        return _NOTHING
-    since, before = SearchTerm("sentsince", number=day - 1), SearchTerm("sentbefore", number=day + 2)
-    if operator in (Operator.GREATER, Operator.GREATER_OR_EQUAL):
-        return Pushed(since, False)
-    if operator in (Operator.LESS, Operator.LESS_OR_EQUAL):
-        return Pushed(before, False)
-    return Pushed(SearchTerm("and", terms=(since, before)), False) if operator is Operator.EQUAL else _NOTHING
-
-
-def _size(operator: Operator, text: str) -> Pushed:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        return _NOTHING
-    return Pushed(_from(int(text), operator, lambda number: SearchTerm("larger", number=number - 1)), True)
-
-
-def _equal_text(key: str, name: str = "") -> Callable[[Operator, str], Pushed]:
-    def make(operator: Operator, text: str) -> Pushed:
-        if operator is not Operator.EQUAL or not text:
-            return _NOTHING
-        return Pushed(SearchTerm(key, text, name), False)
-
-    return make
-
-
-_COMPARED: Mapping[str, Callable[[Operator, str], Pushed]] = {
-    "message:IsRead": _is_read,
-    "item:DateTimeReceived": _received,
-    "item:DateTimeSent": _sent,
-    "item:Size": _size,
-    "item:ItemClass": _equal_text("class"),
-    "item:Subject": _equal_text("subject"),
-    "message:InternetMessageId": _equal_text("header", "message-id"),
-}
+def _envelope(call: Call, inner: str) -> bytes:
+    version = f'<t:RequestServerVersion xmlns:t="{TYPES}" Version="{call.header.version.label}"/>'
+    code = value("m:ResponseCode", Code.NO_ERROR)
+    return (
+        f'{xml.DECLARATION.rstrip()}<s:Envelope xmlns:s="{SOAP}"><s:Header>{version}</s:Header><s:Body>'
+        f"{start_tag('SendNotification')}<m:ResponseMessages>"
+        f'<m:SendNotificationResponseMessage ResponseClass="Success">{code}{inner}</m:SendNotificationResponseMessage>'
+        f"</m:ResponseMessages></m:SendNotification>{CLOSING}"
+    ).encode()

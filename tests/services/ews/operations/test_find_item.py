@@ -1,6 +1,6 @@
 """FindItem: conditions, orders, parts and groups of a result.
 
-covers: services.ews.finding, services.ews.judging, services.ews.pushing, services.ews.item_values, services.ews.item_reading
+covers: services.ews.finding, services.ews.judging, services.ews.store_terms, services.ews.item_values, services.ews.item_reading
 covers: protocols.ews.conditions, protocols.ews.views, protocols.ews.query_strings
 """
 
