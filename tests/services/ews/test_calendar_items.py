@@ -1,7 +1,7 @@
 """Appointments by Exchange Web Services: made, read, changed and deleted, as a whole and by occurrence.
 
-covers: appointments, attendees, calendar_deleting, calendar_editor, calendar_span, calendar_times, meeting_changes
-covers: neighbours, occurrences
+covers: appointments, attendees, calendar_attachments, calendar_deleting, calendar_editor, calendar_span, calendar_times
+covers: meeting_changes, neighbours, occurrences
 covers: services.ews.fields.calendar, services.ews.fields.calendar_item, services.ews.fields.calendar_read
 """
 
@@ -393,5 +393,53 @@ def test_mapi_properties_are_those_of_the_appointment() -> None:
         shape = "<t:BaseShape>IdOnly</t:BaseShape>"
         told = await site.ask(read(item, base="IdOnly").replace(shape, shape + paths))
         assert told.texts(".//t:ExtendedProperty/t:Value") == ["Room 9", "2026-12-01T08:00:00Z", "7"]
+
+    work(steps)
+
+
+def test_an_occurrence_does_not_pass_its_neighbours() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        third = id_of(await site.ask(read(occurrence(item, 3))))
+        for name, times, code in (
+            ("End", "2026-12-04T09:00:00+01:00", "NoError"),
+            ("End", "2026-12-04T09:30:00+01:00", "ErrorOccurrenceCrossingBoundary"),
+            ("Start", "2026-12-02T10:00:00+01:00", "NoError"),
+            ("Start", "2026-12-02T09:59:59+01:00", "ErrorOccurrenceCrossingBoundary"),
+        ):
+            asked = changed(third, f"calendar:{name}", f"<t:{name}>{times}</t:{name}>")
+            assert (await site.ask(asked)).codes == [code], times
+
+    work(steps)
+
+
+def test_an_appointment_has_files() -> None:
+    async def steps(site: EwsSite) -> None:
+        file = (
+            "<t:FileAttachment><t:Name>a.txt</t:Name><t:ContentType>text/plain</t:ContentType>"
+            "<t:Content>{}</t:Content></t:FileAttachment>"
+        )
+        octets = [base64.b64encode(text).decode() for text in (b"first", b"second \r\n")]
+        item = id_of(await site.ask(made(f"<t:Attachments>{file.format(octets[0])}</t:Attachments>{HOUR}")))
+        told = await site.ask(read(item))
+        assert told.texts(".//t:HasAttachments") == ["true"] and told.texts(".//t:FileAttachment/t:Name") == ["a.txt"]
+        more = (
+            f'<m:CreateAttachment><m:ParentItemId Id="{item}"/><m:Attachments>{file.format(octets[1])}'
+            f"<t:ItemAttachment><t:Message/></t:ItemAttachment></m:Attachments></m:CreateAttachment>"
+        )
+        added = await site.ask(more)
+        assert added.codes == ["NoError", "ErrorInvalidItemForOperationCreateItemAttachment"]
+        part = (await stored(site)).main
+        assert [each.parameter("X-FILENAME") for each in part.lines("ATTACH")] == ["a.txt", "a.txt"]
+        ids = [each.attrib["Id"] for each in (await site.ask(read(item))).all(".//t:AttachmentId")]
+        assert added.find(".//t:AttachmentId").attrib["Id"] == ids[1]
+        named = "".join([f'<t:AttachmentId Id="{each}"/>' for each in ids])
+        asked = f"<m:GetAttachment><m:AttachmentIds>{named}</m:AttachmentIds></m:GetAttachment>"
+        assert (await site.ask(asked)).texts(".//t:Content") == octets
+        assert (await site.ask(asked, BOB)).codes == ["ErrorItemNotFound", "ErrorItemNotFound"]
+        gone = f'<m:DeleteAttachment><m:AttachmentIds><t:AttachmentId Id="{ids[0]}"/></m:AttachmentIds></m:DeleteAttachment>'
+        assert (await site.ask(gone)).codes == ["NoError"]
+        assert (await site.ask(gone)).codes == ["ErrorItemNotFound"]
+        assert len(list((await stored(site)).main.lines("ATTACH"))) == 1
 
     work(steps)

@@ -13,12 +13,15 @@ from postern.items.properties import Mapped, Property, Value
 from postern.items.rendered import status_of
 from postern.items.text import readable
 from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, element, number, value
 from postern.protocols.ews.shapes import MAX_BODY, BodyType, Shape
 from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import Version
 from postern.protocols.ical.values import address_of
 from postern.services.ews.appointments import Appointment, of_view
+from postern.services.ews.calendar_attachments import attach, attachments_markup
 from postern.services.ews.calendar_editor import CalendarEditor
 from postern.services.ews.fields.field import Field, Read
 from postern.services.ews.fields.item import ITEM_FIELDS
@@ -26,6 +29,8 @@ from postern.services.ews.fields.own_items import item_fields
 from postern.services.ews.item_view import ItemView, Need
 
 _MAP = {entry.property.canonical: entry for entry in APPOINTMENT_PROPERTIES}
+MAX_FILES = 200
+"""Files of a new appointment."""
 SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
 IMPORTANCES = ("Low", "Normal", "High")
 _MIME_CONTENT = next(each for each in ITEM_FIELDS if each.uri == "item:MimeContent")
@@ -172,6 +177,14 @@ def _response_objects(view: ItemView, shape: Shape) -> str:
     return element("t:ResponseObjects", *[f"<t:{answer}/>" for answer in answers])
 
 
+def set_attachments(editor: CalendarEditor, value: xml.Element | None) -> None:
+    """Adds the files of a new appointment; those of one that is there are made by CreateAttachment."""
+    if editor.view is not None:
+        raise EwsError(Code.INVALID_PROPERTY_SET if value is not None else Code.INVALID_PROPERTY_DELETE)
+    for each in (value.elements if value is not None else [])[:MAX_FILES]:
+        attach(editor, each)
+
+
 def _mapi(canonical: str) -> Property:
     return mapped(canonical).property
 
@@ -204,6 +217,7 @@ _OWN: tuple[Field, ...] = (
         property=_mapi("PidTagSensitivity"),
         write=_E.word_setter("PidTagSensitivity", SENSITIVITIES),
     ),
+    Field("item:Attachments", "Attachments", attachments_markup, needs=CONTENT, single=True, write=set_attachments),
     Field("item:Body", "Body", body, needs=CONTENT, default=True, single=True, write=_E.set_body),
     Field(
         "item:Categories",
