@@ -330,7 +330,7 @@ def end_clock(it: Appointment) -> str:
 
 
 def _clock(local: datetime) -> str:
-    return f"{local:%Y-%m-%dT%H:%M:%S}"
+    return local.isoformat(timespec="seconds")
 
 
 def allows_proposals(it: Appointment) -> str:
