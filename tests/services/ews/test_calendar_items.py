@@ -18,6 +18,7 @@ from postern.items.calendar_object import CalendarObject
 from postern.items.stored import values_of
 from postern.model.folders import FolderKind
 from postern.protocols.ews.ids import ItemId, read_id
+from postern.services.ews import access
 from tests.services.dav.site import ALICE, BOB, event, guid_of
 from tests.services.ews.site import Answer, EwsSite
 
@@ -441,5 +442,17 @@ def test_an_appointment_has_files() -> None:
         assert (await site.ask(gone)).codes == ["NoError"]
         assert (await site.ask(gone)).codes == ["ErrorItemNotFound"]
         assert len(list((await stored(site)).main.lines("ATTACH"))) == 1
+
+    work(steps)
+
+
+def test_the_steps_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES.replace(">5<", ">900<"))))
+        late = id_of(await site.ask(read(occurrence(item, 890))))
+        monkeypatch.setattr(access, "MAX_STEPS", 2_000)
+        told = await site.ask(read(late, late, late, late))
+        assert told.codes[0] == "NoError" and told.codes[-1] == "ErrorInsufficientResources"
+        assert (await site.ask(read(late))).codes == ["NoError"]
 
     work(steps)

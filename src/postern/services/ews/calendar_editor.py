@@ -84,7 +84,7 @@ class CalendarEditor(Editor):
         self.part = self.calendar.main
         if self.key is not None:
             series = Series(self.calendar, floating)
-            self.part = exception_at(self.calendar, series, self.key)
+            self.part = exception_at(self.calendar, series, self.key, self.call.steps)
             if self.key in series.exceptions:
                 self.part = series.exceptions[self.key].component
             else:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from postern.items.rendered import busy_of, status_of
 from postern.model.folders import FolderKind, FolderNode
@@ -12,7 +11,7 @@ from postern.model.item_store import Busy
 from postern.protocols.ews.names import element, number
 from postern.protocols.ews.shapes import Shape
 from postern.services.ews.appointments import Times, of_view
-from postern.services.ews.calendar_span import Entry, Span, entries_in
+from postern.services.ews.calendar_span import Entry, Span, entries_in, of_entry
 from postern.services.ews.fields import calendar_read as read
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
@@ -62,7 +61,7 @@ async def _sorted(view: ItemView, entries: Sequence[Entry], times: Times) -> tup
         other = loaded.get(entry.item)
         if other is None:
             continue
-        neighbour = other if entry.key is None else replace(other, start=entry.key, parsed=dict(other.parsed))
+        neighbour = of_entry(other, entry)
         it = of_view(neighbour)
         place = it.times
         is_free = busy_of(it.part, it.content.me) is Busy.FREE or status_of(it.part) == "CANCELLED"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from postern.model.folders import Right
@@ -13,10 +12,10 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.times import read_local
 from postern.services.ews.access import Call
-from postern.services.ews.appointments import of_view, zone_of_request
-from postern.services.ews.calendar_span import PAGE, Entry, Span, entries_in
+from postern.services.ews.appointments import zone_of_request
+from postern.services.ews.calendar_span import PAGE, Entry, Span, entries_in, of_entry
 from postern.services.ews.calendar_times import GivenTime
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import Need, load
 from postern.services.ews.meeting_changes import is_calendar
 from postern.services.ews.places import Place
 from postern.services.ews.rendering import Rendering, prepare
@@ -69,14 +68,8 @@ async def _elements(call: Call, place: Place, entries: Sequence[Entry], renderin
         page = entries[begin : begin + PAGE]
         ids = list(dict.fromkeys(entry.item for entry in page))
         views = {view.stored.id: view for view in await load(call, mailbox, ids, Need.CONTENT | Need.BAG)}
-        shown = [_of_entry(views[entry.item], entry) for entry in page if entry.item in views]
+        shown = [of_entry(views[entry.item], entry) for entry in page if entry.item in views]
         await prepare(mailbox, shown, rendering)
         for view in shown:
             elements.append(await aside(view.content or b"", partial(rendering.markup, view)))
     return elements
-
-
-def _of_entry(view: ItemView, entry: Entry) -> ItemView:
-    """The view of an occurrence, which shares what was read of the series."""
-    of_view(view)
-    return view if entry.key is None else replace(view, start=entry.key, parsed=dict(view.parsed))
