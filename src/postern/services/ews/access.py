@@ -26,6 +26,7 @@ from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
 from postern.protocols.ews.subscriptions import SubscriptionId
+from postern.protocols.ical.expansion import Budget
 from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
@@ -223,13 +224,19 @@ _ABOVE = {
 """The folders above the tree: what all people see lies in the first, and that in the second (MS-OXOSFLD section 2.2.1)."""
 
 
+MAX_STEPS = 1_000_000
+"""Steps of rules of recurrence for one request: two seconds."""
+
+
 @dataclass(slots=True)
 class Call:
-    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation."""
+    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation.
+    `steps` are those that rules of recurrence may take, in all that the request asks for."""
 
     access: EwsAccess
     identity: Identity
     header: Header = field(default_factory=Header)
+    steps: Budget = field(default_factory=lambda: Budget(MAX_STEPS), repr=False)
     _own: Mailbox | None = None
     _opened: dict[UUID, Mailbox] = field(default_factory=dict)
 

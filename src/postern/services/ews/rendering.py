@@ -27,6 +27,7 @@ from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, column
 from postern.services.ews.kinds import BY_ELEMENT, KINDS, ItemKind, kind_of, kind_of_view
 from postern.services.ews.occurrences import appointment_view
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 AT_ONCE = 65_536
 """Octets of a content that is worked on in the loop; a larger one is so in a thread."""
@@ -255,6 +256,7 @@ def _pages(items: Sequence[StoredItem], needs: Need) -> Iterator[list[int]]:
 async def markup_of_occurrence(call: Call, wanted: ItemId, rendering: Rendering) -> str:
     """The element of one occurrence of a series. Raises EwsError as `appointments.of_view`."""
     view = await appointment_view(call, wanted, Need.BAG)
-    of_view(view)
+    octets = view.content or b""
+    await aside(octets, lambda: of_view(view), is_long=b"RRULE" in octets)
     await prepare(view.mailbox, [view], rendering)
     return rendering.markup(view)
