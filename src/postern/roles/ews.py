@@ -38,6 +38,7 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
+        message_size=runtime.organization.limits.message_size,
     )
     application = EwsApplication(access, OPERATIONS)
     # One octet more, so that the application says by its own error that a request is too large.

@@ -190,6 +190,8 @@ def test_names(tmp_path: Path) -> None:
         assert {each.email_address for each in members} == {BOB, pier}
         (room_list,) = mine.protocol.get_roomlists()
         assert room_list.email_address == crew
+        tips = mine.mail_tips
+        assert tips.recipient_address.email_address == ALICE and not tips.invalid_recipient and not tips.mailbox_full
         (room,) = mine.protocol.get_rooms(room_list.email_address)
         assert (room.email_address, room.name) == (pier, "Pier")
 

@@ -64,7 +64,8 @@ class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
     else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
-    knows; `pushing` sends notifications to subscribers (None: this server sends none)."""
+    knows; `pushing` sends notifications to subscribers (None: this server sends none). `message_size` is the most octets that a
+    message may have."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -74,6 +75,7 @@ class EwsAccess:
     domains: Callable[[], Collection[str]] = frozenset
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     pushing: Pushing | None = None
+    message_size: int = 36_700_160
 
 
 class EwsItems(GuardedItems):

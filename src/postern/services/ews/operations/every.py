@@ -14,9 +14,12 @@ from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_mail_tips import GET_MAIL_TIPS
 from postern.services.ews.operations.get_rooms import GET_ROOM_LISTS, GET_ROOMS
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.get_service_configuration import GET_SERVICE_CONFIGURATION
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
+from postern.services.ews.operations.get_user_photo import GET_USER_PHOTO
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.resolve_names import RESOLVE_NAMES
@@ -64,6 +67,10 @@ OPERATIONS: tuple[Operation, ...] = (
     EXPAND_DL,
     GET_ROOM_LISTS,
     GET_ROOMS,
+    # MS-OXWMT, MS-OXWCONFIG, MS-OXWSCONT
+    GET_MAIL_TIPS,
+    GET_SERVICE_CONFIGURATION,
+    GET_USER_PHOTO,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
 )
