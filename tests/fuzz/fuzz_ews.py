@@ -29,7 +29,7 @@ with instrumented:
         time_zones,
         times,
     )
-    from postern.services.ews import extended, kinds, places
+    from postern.services.ews import attendees, extended, kinds, places
 
 from postern.protocols import xml
 from postern.protocols.ews.errors import EwsError
@@ -60,7 +60,7 @@ def _read(element: xml.Element) -> None:
         places.item_ref,
         subscriptions.read_events,
         *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
-        *(time_zones.read_definition, time_zones.read_meeting_zone),
+        *(time_zones.read_definition, time_zones.read_meeting_zone, attendees.read_attendees),
     ):
         with suppress(EwsError):
             read(element)
