@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchangelib import Contact, DistributionList, Mailbox, Task
+from exchangelib import Contact, DistributionList, Mailbox, PostItem, Task
 from exchangelib.errors import ErrorNameResolutionNoResults
 from exchangelib.indexed_properties import EmailAddress, ImAddress, PhoneNumber, PhysicalAddress
 from exchangelib.properties import DLMailbox, Member
@@ -202,3 +202,15 @@ def test_names(tmp_path: Path) -> None:
         door.recipients.groups[guid_of(pier)] = (guid_of(crew),)
 
     beside_a_door(tmp_path, work, people)
+
+
+def test_posts(tmp_path: Path) -> None:
+    def work(mine: Any) -> None:
+        PostItem(folder=mine.inbox, subject="Tides", body="High at six").save()
+        (post,) = mine.inbox.all()
+        assert isinstance(post, PostItem)
+        post.refresh()
+        assert post.author.email_address == ALICE and post.posted_time is not None
+        assert post.body == "High at six"
+
+    beside_a_door(tmp_path, work)
