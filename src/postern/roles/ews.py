@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from postern.model.availability import Availability
 from postern.model.organization import DomainType
+from postern.net.dns import Resolver
+from postern.net.tls import authorities_file, validating_context
 from postern.paths.row import Path
+from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.ews.envelope import MAX_OCTETS
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.access.logon import MailboxServer
+from postern.services.access.availability import FreeBusy
 from postern.services.ews.access import EwsAccess, EwsServer
 from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
+from postern.services.ews.pushing import Pusher
+from postern.services.http.outgoing import Outgoing, Permitted
 from postern.services.http.site import Route
+from postern.services.mailbox.client import availability_client
 
 PREFIX = "/ews/exchange.asmx"
 
 
+def _pusher(runtime: Runtime, logon: ServerLogon) -> Pusher | None:
+    organization, rows = runtime.organization, runtime.rows
+    configured = organization.push_notifications
+    if configured is None:
+        return None
+    try:
+        tls = validating_context(authorities_file(organization.authorities))
+    except OSError:  # without the file of authorities, no subscriber can be proven
+        return None
+    outgoing = Outgoing(
+        rows["ews-notification"],
+        Resolver(rows["any-server-to-dns"], organization.dns_servers),
+        runtime.observed,
+        tls,
+        Permitted(configured.networks),
+    )
+    return Pusher(outgoing, logon.authenticator.reauthorization.register, configured.clear)
+
+
 def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
-    calls, items = logon.rpc.calls, logon.shared.stores
-    servers: dict[str, MailboxServer] = logon.shared.servers
+    calls, items, servers = logon.rpc.calls, logon.shared.stores, logon.shared.servers
     by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in servers.items()}
 
     def server(database: str) -> EwsServer | None:
@@ -31,6 +56,13 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         types = runtime.feed.current.domain_types()
         return frozenset(name for name, type_ in types.items() if type_ is DomainType.AUTHORITATIVE)
 
+    to_calendars = calls.clients(runtime.rows["availability-to-mailbox"], MAILBOX_AVAILABILITY)
+    calendars = {name: availability_client(rpc, MAILBOX_AVAILABILITY) for name, rpc in to_calendars.items()}
+
+    def calendars_of(database: str) -> Availability | None:
+        here = calls.server_of(database)
+        return calendars.get(here.name) if here is not None else None
+
     access = EwsAccess(
         logon.directory,
         server,
@@ -38,7 +70,10 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
+        pushing=_pusher(runtime, logon),
         message_size=runtime.organization.limits.message_size,
+        free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
+        impersonations=lambda: runtime.feed.current.impersonations,
     )
     application = EwsApplication(access, OPERATIONS)
     # One octet more, so that the application says by its own error that a request is too large.

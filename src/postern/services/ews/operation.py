@@ -37,6 +37,11 @@ _CODES = {
 _EMPTY = dict.fromkeys(("GetItem", "CreateItem", "UpdateItem", "MoveItem", "CopyItem"), "<m:Items/>") | dict.fromkeys(
     ("GetAttachment", "CreateAttachment"), "<m:Attachments/>"
 )
+_EMPTY |= {
+    # exchangelib reads the state before it reads the response code.
+    "SyncFolderItems": "<m:SyncState/><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange>",
+    "SyncFolderHierarchy": "<m:SyncState/><m:IncludesLastFolderInRange>true</m:IncludesLastFolderInRange>",
+}
 """The elements that messages of operations have by the schema, also when they tell of a failure (MS-OXWSCDATA section 2.2.4.41;
 those of attachments likewise)."""
 
