@@ -12,6 +12,7 @@ from postern.protocols.ews.ids import AttachmentId, change_key
 from postern.protocols.ews.names import element, m
 from postern.protocols.ews.versions import Version
 from postern.protocols.mime.layout import Node
+from postern.services.ews import line_attachments
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import find, holder, read_attachment_id
 from postern.services.ews.editing import Disposition, How
@@ -51,6 +52,8 @@ async def _delete(
 ) -> dict[AttachmentId, str | EwsError]:
     """Deletes attachments of one item, and says of each what became of it."""
     view = await holder(call, mailbox, item)
+    if line_attachments.has_lines(view):
+        return await line_attachments.delete(view, wanted)
     told: dict[AttachmentId, str | EwsError] = {}
     numbers: dict[int, AttachmentId] = {}
     top: list[Node] = []
