@@ -48,7 +48,6 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
-        pushing=_pusher(runtime, logon),
         message_size=runtime.organization.limits.message_size,
         free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
         impersonations=lambda: runtime.feed.current.impersonations,
