@@ -13,7 +13,6 @@ from postern.roles.push_notifications import pusher
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.access.availability import FreeBusy
-from postern.services.access.logon import MailboxServer
 from postern.services.ews.access import EwsAccess, EwsServer
 from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
@@ -24,8 +23,7 @@ PREFIX = "/ews/exchange.asmx"
 
 
 def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
-    calls, items = logon.rpc.calls, logon.shared.stores
-    servers: dict[str, MailboxServer] = logon.shared.servers
+    calls, items, servers = logon.rpc.calls, logon.shared.stores, logon.shared.servers
     by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in servers.items()}
 
     def server(database: str) -> EwsServer | None:
@@ -50,6 +48,7 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
+        message_size=runtime.organization.limits.message_size,
         free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
         impersonations=lambda: runtime.feed.current.impersonations,
         pushing=pusher(runtime, logon),

@@ -68,7 +68,7 @@ class EwsAccess:
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
     else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
     knows; `pushing` sends notifications to subscribers (None: this server sends none). `free_busy` asks when people are busy.
-    `impersonations` gives who may act in the place of whom now."""
+    `impersonations` gives who may act in the place of whom now. `message_size` is the most octets that a message may have."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -80,6 +80,7 @@ class EwsAccess:
     pushing: Pushing | None = None
     free_busy: FreeBusy | None = None
     impersonations: Callable[[], Sequence[Impersonation]] = tuple
+    message_size: int = 36_700_160
 
 
 class EwsItems(GuardedItems):

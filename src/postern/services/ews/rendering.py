@@ -24,7 +24,7 @@ from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID, MIME_CONTENT
 from postern.services.ews.fields.item_values import MIME_END, MIME_START
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
-from postern.services.ews.kinds import BY_ELEMENT, KINDS, ItemKind, kind_of, kind_of_view
+from postern.services.ews.kinds import KINDS, ItemKind, kind_of, kind_of_view
 from postern.services.ews.occurrences import appointment_view
 from postern.services.ews.places import Place
 from postern.services.scheduling.aside import aside
@@ -65,9 +65,9 @@ class Rendering:
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.element not in self._fields:
-            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.element]
+        if kind.key not in self._fields:
+            self._fields[kind.key] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.key]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
@@ -93,12 +93,12 @@ class Rendering:
 
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
-        if kind.element not in self._needs:
+        if kind.key not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
             if not self.listed or self.shape.base is not Base.ID_ONLY or self.shape.paths:
                 needs |= kind.needs
-            self._needs[kind.element] = needs | Need.BAG | Need.CONTENT if self.extended else needs
-        return self._needs[kind.element]
+            self._needs[kind.key] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+        return self._needs[kind.key]
 
     def preparations(self, kind: ItemKind) -> list[Prepare]:
         return list(dict.fromkeys(each.prepare for each in self.fields(kind) if each.prepare is not None))
@@ -203,17 +203,18 @@ async def _parts(view: ItemView, rendering: Rendering, is_streamed: bool = False
 async def prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
     """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
     names = extended.names_of(rendering.extended)
-    by_kind: dict[str, list[ItemView]] = {}
+    by_kind: dict[str, tuple[ItemKind, list[ItemView]]] = {}
     for view in views:
-        by_kind.setdefault(kind_of_view(view).element, []).append(view)
-    for name in by_kind:
-        if rendering.needs_of(BY_ELEMENT[name]) & Need.BAG:
-            names.extend(BY_ELEMENT[name].bag_names)
+        kind = kind_of_view(view)
+        by_kind.setdefault(kind.key, (kind, []))[1].append(view)
+    for kind, _ in by_kind.values():
+        if rendering.needs_of(kind) & Need.BAG:
+            names.extend(kind.bag_names)
     numbers = await mailbox.numbers(names) if names and views else {}
-    for name, alike in by_kind.items():
+    for kind, alike in by_kind.values():
         for view in alike:
             view.numbers = numbers
-        for each in rendering.preparations(BY_ELEMENT[name]):
+        for each in rendering.preparations(kind):
             await each(alike)
 
 

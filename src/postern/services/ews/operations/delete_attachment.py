@@ -13,7 +13,7 @@ from postern.protocols.ews.ids import AttachmentId, change_key
 from postern.protocols.ews.names import element, m
 from postern.protocols.ews.versions import Version
 from postern.protocols.mime.layout import Node
-from postern.services.ews import calendar_attachments
+from postern.services.ews import calendar_attachments, line_attachments
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import find, holder, read_attachment_id
 from postern.services.ews.editing import Disposition, How, Saved
@@ -57,6 +57,8 @@ async def _delete(
     if kind_of(view.stored.item_class).element == "CalendarItem":
         stored, missing = await calendar_attachments.delete(call, view, wanted)
         return {each: missing.get(each) or (_root(stored) if stored is not None else "") for each in wanted}
+    if line_attachments.has_lines(view):
+        return await line_attachments.delete(view, wanted)
     told: dict[AttachmentId, str | EwsError] = {}
     numbers: dict[int, AttachmentId] = {}
     top: list[Node] = []

@@ -21,11 +21,14 @@ from postern.services.ews.operations.get_attachment import GET_ATTACHMENT
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_mail_tips import GET_MAIL_TIPS
 from postern.services.ews.operations.get_rooms import GET_ROOM_LISTS, GET_ROOMS
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.get_service_configuration import GET_SERVICE_CONFIGURATION
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
 from postern.services.ews.operations.get_user_availability import GET_USER_AVAILABILITY
 from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
+from postern.services.ews.operations.get_user_photo import GET_USER_PHOTO
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
@@ -99,6 +102,10 @@ OPERATIONS: tuple[Operation, ...] = (
     EXPAND_DL,
     GET_ROOM_LISTS,
     GET_ROOMS,
+    # MS-OXWMT, MS-OXWCONFIG, MS-OXWSCONT
+    GET_MAIL_TIPS,
+    GET_SERVICE_CONFIGURATION,
+    GET_USER_PHOTO,
     # MS-OXWAVLS
     GET_USER_AVAILABILITY,
     # MS-OXWSGTZ
