@@ -14,6 +14,7 @@ import pytest
 from exchangelib import Account, Folder
 from exchangelib.errors import ErrorDeleteDistinguishedFolder, ErrorFolderExists, ErrorItemNotFound
 from exchangelib.folders import Calendar, Contacts, Messages
+from exchangelib.properties import CalendarPermission, UserId
 
 from postern.model.folders import FolderKind
 from postern.model.items import NewItem
@@ -160,3 +161,30 @@ def test_nobody_is_a_delegate_at_first(tmp_path: Path) -> None:
         assert mine.delegates == []
 
     at_a_door(tmp_path, work)
+
+
+def test_permissions_are_set(tmp_path: Path) -> None:
+    def work(mine: Account) -> None:
+        calendar = mine.calendar.refresh()
+        bob = CalendarPermission(user_id=UserId(primary_smtp_address=BOB), calendar_permission_level="Reviewer")
+        # It sends back no permission that tells times alone, as the default one does.
+        calendar.permission_set.calendar_permissions = [bob]
+        calendar.save(update_fields=["permission_set"])
+        levels = {
+            each.user_id.primary_smtp_address or each.user_id.distinguished_user: each.calendar_permission_level
+            for each in calendar.refresh().permission_set.calendar_permissions
+        }
+        assert levels == {"Default": "FreeBusyTimeOnly", "Anonymous": "None", BOB: "Reviewer"}
+
+    at_a_door(tmp_path, work)
+
+
+def test_a_message_is_marked_as_junk(tmp_path: Path) -> None:
+    def work(mine: Account) -> None:
+        first = next(iter(mine.inbox.all().order_by("subject").only("subject")))
+        first.mark_as_junk()
+        assert subjects(mine.junk) == ["0"]
+        next(iter(mine.junk.all().only("subject"))).mark_as_junk(is_junk=False)
+        assert not subjects(mine.junk) and "0" in subjects(mine.inbox)
+
+    at_a_door(tmp_path, work, mails)

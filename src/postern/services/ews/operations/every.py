@@ -19,6 +19,7 @@ from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
+from postern.services.ews.operations.mark_as_junk import MARK_AS_JUNK
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.send_item import SEND_ITEM
@@ -51,6 +52,7 @@ OPERATIONS: tuple[Operation, ...] = (
     MOVE_ITEM,
     COPY_ITEM,
     ARCHIVE_ITEM,
+    MARK_AS_JUNK,
     SEND_ITEM,
     # MS-OXWSATT
     GET_ATTACHMENT,
