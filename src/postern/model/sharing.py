@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import EVERYBODY, FolderKind, Right, granted
 
 EVERY_RIGHT = Right(0x1FFB)
 """All rights: those of the owner of a mailbox, and of users with full access to it."""
@@ -38,6 +38,16 @@ ROLES: Mapping[str, Right] = MappingProxyType(
 )
 """Rights by the names that Outlook has for them, the widest first."""
 _ASIDE = FREE_BUSY | Right.CONTACT
+
+
+def rights_in(entries: Mapping[UUID, Right], grantees: Sequence[UUID], kind: FolderKind = FolderKind.USER) -> Right:
+    """Returns the rights that the entries of a folder give to a user with these grantees (`model.folders.granted`). Without an
+    entry for EVERYBODY, a well-known folder has that of DEFAULT_RIGHTS. Who reads all items of a calendar knows when its owner is
+    busy."""
+    if kind in DEFAULT_RIGHTS and EVERYBODY not in entries:
+        entries = {**entries, EVERYBODY: DEFAULT_RIGHTS[kind]}
+    rights = granted(entries, grantees)
+    return rights | FREE_BUSY if rights & Right.READ_ANY else rights
 
 
 def role_of(rights: Right) -> str:

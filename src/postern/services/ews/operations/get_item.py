@@ -15,9 +15,9 @@ from postern.protocols.ews.names import m
 from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
-from postern.services.ews.operation import Batch, Long, as_error
-from postern.services.ews.places import ItemRef, item_ref
-from postern.services.ews.rendering import Rendering, streamed
+from postern.services.ews.operation import Batch, Long, as_error, attempted
+from postern.services.ews.places import ItemRef, item_refs
+from postern.services.ews.rendering import Rendering, markup_of_occurrence, streamed
 
 MAX_IDS = 1_000
 """Items of one request."""
@@ -25,18 +25,20 @@ MAX_IDS = 1_000
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | Long | EwsError]:
     rendering = Rendering(read_shape(request.find(m("ItemShape"))), call.header.version)
-    named = (request.find(m("ItemIds")) or xml.Element("")).elements
-    if not 0 < len(named) <= MAX_IDS:
-        raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_IDS} items.")
-    refs = [_ref(each) for each in named]
-    for guid, group in groupby(refs, lambda ref: ref.id.mailbox if isinstance(ref, ItemRef) else None):
-        told = list(group)
-        if guid is None:
-            for ref in told:
-                yield ref if isinstance(ref, EwsError) else EwsError(Code.ITEM_NOT_FOUND)
+    refs = await item_refs(call, request.find(m("ItemIds")), MAX_IDS)
+    for guid, group in groupby(refs, _mailbox_of):
+        if guid is not None:
+            ids = [ref.id.item for ref in group if isinstance(ref, ItemRef)]
+            async for part in _items(call, guid, ids, rendering):
+                yield part
             continue
-        async for part in _items(call, guid, [ref.id.item for ref in told if isinstance(ref, ItemRef)], rendering):
-            yield part
+        for ref in group:
+            yield ref if isinstance(ref, EwsError) else await attempted(_occurrence(call, ref, rendering))
+
+
+def _mailbox_of(ref: ItemRef | EwsError) -> UUID | None:
+    """The mailbox of an item that is read together with others; None: it is an occurrence, or there is none."""
+    return ref.id.mailbox if isinstance(ref, ItemRef) and ref.id.start is None else None
 
 
 async def _items(call: Call, guid: UUID, ids: list[int], rendering: Rendering) -> AsyncIterator[str | Long | EwsError]:
@@ -62,11 +64,8 @@ async def _items(call: Call, guid: UUID, ids: list[int], rendering: Rendering) -
         place += 1
 
 
-def _ref(named: xml.Element) -> ItemRef | EwsError:
-    try:
-        return item_ref(named)
-    except EwsError as error:
-        return error
+async def _occurrence(call: Call, ref: ItemRef, rendering: Rendering) -> str:
+    return f"<m:Items>{await markup_of_occurrence(call, ref.id, rendering)}</m:Items>"
 
 
 GET_ITEM = Batch("GetItem", Version.V2007, "MS-OXWSCORE 3.1.4.4", run)
