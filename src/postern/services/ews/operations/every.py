@@ -24,10 +24,10 @@ from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_rooms import GET_ROOM_LISTS, GET_ROOMS
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
-from postern.services.ews.operations.mark_as_junk import MARK_AS_JUNK
 from postern.services.ews.operations.get_user_availability import GET_USER_AVAILABILITY
 from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
+from postern.services.ews.operations.mark_as_junk import MARK_AS_JUNK
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.oof_settings import GET_USER_OOF_SETTINGS, SET_USER_OOF_SETTINGS
@@ -83,10 +83,6 @@ OPERATIONS: tuple[Operation, ...] = (
     ADD_DELEGATE,
     UPDATE_DELEGATE,
     REMOVE_DELEGATE,
-    DELETE_ITEM,
-    MOVE_ITEM,
-    COPY_ITEM,
-    ARCHIVE_ITEM,
     # MS-OXWSUSRCFG
     CREATE_USER_CONFIGURATION,
     GET_USER_CONFIGURATION,
