@@ -191,6 +191,9 @@ def test_an_appointment_keeps_its_values_in_another_mailbox() -> None:
         assert answer.codes == ["NoError"]
         (resource,) = await site.mailboxes.with_uids(guid_of(ALICE), calendar, ["a"])
         assert resource.item_class == "IPM.Appointment"
+        # A calendar has each UID once.
+        answer = await site.ask(placed("MoveItem", distinguished("calendar", ALICE), ItemId(other, number)), BOB)
+        assert answer.codes == ["ErrorMoveCopyFailed"] and await site.mailboxes.get(other, [number])
 
     asyncio.run(steps())
 

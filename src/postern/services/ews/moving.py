@@ -15,12 +15,14 @@ from postern.items.stored import closes, is_address, values_of
 from postern.model.folders import FolderKind, Right
 from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
 from postern.model.items import KEYWORD_BASE, NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.resources import NOTHING_RENDERED, NewResource
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
+from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import Place
 
 _SYSTEM = (1 << KEYWORD_BASE) - 1
@@ -70,7 +72,13 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place) -> int:
         me = target.mailbox.recipient.folded_addresses
         flags = item.flags & _SYSTEM
         resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
-        (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource])
+        try:
+            # A calendar has each UID once (RFC 4791 section 4.1): an attendee has the meeting already.
+            (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource], is_calendar(target.node))
+        except MailboxError as error:
+            if error.code != "UIDEXISTS":
+                raise
+            raise EwsError(Code.MOVE_COPY_FAILED, "The calendar has an item with this UID already.") from None
     else:
         flags = item.flags & _SYSTEM | await _keywords(source, item, target)
         (number,) = await mailbox.store.create(
