@@ -11,7 +11,7 @@ import asyncio
 import pytest
 
 from postern.model.folders import FolderKind, Right
-from postern.model.item_store import PropertyName
+from postern.model.item_store import PropertyName, RenderedItem
 from postern.model.items import Flag, NewItem
 from postern.model.resources import NewResource
 from postern.model.sharing import ROLES
@@ -194,6 +194,34 @@ def test_an_appointment_keeps_its_values_in_another_mailbox() -> None:
         # A calendar has each UID once.
         answer = await site.ask(placed("MoveItem", distinguished("calendar", ALICE), ItemId(other, number)), BOB)
         assert answer.codes == ["ErrorMoveCopyFailed"] and await site.mailboxes.get(other, [number])
+
+    asyncio.run(steps())
+
+
+def test_a_copy_in_the_same_calendar_is_an_appointment_of_its_own() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid = guid_of(ALICE)
+        calendar = await site.folder(FolderKind.CALENDAR)
+        trips = (await site.mailboxes.create_in(guid, 0, "Trips", "IPF.Appointment")).id
+        people = f"ORGANIZER:mailto:{ALICE}", f"ATTENDEE:mailto:{BOB}", "X-OWN:kept"
+        meeting = event("a", "Lunch", "20260301T120000Z", *people)
+        (number,) = await site.mailboxes.add(
+            guid, calendar, [NewResource(meeting, "IPM.Appointment", RenderedItem("a"))]
+        )
+        await site.mailboxes.set_properties(guid, number, {0x1234_0003: b"\2\0\0\0"})
+        item = ItemId(guid, number)
+        assert (await site.ask(placed("CopyItem", distinguished("calendar"), item, item))).codes == ["NoError"] * 2
+        copies = [each for each in await site.mailboxes.resources(guid, calendar) if each.id != number]
+        assert len({"a", *(each.uid for each in copies)}) == 3
+        (content,) = (await site.mailboxes.with_ids(guid, [copies[0].id], True)).contents
+        assert f"UID:{copies[0].uid}\r\n".encode() in (content or b"") and b"ATTENDEE" not in (content or b"")
+        assert b"X-OWN:kept" in (content or b"")
+        assert await site.mailboxes.properties(guid, copies[0].id) == {0x1234_0003: b"\2\0\0\0"}
+        # In another calendar it is the same meeting.
+        trips_id = FolderId(guid, trips)
+        assert (await site.ask(placed("CopyItem", f'<t:FolderId Id="{trips_id}"/>', item))).codes == ["NoError"]
+        assert [each.uid for each in await site.mailboxes.resources(guid, trips)] == ["a"]
 
     asyncio.run(steps())
 
