@@ -30,6 +30,7 @@ from postern.services.ews.operations.get_user_availability import GET_USER_AVAIL
 from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
 from postern.services.ews.operations.get_user_photo import GET_USER_PHOTO
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
+from postern.services.ews.operations.mark_as_junk import MARK_AS_JUNK
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.oof_settings import GET_USER_OOF_SETTINGS, SET_USER_OOF_SETTINGS
@@ -66,6 +67,7 @@ OPERATIONS: tuple[Operation, ...] = (
     MOVE_ITEM,
     COPY_ITEM,
     ARCHIVE_ITEM,
+    MARK_AS_JUNK,
     SEND_ITEM,
     # MS-OXWSATT
     GET_ATTACHMENT,
