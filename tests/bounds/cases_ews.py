@@ -19,7 +19,7 @@ from postern.protocols.ews import (
 )
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
-from postern.services.ews import extended, kinds, places
+from postern.services.ews import attendees, extended, kinds, places
 from postern.services.http import outgoing
 from tests.bounds.growth import Cases, Work
 
@@ -79,6 +79,9 @@ def _recurrence(size: int) -> xml.Element:
     return _element(f"<t:WeeklyRecurrence><t:DaysOfWeek>{'Monday ' * (size // 7)}</t:DaysOfWeek></t:WeeklyRecurrence>")
 
 
+_MAILBOX = "<t:Mailbox><t:EmailAddress>a@example.test</t:EmailAddress></t:Mailbox>"
+
+
 def _item(size: int) -> xml.Element:
     return _element(f'<t:ItemId Id="{"A" * size}"/>').elements[0]
 
@@ -131,6 +134,9 @@ CASES: Cases = {
         lambda element: _refused(lambda: time_zones.read_meeting_zone(element))
     )(_element("<t:BaseOffset>PT1H</t:BaseOffset>" * (size // 34))),
     E + "time_zones.read_duration": lambda size: _refused(lambda: time_zones.read_duration("1" * size)),
+    S + "attendees.read_attendees": lambda size: (lambda element: _refused(lambda: attendees.read_attendees(element)))(
+        _element(f"<t:Attendee>{_MAILBOX}</t:Attendee>" * (size // 90))
+    ),
     S + "extended.read": lambda size: (lambda element: _refused(lambda: extended.read(element)))(_texts(size)),
     S + "places.item_ref": lambda size: (lambda element: _refused(lambda: places.item_ref(element)))(_item(size)),
     S + "kinds.kind_of": lambda size: lambda: kinds.kind_of.__wrapped__("IPM." + "A" * size),

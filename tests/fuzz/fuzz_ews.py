@@ -30,7 +30,7 @@ with instrumented:
         times,
         user_configurations,
     )
-    from postern.services.ews import extended, kinds, places
+    from postern.services.ews import attendees, extended, kinds, places
     from postern.services.http import outgoing
 
 from postern.protocols import xml
@@ -66,7 +66,7 @@ def _read(element: xml.Element) -> None:
         user_configurations.read_name,
         user_configurations.read_configuration,
         *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
-        *(time_zones.read_definition, time_zones.read_meeting_zone),
+        *(time_zones.read_definition, time_zones.read_meeting_zone, attendees.read_attendees),
     ):
         with suppress(EwsError):
             read(element)

@@ -103,6 +103,8 @@ def _ews() -> Iterator[bytes]:
         yield f"<m:SyncState>{state}</m:SyncState>".encode()
     for kind in ("Message", "CalendarItem", "Contact", "DistributionList", "Task", "MeetingRequest", "PostItem"):
         yield f"<t:{kind}><t:Subject>a</t:Subject><t:Categories><t:String>b</t:String></t:Categories></t:{kind}>".encode()
+    person = "<t:Mailbox><t:Name>A</t:Name><t:EmailAddress>a@example.test</t:EmailAddress></t:Mailbox>"
+    yield f"<t:RequiredAttendees><t:Attendee>{person}</t:Attendee></t:RequiredAttendees>".encode()
     yield b"<t:Recurrence><t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence></t:Recurrence>"
     ends = "<t:NoEndRecurrence><t:StartDate>2026-11-30</t:StartDate></t:NoEndRecurrence>"
     day = "<t:DaysOfWeek>Sunday</t:DaysOfWeek><t:DayOfWeekIndex>Last</t:DayOfWeekIndex><t:Month>March</t:Month>"
@@ -198,8 +200,22 @@ _FIELDS = (
 )
 
 
+_SHOWN = (
+    b"Subject: =?utf-8?b?w5w=?=\r\nFrom: Bob <b@b.test>\r\nMessage-ID: <a@b>\r\nReferences: <c@d> <e@f>\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\nContent-Type: multipart/alternative; boundary=A\r\n\r\n"
+    b"--A\r\n\r\ntext\r\n--A\r\nContent-Type: multipart/related; boundary=R\r\n\r\n"
+    b"--R\r\nContent-Type: text/html\r\n\r\n<body><b>x</b><script>y</script><img src=cid:c></body>\r\n"
+    b"--R\r\nContent-Type: image/png\r\nContent-ID: <c>\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--R--\r\n--A--\r\n"
+    b"--B\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nx\r\n"
+    b"--B\r\nContent-Type: message/rfc822\r\n\r\nSubject: y\r\n\r\nz\r\n--B--\r\n"
+)
+
+
 def _mail() -> Iterator[bytes]:
-    """In the order of the target's readers: messages, addresses, headers, texts, messages for two more, and threads."""
+    """In the order of the target's readers: messages, addresses, headers, texts, messages for two more, threads, and messages
+    that are shown."""
+    yield b"\x07" + _SHOWN
+    yield b"\x07Subject: RE: \xc3\xa4\r\nFrom: a@b.test\r\nThread-Index: AAAA\r\n\r\nOn Monday\r\n"
     for name in (b"From", b"Subject", b"Content-Type", b"Content-Transfer-Encoding"):
         for value in _FIELDS:
             for reader in (b"\x00", b"\x04", b"\x05"):

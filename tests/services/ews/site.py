@@ -22,7 +22,7 @@ from postern.services.ews.operations.every import OPERATIONS
 from postern.services.http.site import Caller, Receive, Scope, Send
 from tests.services.dav.site import ALICE, BOB, Recipients, guid_of, recipient_of
 from tests.services.ews.schema import faults_of
-from tests.services.fake_resource_store import FakeResourceStore
+from tests.services.fake_assistant_store import FakeAssistantStore
 from tests.services.http.doors import ROWS, WebDoor
 
 ROW = ROWS["availability"]
@@ -44,7 +44,7 @@ class EwsSite:
     """An application and its mailboxes, asked as a user whom the door has proven."""
 
     def __init__(self) -> None:
-        self.mailboxes = FakeResourceStore()
+        self.mailboxes = FakeAssistantStore()
         self.recipients = Recipients(ALICE, BOB)
         directory = cast(Any, self.recipients)
         self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
@@ -140,7 +140,7 @@ class EwsDoor(WebDoor):
     def __init__(self) -> None:
         super().__init__()
         self.people.add(BOB, "wonderland")
-        self.mailboxes = FakeResourceStore()
+        self.mailboxes = FakeAssistantStore()
         self.recipients = Recipients()
         for address in (ALICE, BOB):
             self.recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)

@@ -6,9 +6,10 @@ others from being done (MS-OXWSCDATA section 2.2.4.17). `Batch` and `Single` wri
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+import base64
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.mailbox import MailboxError
@@ -21,6 +22,7 @@ from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
 from postern.telemetry.log import Event, log
 
+T = TypeVar("T")
 _CODES = {
     "NONEXISTENT": Code.ITEM_NOT_FOUND,
     "ALREADYEXISTS": Code.FOLDER_EXISTS,
@@ -37,6 +39,26 @@ _EMPTY = dict.fromkeys(("GetItem", "CreateItem", "UpdateItem", "MoveItem", "Copy
 )
 """The elements that messages of operations have by the schema, also when they tell of a failure (MS-OXWSCDATA section 2.2.4.41;
 those of attachments likewise)."""
+
+
+PIECE = 3 << 14
+"""Octets that are written in base64 at once; three become four characters, so the pieces go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Long:
+    """Markup that is too long to be made at once: texts, and octets that are written in base64 while they are sent."""
+
+    parts: Sequence[str | bytes]
+
+    def pieces(self) -> Iterator[str]:
+        for part in self.parts:
+            if isinstance(part, str):
+                yield part
+                continue
+            view = memoryview(part)
+            for start in range(0, len(part), PIECE):
+                yield base64.b64encode(view[start : start + PIECE]).decode("ascii")
 
 
 class Operation(Protocol):
@@ -60,19 +82,23 @@ class Operation(Protocol):
 @dataclass(frozen=True, slots=True)
 class Batch:
     """An operation whose answer has a response message for each part of the request. `run` gives, for each of them, the markup
-    that stands behind its response code, or the error with which the part ended."""
+    that stands behind its response code, or the error with which the part ended. Long markup is sent piece by piece."""
 
     name: str
     since: Version
     section: str
-    run: Callable[[Call, xml.Element], AsyncIterator[str | EwsError]]
+    run: Callable[[Call, xml.Element], AsyncIterator[str | Long | EwsError]]
 
     async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         yield opening(call.header.version) + start_tag(f"{self.name}Response") + "<m:ResponseMessages>"
         tag = f"m:{self.name}ResponseMessage"
         try:
             async for part in self.run(call, request):
-                yield _failure(tag, part, self.name) if isinstance(part, EwsError) else _success(tag, part)
+                if isinstance(part, Long):
+                    for piece in Long((_begun(tag), *part.parts, f"</{tag}>")).pieces():
+                        yield piece
+                else:
+                    yield _failure(tag, part, self.name) if isinstance(part, EwsError) else _success(tag, part)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             yield _failure(tag, as_error(error), self.name)
         yield f"</m:ResponseMessages></m:{self.name}Response>{CLOSING}"
@@ -97,7 +123,11 @@ class Single:
 
 
 def _success(tag: str, content: str) -> str:
-    return f'<{tag} ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}{content}</{tag}>'
+    return f"{_begun(tag)}{content}</{tag}>"
+
+
+def _begun(tag: str) -> str:
+    return f'<{tag} ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}'
 
 
 def _failure(tag: str, error: EwsError, operation: str) -> str:
@@ -115,7 +145,7 @@ def as_error(error: EwsError | MailboxError | DirectoryUnavailable) -> EwsError:
     return EwsError(_CODES.get(error.code, Code.INTERNAL_SERVER_ERROR))
 
 
-async def attempted(part: Awaitable[str]) -> str | EwsError:
+async def attempted(part: Awaitable[T]) -> T | EwsError:
     """The markup of one part, or the error with which it ended."""
     try:
         return await part

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from postern.services.ews.operation import Operation
 from postern.services.ews.operations.convert_id import CONVERT_ID
+from postern.services.ews.operations.create_attachment import CREATE_ATTACHMENT
 from postern.services.ews.operations.create_folder import CREATE_FOLDER, CREATE_FOLDER_PATH, CREATE_MANAGED_FOLDER
 from postern.services.ews.operations.create_item import CREATE_ITEM
 from postern.services.ews.operations.create_user_configuration import CREATE_USER_CONFIGURATION
+from postern.services.ews.operations.delete_attachment import DELETE_ATTACHMENT
 from postern.services.ews.operations.delete_folder import DELETE_FOLDER, EMPTY_FOLDER, MARK_ALL_ITEMS_AS_READ
 from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.delete_user_configuration import DELETE_USER_CONFIGURATION
 from postern.services.ews.operations.export_items import EXPORT_ITEMS
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
+from postern.services.ews.operations.get_attachment import GET_ATTACHMENT
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
@@ -22,6 +25,7 @@ from postern.services.ews.operations.get_user_configuration import GET_USER_CONF
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
+from postern.services.ews.operations.send_item import SEND_ITEM
 from postern.services.ews.operations.subscribe import SUBSCRIBE
 from postern.services.ews.operations.sync_folder_hierarchy import SYNC_FOLDER_HIERARCHY
 from postern.services.ews.operations.sync_folder_items import SYNC_FOLDER_ITEMS
@@ -49,6 +53,11 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_ITEM,
     CREATE_ITEM,
     UPDATE_ITEM,
+    SEND_ITEM,
+    # MS-OXWSATT
+    GET_ATTACHMENT,
+    CREATE_ATTACHMENT,
+    DELETE_ATTACHMENT,
     # MS-OXWSNTIF
     SUBSCRIBE,
     GET_EVENTS,

@@ -15,6 +15,7 @@ from postern.protocols.ews.versions import Version
 from postern.services.ews import places
 from postern.services.ews.access import Call
 from postern.services.ews.operation import Batch, attempted
+from postern.services.ews.operations import find_calendar
 from postern.services.ews.rendering import Rendering, markup_of
 
 MAX_PARENTS = 100
@@ -27,11 +28,21 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
     parents = (request.find(m("ParentFolderIds")) or xml.Element("")).elements
     if not 0 < len(parents) <= MAX_PARENTS:
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_PARENTS} folders.")
+    calendar = request.find(m("CalendarView"))
+    if calendar is not None:
+        span = find_calendar.read_view(call, calendar)
+        for each in parents:
+            yield await attempted(_calendar(call, each, span, rendering))
+        return
     view = request.find(m("IndexedPageItemView"))
     offset = int(view.attributes.get("Offset", "0")) if view is not None else 0
     most = int(view.attributes.get("MaxEntriesReturned", str(MAX_ROWS))) if view is not None else MAX_ROWS
     for each in parents:
         yield await attempted(_page(call, each, rendering, offset, min(most, MAX_ROWS)))
+
+
+async def _calendar(call: Call, named: xml.Element, span: find_calendar.Span, rendering: Rendering) -> str:
+    return await find_calendar.root_folder(call, await places.folder(call, named), span, rendering)
 
 
 async def _page(call: Call, named: xml.Element, rendering: Rendering, offset: int, most: int) -> str:
