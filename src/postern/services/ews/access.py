@@ -29,6 +29,7 @@ from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
 from postern.services.access.logon import home_of, not_opened
 from postern.services.access.sharing import MailboxRights, Sharing
+from postern.services.ews.conversation_index import ConversationIndex
 from postern.services.ews.subscriptions import Subscriptions
 from postern.trust.acceptor import Cause, Failure
 
@@ -63,8 +64,8 @@ class Pushing(Protocol):
 class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
-    else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
-    knows; `pushing` sends notifications to subscribers (None: this server sends none)."""
+    else than the organization has mailboxes. `host` is the name of this server. `subscriptions` and `conversations` are those
+    that this process knows; `pushing` sends notifications to subscribers (None: this server sends none)."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -73,6 +74,7 @@ class EwsAccess:
     quota: int = 0
     domains: Callable[[], Collection[str]] = frozenset
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    conversations: ConversationIndex = field(default_factory=ConversationIndex)
     pushing: Pushing | None = None
 
 

@@ -122,6 +122,26 @@ class Single:
         yield f"{opening(call.header.version)}{start_tag(f'{self.name}Response')}{content}</m:{self.name}Response>{CLOSING}"
 
 
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """An operation with one answer, which is a response message itself: no ResponseMessages are around it. `run` returns the
+    markup that stands behind the response code."""
+
+    name: str
+    since: Version
+    section: str
+    run: Callable[[Call, xml.Element], Awaitable[str]]
+
+    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
+        part = await attempted(self.run(call, request))
+        start = start_tag(f"{self.name}Response").removesuffix(">")
+        if isinstance(part, EwsError):
+            content = f' ResponseClass="Error">{part.markup}'
+        else:
+            content = f' ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}{part}'
+        yield f"{opening(call.header.version)}{start}{content}</m:{self.name}Response>{CLOSING}"
+
+
 def _success(tag: str, content: str) -> str:
     return f"{_begun(tag)}{content}</{tag}>"
 
