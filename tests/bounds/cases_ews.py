@@ -7,11 +7,13 @@ from contextlib import suppress
 
 from postern.protocols import xml
 from postern.protocols.ews import (
+    alternate_ids,
     envelope,
     exported,
     ids,
     paths,
     recurrences,
+    regenerations,
     shapes,
     subscriptions,
     time_zones,
@@ -95,6 +97,9 @@ _ENTRY = (
 CASES: Cases = {
     E + "envelope.read": _fault_or_request,
     E + "ids.read_id": lambda size: _refused(lambda: ids.read_id("A" * size)),
+    E + "alternate_ids.read_alternate": lambda size: _refused(
+        lambda: alternate_ids.read_alternate(alternate_ids.IdFormat.OWA, "%" * size)
+    ),
     E + "ids.read_change_key": lambda size: _refused(lambda: ids.read_change_key("A" * size)),
     E + "paths.read_path": lambda size: (lambda element: lambda: paths.read_path(element))(_uri(size)),
     E + "paths.read_path: a long name": lambda size: (lambda element: lambda: paths.read_path(element))(_name(size)),
@@ -131,6 +136,9 @@ CASES: Cases = {
     E + "recurrences.read_recurrence": lambda size: (
         lambda element: _refused(lambda: recurrences.read_recurrence(element))
     )(_recurrence(size)),
+    E + "regenerations.read_task_recurrence": lambda size: (
+        lambda element: _refused(lambda: regenerations.read_task_recurrence(element))
+    )(_element("<t:DailyRegeneration><t:Interval>1</t:Interval></t:DailyRegeneration>" * (size // 75))),
     E + "time_zones.read_definition": lambda size: (
         lambda element: _refused(lambda: time_zones.read_definition(element))
     )(_zone(size)),

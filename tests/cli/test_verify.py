@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 WAITING = {row.id for row in TABLE.values() if row.waits}
 DEPLOYED = (
     "internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "mailbox-to-hub-submission", "hub-to-mailbox-mapi",
-    "cas-to-mailbox", "mailbox-assistants", "postgresql", "private-directory", "autodiscover", "availability",
-    "client-configuration", "caldav", "carddav",
+    "cas-to-mailbox", "availability-to-mailbox", "mailbox-assistants", "postgresql", "private-directory", "autodiscover",
+    "availability", "client-configuration", "caldav", "carddav",
 )  # fmt: skip
 
 

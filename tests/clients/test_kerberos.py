@@ -66,6 +66,24 @@ def test_curl_asks_for_calendars(
     assert done.stdout.endswith(f" {status}") and ("/tasks/" in done.stdout) == (status == 207), done.stdout
 
 
+@pytest.mark.parametrize(("principal", "status"), [("alice", 200), ("stranger", 401)])
+def test_curl_asks_exchange_web_services(
+    organization: Organization, tickets: dict[str, dict[str, str]], principal: str, status: int
+) -> None:
+    space = "http://schemas.microsoft.com/exchange/services/2006"
+    question = (
+        f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="{space}/messages" '
+        f'xmlns:t="{space}/types"><s:Body><m:GetFolder><m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>'
+        '<m:FolderIds><t:DistinguishedFolderId Id="inbox"/></m:FolderIds></m:GetFolder></s:Body></s:Envelope>'
+    )
+    done = run(
+        "curl", "-sS", "--cacert", organization.authority, "--negotiate", "--user", ":", "-H", "Content-Type: text/xml",
+        "--data-binary", question, "-w", " %{http_code}", f"https://{HOST}:{organization.port(443)}/EWS/Exchange.asmx",
+        environment=tickets[principal],
+    )  # fmt: skip
+    assert done.stdout.endswith(f" {status}") and ("NoError" in done.stdout) == (status == 200), done.stdout
+
+
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_curl_sends(organization: Organization, tickets: dict[str, dict[str, str]], scheme: str, subject: str) -> None:
     content = f"From: {ALICE}\r\nTo: {BOB}\r\nSubject: {subject}\r\n\r\nhi\r\n".encode()

@@ -29,6 +29,7 @@ with instrumented:
     from postern.model.mailbox import MailboxError
     from postern.protocols.dcerpc import trailer
     from postern.protocols.dcerpc.interfaces import endpoint
+    from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
     from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
     from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
     from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
@@ -45,7 +46,7 @@ with instrumented:
     from tests.protocols.dcerpc.nspi_types import RESTRICTION, ROW_SET
     from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 
-INTERFACES = (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION, MAILBOX_ITEMS)
+INTERFACES = (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION, MAILBOX_ITEMS, MAILBOX_AVAILABILITY)
 OPERATIONS = [operation for interface in INTERFACES for operation in interface.operations]
 KINDS = list(Kind)
 READERS = (endpoint.read_map, endpoint.read_lookup, endpoint.read_map_reply, endpoint.read_tower)

@@ -7,7 +7,7 @@ the span that is rendered, and what a query finds in a span is in it.
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 if __name__ == "__main__":
     import atheris
@@ -21,6 +21,7 @@ with instrumented:
         alarms,
         appointment,
         attachments,
+        availability,
         booking,
         busy_request,
         calendar_data,
@@ -45,9 +46,12 @@ with instrumented:
         schedule_tag,
         scheduling,
         stored,
+        suggestions,
         task,
+        task_progress,
         task_properties,
         text,
+        working_hours,
         zones,
     )
     from postern.items.appointment_properties import APPOINTMENT_PROPERTIES, uid_of_global_id
@@ -58,7 +62,9 @@ with instrumented:
     from postern.items.series import Series
     from postern.protocols import content_lines
     from postern.protocols.ical import rule, values
+    from postern.protocols.ical.bias_zones import BiasZone
     from postern.protocols.ical.expansion import Budget, expand
+    from postern.protocols.ical.zones import UTC_ZONE
 
 from datetime import datetime
 from itertools import islice, pairwise
@@ -108,6 +114,10 @@ def _calendar(octets: bytes) -> None:
     alarm = alarms.next_alarm(calendar, 0)
     assert alarm is None or alarm.time > 0
     kept = stored.values_of(calendar, 0, {"a@b.test"})
+    copied = calendar_object.read(calendar.root.octets())
+    assert isinstance(copied, CalendarObject)
+    task_progress.completed_copy(copied)
+    task_progress.advance(copied, START)
     if kept.reminds is not None:
         done = reminder.due(calendar, kept.reminds, kept.reminds, {"a@b.test"}, imip.Letter("a@b", ["a@b"], "", "1", 0))
         assert done.next is None or done.next > kept.reminds
@@ -135,6 +145,14 @@ def _calendar(octets: bytes) -> None:
     if isinstance(asked, busy_request.BusyRequest):
         for attendee in asked.attendees.values():
             assert b"METHOD:REPLY" in busy_request.answer(asked, attendee, [], 0, "x")
+    start, end = SPAN.start or 0, SPAN.end or 0
+    events = availability.events_of(calendar, start, end, UTC_ZONE, Budget(5_000), {"a@x.test"}, 50)
+    wish = suggestions.Wish(worst=suggestions.Quality.POOR)
+    attendee = suggestions.Attendee((events,))
+    assert (
+        len(suggestions.suggestions([attendee], start, start + 86_400, UTC_ZONE, working_hours.DEFAULT, wish, 0)) == 1
+    )
+    assert len(events) <= 50 and len(availability.merged_digits(events, start, start + 86_400, 3_600)) == 24
     periods = free_busy.free_busy([calendar], SPAN.start or 0, SPAN.end or 0, budget=budget)
     assert all(first.end <= second.start for first, second in pairwise(periods))
 
@@ -270,7 +288,21 @@ def _attached(octets: bytes) -> None:
     assert {each.id for each in managed_attachments.managed(again)} == before - {new.id, other.id}
 
 
-READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting, _attached)
+def _hours(octets: bytes) -> None:
+    """Working hours, and the numbers of a zone."""
+    text = octets.decode("latin-1")
+    hours = working_hours.read(text)
+    if hours is not None:
+        assert working_hours.read(working_hours.written(hours)) is not None
+    with suppress(ValueError):
+        assert 0 < working_hours.days_of(text.strip() or "Day") < 128
+    with suppress(ValueError):
+        zone = BiasZone.of_numbers([octet - 128 for octet in octets[:13]])
+        assert BiasZone.of_numbers(zone.numbers) == zone
+        zone.utc(zone.local(START.toordinal() * 86_400))
+
+
+READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting, _attached, _hours)
 
 
 if __name__ == "__main__":

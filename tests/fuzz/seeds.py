@@ -17,19 +17,27 @@ from uuid import UUID
 
 import trustme
 
+from postern.items import working_hours
+from postern.model.availability import BusyEvent, Told, WhenBusy
 from postern.model.delivery import Delivery
+from postern.model.item_store import Busy
 from postern.model.search import SearchTerm, SortKey
 from postern.protocols.ber import OCTETS, SEQUENCE, element, integer
+from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
+from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.ews.alternate_ids import IdFormat, written_alternate
 from postern.protocols.ews.exported import Exported, ExportedProperty
 from postern.protocols.ews.exported import write as write_exported
 from postern.protocols.ews.ids import AttachmentId, ConversationId, FolderId, ItemId, change_key
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ews.subscriptions import EventKind, SubscriptionId, SubscriptionKind, Watermark
 from postern.protocols.ews.sync_states import Fate, FoldersState, ItemsState
+from postern.protocols.ical.bias_zones import BiasZone, Change
 from postern.protocols.ldap.bind import packet
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.items.corpus import CALENDARS, CARDS
@@ -86,6 +94,8 @@ def _ews() -> Iterator[bytes]:
     mailbox = UUID(int=7)
     yield f'<t:ItemId Id="{ItemId(mailbox, 8)}" ChangeKey="{change_key(9)}"/>'.encode()
     yield f'<t:FolderId Id="{FolderId(mailbox, 8)}"/><t:DistinguishedFolderId Id="inbox"/>'.encode()
+    for form in IdFormat:
+        yield f'<t:AlternateId Id="{written_alternate(form, ItemId(mailbox, 8))}"/>'.encode()
     yield b"<t:Start>2026-11-30T01:02:03.5+09:00</t:Start><t:End>2026-11-30Z</t:End>"
     yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
     yield f"<t:SubscriptionId>{_SUBSCRIPTION}</t:SubscriptionId><t:Watermark>{Watermark(mailbox, 8, 9)}</t:Watermark>".encode()
@@ -102,6 +112,21 @@ def _ews() -> Iterator[bytes]:
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):
         yield f"<m:SyncState>{state}</m:SyncState>".encode()
+    subject, constant = '<t:FieldURI FieldURI="item:Subject"/>', '<t:Constant Value="2026-11-30"/>'
+    for inner in (
+        f'<t:Contains ContainmentMode="PrefixOnWords" ContainmentComparison="Loose">{subject}{constant}</t:Contains>',
+        f"<t:IsGreaterThan>{subject}<t:FieldURIOrConstant>{constant}</t:FieldURIOrConstant></t:IsGreaterThan>",
+        f"<t:Not><t:Exists>{subject}</t:Exists></t:Not>",
+        f'<t:Excludes>{subject}<t:Bitmask Value="0x1F"/></t:Excludes>',
+    ):
+        both = f"<t:And>{inner}<t:Or>{inner}{inner}</t:Or></t:And>"
+        yield f"<m:Restriction>{both}</m:Restriction>".encode()
+    yield b'<m:IndexedPageItemView MaxEntriesReturned="1" Offset="2" BasePoint="End"/>'
+    yield b'<m:FractionalPageItemView Numerator="1" Denominator="2"/><m:ContactsView InitialName="a" FinalName="b"/>'
+    yield f'<m:SortOrder><t:FieldOrder Order="Descending">{subject}</t:FieldOrder></m:SortOrder>'.encode()
+    aggregate = f'<t:AggregateOn Aggregate="Minimum">{subject}</t:AggregateOn>'
+    yield f'<m:GroupBy Order="Ascending">{subject}{aggregate}</m:GroupBy>'.encode()
+    yield b'<m:QueryString>from:"a b" OR (sent:last week -size:&gt;1KB) received:2026-11-30..12/1/2026</m:QueryString>'
     for kind in ("Message", "CalendarItem", "Contact", "DistributionList", "Task", "MeetingRequest", "PostItem"):
         yield f"<t:{kind}><t:Subject>a</t:Subject><t:Categories><t:String>b</t:String></t:Categories></t:{kind}>".encode()
     person = "<t:Mailbox><t:Name>A</t:Name><t:EmailAddress>a@example.test</t:EmailAddress></t:Mailbox>"
@@ -111,9 +136,21 @@ def _ews() -> Iterator[bytes]:
     day = "<t:DaysOfWeek>Sunday</t:DaysOfWeek><t:DayOfWeekIndex>Last</t:DayOfWeekIndex><t:Month>March</t:Month>"
     yearly = f"<t:RelativeYearlyRecurrence>{day}</t:RelativeYearlyRecurrence>"
     yield f"<t:Recurrence>{yearly}{ends}</t:Recurrence>".encode()
+    again = "<t:MonthlyRegeneration><t:Interval>2</t:Interval></t:MonthlyRegeneration>"
+    yield f"<t:Recurrence>{again}{ends}</t:Recurrence>".encode()
     change = f"<t:Offset>PT0S</t:Offset>{yearly}<t:Time>03:00:00</t:Time>"
     base = "<t:BaseOffset>-PT1H30M</t:BaseOffset>"
     yield f"<t:Z>{base}<t:Standard>{change}</t:Standard><t:Daylight>{change}</t:Daylight></t:Z>".encode()
+    part = "<t:Bias>0</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>5</t:DayOrder><t:Month>3</t:Month>"
+    part += "<t:DayOfWeek>Sunday</t:DayOfWeek>"
+    named = "".join([f"<t:{name}>{part}</t:{name}>" for name in ("StandardTime", "DaylightTime")])
+    span = "<t:StartTime>2026-03-02T00:00:00</t:StartTime><t:EndTime>2026-03-03T00:00:00Z</t:EndTime>"
+    yield (
+        f"<t:TimeZone><t:Bias>-60</t:Bias>{named}</t:TimeZone><m:MailboxDataArray><t:MailboxData><t:Email><t:Address>a@b.test"
+        "</t:Address></t:Email></t:MailboxData></m:MailboxDataArray><t:FreeBusyViewOptions><t:TimeWindow>"
+        f"{span}</t:TimeWindow><t:RequestedView>Detailed</t:RequestedView></t:FreeBusyViewOptions><t:SuggestionsViewOptions>"
+        f"<t:DetailedSuggestionsWindow>{span}</t:DetailedSuggestionsWindow></t:SuggestionsViewOptions>"
+    ).encode()
     periods = '<t:Periods><t:Period Bias="-PT1H" Name="Standard" Id="a"/></t:Periods>'
     steps = '<t:Transition><t:To Kind="Period">a</t:To></t:Transition>'
     groups = f'<t:TransitionsGroups><t:TransitionsGroup Id="0">{steps}</t:TransitionsGroup></t:TransitionsGroups>'
@@ -188,6 +225,10 @@ def _stubs() -> Iterator[tuple[int, bytes]]:
     for number, operation in enumerate(operations):
         if operation.name in carried:
             yield number, bytes(operation.request.encode(operation.write_arguments(carried[operation.name])))
+    asked = MAILBOX_AVAILABILITY.operations[0]
+    answer = WhenBusy(Told.TIME, (BusyEvent(0, 1, Busy.BUSY, subject="x"),))
+    number = len(operations) + len(MAIL_SUBMISSION.operations) + len(MAILBOX_ITEMS.operations)
+    yield number, bytes(asked.reply.encode(asked.write_result([answer])))
 
 
 _FIELDS = (
@@ -405,6 +446,10 @@ def _items() -> Iterator[bytes]:
         b"\x01BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VFREEBUSY\nUID:f\nDTSTAMP:20260101T000000Z\nDTSTART:20260301T000000Z\n"
         b"DTEND:20260302T000000Z\nORGANIZER:mailto:a@b.test\nATTENDEE:mailto:b@b.test\nEND:VFREEBUSY\nEND:VCALENDAR\n"
     )
+    zone = BiasZone(-60, Change(0, 10, 5, 0, 180), Change(-60, 3, 5, 0, 120))
+    hours = working_hours.written(working_hours.WorkingHours(zone=zone, name="x")).encode()
+    numbers = bytes([128, *(128, 129, 130, 128, 128, 128) * 2])
+    yield from (b"\x08" + octets for octets in (hours, b"Monday Weekday", b"\x80" * 13, numbers))
     yield from (b"\x07X-A:b\r\n\r\n" + names for names in (b"", b"M", b"20260103T090000Z"))
     for kind in (b"VTODO", b"VJOURNAL", b"VFREEBUSY"):
         yield b"\x01BEGIN:VCALENDAR\nBEGIN:%b\nUID:u\nDTSTART:20260101T090000Z\nFREEBUSY:a/b\nEND:%b" % (kind, kind)

@@ -831,6 +831,12 @@ class ItemStoreContract:
             assert await page(8, 4) == ids[8:]
             part = await box.store.find(box.guid, box.inbox, [], 0, 2, SearchTerm("subject", "subject 1"))
             assert (list(part.ids), part.total) == (ids[1::3][:2], 3)
+            since = SearchTerm("arrived", number=998)
+            part = await box.store.find(box.guid, box.inbox, [SortKey("arrival")], 0, 100, since)
+            assert set(part.ids) == {number for number in ids if dates[number] >= 998} and part.total == len(part.ids)
+            await box.store.create(box.guid, box.inbox, [NewItem(message("a"), item_class="IPM.Note.Mine")])
+            part = await box.store.find(box.guid, box.inbox, [], 0, 100, SearchTerm("class", "ipm.note.M"))
+            assert part.total == 1
             for order in ([SortKey("arrival")], [SortKey("size")]):
                 await refused("NONEXISTENT", box.store.find(box.guid, 99_999_999, order, 0, 1))
 

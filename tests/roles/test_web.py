@@ -60,7 +60,12 @@ class Host:
             observed=Observed(None),
             feed=OrganizationFeed(known),
         )
-        calls = SimpleNamespace(items=lambda row, interface: {}, server_of=lambda database: None, opened={})
+        calls = SimpleNamespace(
+            items=lambda row, interface: {},
+            server_of=lambda database: None,
+            opened={},
+            clients=lambda row, interface: {},
+        )
         self.logon = SimpleNamespace(
             guard=self.guard,
             authenticator=self.authenticator,

@@ -138,6 +138,15 @@ class ClientCertificates:
 
 
 @dataclass(frozen=True, slots=True)
+class Impersonation:
+    """The right to act in the place of others over Exchange Web Services. `by` are logon names of accounts, or addresses of
+    groups; `of` are addresses of users, rooms and groups, or "everybody"."""
+
+    by: tuple[str, ...]
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds, in bytes, seconds and counts. Every one is enforced where the bytes come in."""
 
@@ -208,6 +217,8 @@ class Organization:
     """None: no client is asked for a certificate."""
     push_notifications: PushNotifications | None = None
     """None: no notification is sent to a subscriber."""
+    impersonations: tuple[Impersonation, ...] = ()
+    """Empty: nobody impersonates anybody, administrators neither."""
 
     @property
     def databases(self) -> tuple[Database, ...]:

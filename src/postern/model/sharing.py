@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import EVERYBODY, FolderKind, Right, granted
 
 EVERY_RIGHT = Right(0x1FFB)
 """All rights: those of the owner of a mailbox, and of users with full access to it."""
@@ -40,9 +40,20 @@ ROLES: Mapping[str, Right] = MappingProxyType(
 _ASIDE = FREE_BUSY | Right.CONTACT
 
 
+def rights_in(entries: Mapping[UUID, Right], grantees: Sequence[UUID], kind: FolderKind = FolderKind.USER) -> Right:
+    """Returns the rights that the entries of a folder give to a user with these grantees (`model.folders.granted`). Without an
+    entry for EVERYBODY, a well-known folder has that of DEFAULT_RIGHTS. Who reads all items of a calendar knows when its owner is
+    busy."""
+    if kind in DEFAULT_RIGHTS and EVERYBODY not in entries:
+        entries = {**entries, EVERYBODY: DEFAULT_RIGHTS[kind]}
+    rights = granted(entries, grantees)
+    return rights | FREE_BUSY if rights & Right.READ_ANY else rights
+
+
 def role_of(rights: Right) -> str:
     """Returns the role that has these rights, "custom" if none has. Beside others, the rights to see when the owner is busy and
-    to be the contact make no difference: no letter of IMAP stands for them."""
+    to be the contact make no difference: no letter of IMAP stands for them. Nor does that to see private items."""
+    rights &= ~Right.PRIVATE
     same = [name for name, held in ROLES.items() if held == rights]
     alike = [name for name, held in ROLES.items() if held & ~_ASIDE == rights & ~_ASIDE != Right(0)]
     return (same or alike or ["custom"])[0]

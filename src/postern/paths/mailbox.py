@@ -36,7 +36,7 @@ MAILBOX: tuple[Path, ...] = (
     row("mailbox-assistants",      "mailbox > mailbox",               ports.RPC,       "NTLM, Kerberos",         "never",
         practical=(profiles.RPC_PRIVACY, profiles.LOCAL_RPC)),
     row("availability-to-mailbox", "client-access > mailbox",         ports.RPC,       "NTLM, Kerberos",         "RPC privacy",
-        waits_for="the availability service"),
+        practical=(profiles.LOCAL_RPC,)),
     row("mailbox-to-ad",           "mailbox > active-directory",      ports.AD,        "Kerberos",               "Kerberos",
         needs=Need.DOMAIN),
     row("content-indexing",        "mailbox > mailbox",               ports.RPC,       "NTLM, Kerberos",         "RPC privacy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from postern.model.organization import Role
+from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.interfaces.mailbox_assistants import MAILBOX_ASSISTANTS
@@ -12,6 +13,7 @@ from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.access.sharing import Sharing
 from postern.services.mailbox.assistants import assistants_of, waking
+from postern.services.mailbox.availability import MailboxAvailability
 from postern.services.mailbox.booking_policies import BookingPolicies
 from postern.services.mailbox.housekeeping import Housekeeping
 from postern.services.mailbox.submission import SubmissionNotifier, telling, telling_of_items
@@ -58,6 +60,7 @@ class Mailbox:
             InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
             InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], items),
             InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], delivered),
+            InterfaceService(MAILBOX_AVAILABILITY, rows["availability-to-mailbox"], MailboxAvailability(self.database)),
             InterfaceService(MAILBOX_ASSISTANTS, rows["mailbox-assistants"], self.assistants),
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)

@@ -5,7 +5,6 @@ A caller on the same host takes the unix socket of the worker with its own numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -32,7 +31,7 @@ class RpcCalls:
         self._initiators = Initiators(runtime.server.machine_account, host_credentials(runtime), nt_hash(secret))
         self.opened: dict[str, MailboxClient] = {}
         """The clients that `mailboxes` made."""
-        self._items: dict[str, MailboxItemsClient] = {}
+        self._made: list[RpcClient] = []
 
     def target(self, row: Path, server: Server, part: Part) -> RpcTarget:
         """The target that reaches `part` of `server` on `row`."""
@@ -46,18 +45,20 @@ class RpcCalls:
 
     def mailboxes(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxClient]:
         """A client of each mailbox server's `interface` on `row`, by the server's name."""
-        self.opened.update((name, mailbox_client(rpc, interface)) for name, rpc in self._clients(row, interface))
+        self.opened.update((name, mailbox_client(rpc, interface)) for name, rpc in self.clients(row, interface).items())
         return self.opened
 
     def items(self, row: Path, interface: Interface[MailboxItems]) -> dict[str, MailboxItemsClient]:
         """A client of the items of each mailbox server on `row`, by the server's name."""
-        self._items.update((name, items_client(rpc, interface)) for name, rpc in self._clients(row, interface))
-        return self._items
+        return {name: items_client(rpc, interface) for name, rpc in self.clients(row, interface).items()}
 
-    def _clients(self, row: Path, interface: Interface[Any]) -> Iterator[tuple[str, RpcClient]]:
-        runtime = self._runtime
-        for server in runtime.organization.with_role(Role.MAILBOX):
-            yield server.name, RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
+    def clients(self, row: Path, interface: Interface[Any]) -> dict[str, RpcClient]:
+        """The connections to `interface` of each mailbox server on `row`, by the server's name."""
+        runtime, servers = self._runtime, self._runtime.organization.with_role(Role.MAILBOX)
+        targets = {server.name: self.target(row, server, Role.MAILBOX) for server in servers}
+        made = {name: RpcClient(interface, target, runtime.observed) for name, target in targets.items()}
+        self._made += made.values()
+        return made
 
     def peers(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxPeer[MailboxClient]]:
         """The mailbox servers as they are reached by `interface` on `row`, by their names."""
@@ -68,7 +69,7 @@ class RpcCalls:
         return self._runtime.feed.current.server_of(database)
 
     async def close(self) -> None:
-        for client in (*self.opened.values(), *self._items.values()):
+        for client in self._made:
             await client.close()
 
 

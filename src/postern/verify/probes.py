@@ -10,6 +10,7 @@ from uuid import UUID
 
 from postern.model.organization import Role
 from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.interfaces.mailbox_assistants import MAILBOX_ASSISTANTS
@@ -63,6 +64,11 @@ def _no_news(subject: Subject) -> tuple[object, ...]:
     return (subject.here.name, b"")
 
 
+def _nobody_busy(subject: Subject) -> tuple[object, ...]:
+    """A question about no mailbox, as it stands on the wire: no mailboxes, counts, addresses and grantees, no time and zone."""
+    return (b"", b"", (), b"", 0, 0, b"", 0, "")
+
+
 _TRAFFIC = "the hub dials strangers here; nobody can dial it (`postern paths observed` shows its traffic)"
 _MACHINE = _nobody("the machine's own, not Postern's")
 _STORE = (Role.MAILBOX,)
@@ -86,6 +92,7 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "edge-adam":                 Probe(From.HOME, check_adam_row),
 
     "cas-to-mailbox":            Probe(From.CALLER, RpcRow(MAILBOX_ACCESS, "folders", _no_mailbox)),
+    "availability-to-mailbox":   Probe(From.CALLER, RpcRow(MAILBOX_AVAILABILITY, "when_busy", _nobody_busy)),
     "hub-to-mailbox-mapi":       Probe(From.CALLER, RpcRow(MAILBOX_DELIVERY, "folders", _no_mailbox)),
     "mailbox-to-hub-submission": Probe(From.CALLER, RpcRow(MAIL_SUBMISSION, "notify", _no_news)),
     "mailbox-assistants":        Probe(From.CALLER, RpcRow(MAILBOX_ASSISTANTS, "state")),

@@ -40,7 +40,7 @@ def organization(**changes: object) -> Organization:
 
 def rows(*built: str, profile: Profile = Profile.PRACTICAL) -> dict[str, Path]:
     """The settled rows. Of those of the web only these are built."""
-    web = {"autodiscover", "client-configuration", "caldav", "carddav", "activesync"}
+    web = {"autodiscover", "client-configuration", "caldav", "carddav", "activesync", "availability"}
     settled = settle(profile)
     return {
         id: replace(row, waits_for="" if id in built else "another day") if id in web else row

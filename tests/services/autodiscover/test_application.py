@@ -87,6 +87,48 @@ def test_a_mail_program_learns_every_service_that_runs() -> None:
     ]
 
 
+def test_exchange_web_services_are_told_where_they_run() -> None:
+    url = "https://cas1.example.test/EWS/Exchange.asmx"
+    urls = {"ASUrl": url, "EwsUrl": url, "OOFUrl": url}
+    for mechanisms, package in (
+        ((Mechanism.KERBEROS, Mechanism.BASIC), "Kerb"),
+        ((Mechanism.NTLM, Mechanism.KERBEROS), "KerbNtlm"),
+        ((Mechanism.NTLM,), "Ntlm"),
+        ((Mechanism.BASIC,), "Basic"),
+    ):
+        known = replace(services("availability"), imap=(), pop3=(), smtp=(), ews_mechanisms=mechanisms)
+        account = pox_answer(question("alice@example.test"), application(known)).find(
+            outlook("Response"), outlook("Account")
+        )
+        assert account is not None
+        told = [{field.local: field.text for field in part.elements} for part in account.find_all(outlook("Protocol"))]
+        assert told == [
+            {"Type": "EXCH", "ServerVersion": "73C0834F", **urls},
+            {"Type": "EXPR", "Server": "cas1.example.test", "SSL": "On", "AuthPackage": package, **urls},
+        ]
+    assert services("availability").ews_mechanisms == (Mechanism.KERBEROS, Mechanism.BASIC)
+    asked = ["ExternalEwsUrl", "InternalEwsUrl", "EwsSupportedSchemas", "CasVersion"]
+    answer = soap_answer(get_user_settings(["alice@example.test"], asked), application(services("availability")))
+    responses = answer.find(own("UserResponses"))
+    assert responses is not None
+    settings = responses.elements[0].find(own("UserSettings"))
+    assert settings is not None
+    values = {each.text_of(own("Name")): each.text_of(own("Value")) for each in settings.elements}
+    schemas = values.pop("EwsSupportedSchemas").split(", ")
+    assert values == {"ExternalEwsUrl": url, "InternalEwsUrl": url, "CasVersion": "15.00.0847.032"}
+    assert schemas[0] == "Exchange2007" and schemas[-1] == "Exchange2013_SP1"
+    of_domain = get_domain_settings(["example.test"], ["ExternalEwsUrl", "ExternalEwsVersion", "Other"])
+    responses = soap_answer(of_domain, application(services("availability"))).find(own("DomainResponses"))
+    assert responses is not None
+    settings = responses.elements[0].find(own("DomainSettings"))
+    assert settings is not None
+    assert {each.text_of(own("Name")): each.text_of(own("Value")) for each in settings.elements} == {
+        "ExternalEwsUrl": url,
+        "ExternalEwsVersion": "15.00.0847.032",
+    }
+    assert {each.attributes[TYPE] for each in settings.elements} == {"DomainStringSetting"}
+
+
 def test_tls_by_a_command_and_secure_passwords_are_told() -> None:
     port = replace(services().imap[0], port=143, tls=Tls.UPGRADE, mechanisms=(Mechanism.NTLM,))
     known = replace(services(), imap=(port,), pop3=(), smtp=())
@@ -321,4 +363,4 @@ def test_whatever_is_asked_has_an_answer_that_can_be_read(content: bytes, addres
         if isinstance(asked, soap.Question):
             assert xml.read(soap.user_settings(asked, dict.fromkeys(asked.named, BOB), services()))
             assert xml.read(soap.user_settings(asked, dict.fromkeys(asked.named, address), services()))
-            assert xml.read(soap.domain_settings(asked, ["example.test"]))
+            assert xml.read(soap.domain_settings(asked, services("availability")))

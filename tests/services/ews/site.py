@@ -14,12 +14,14 @@ import httpx
 from postern.model.folders import FolderKind
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.protocols.ews.names import MESSAGES, TYPES
+from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.sharing import Sharing
 from postern.services.ews.access import EwsAccess, EwsServer
 from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
 from postern.services.http.site import Caller, Receive, Scope, Send
+from postern.services.mailbox.availability import MailboxAvailability
 from tests.services.dav.site import ALICE, BOB, Recipients, guid_of, recipient_of
 from tests.services.ews.schema import faults_of
 from tests.services.fake_assistant_store import FakeAssistantStore
@@ -40,6 +42,12 @@ def envelope(body: str, version: str = "Exchange2013", header: str = "") -> byte
     ).encode()
 
 
+def free_busy_of(recipients: Recipients, sharing: Sharing, mailboxes: FakeAssistantStore) -> FreeBusy:
+    """Asks the mailboxes without a remote call."""
+    calendars = MailboxAvailability(cast(Any, mailboxes))
+    return FreeBusy(cast(Any, recipients), sharing, lambda database: calendars)
+
+
 class EwsSite:
     """An application and its mailboxes, asked as a user whom the door has proven."""
 
@@ -50,7 +58,12 @@ class EwsSite:
         self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
         server = EwsServer(self.mailboxes, self.mailboxes, MailboxChanges(self.mailboxes))
         self.access = EwsAccess(
-            directory, lambda database: server, self.sharing, "mail.example.test", domains=lambda: {"example.test"}
+            directory,
+            lambda database: server,
+            self.sharing,
+            "mail.example.test",
+            domains=lambda: {"example.test"},
+            free_busy=free_busy_of(self.recipients, self.sharing, self.mailboxes),
         )
         self.application = EwsApplication(self.access, OPERATIONS)
 
@@ -148,7 +161,12 @@ class EwsDoor(WebDoor):
         self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
         server = EwsServer(self.mailboxes, self.mailboxes, MailboxChanges(self.mailboxes))
         self.ews = EwsAccess(
-            directory, lambda database: server, self.sharing, "mail.example.test", domains=lambda: {"example.test"}
+            directory,
+            lambda database: server,
+            self.sharing,
+            "mail.example.test",
+            domains=lambda: {"example.test"},
+            free_busy=free_busy_of(self.recipients, self.sharing, self.mailboxes),
         )
         self.application = EwsApplication(self.ews, OPERATIONS)
 

@@ -221,7 +221,10 @@ def test_what_is_not_supported_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps() -> None:
         site = EwsSite()
         await filled(site)
-        by_size = '<m:SortOrder><t:FieldOrder Order="Ascending"><t:FieldURI FieldURI="conversation:Size"/></t:FieldOrder></m:SortOrder>'
+        by_size = (
+            '<m:SortOrder><t:FieldOrder Order="Ascending"><t:FieldURI FieldURI="conversation:Size"/>'
+            "</t:FieldOrder></m:SortOrder>"
+        )
         for body, code in (
             (find(page(-1, 1)), "ErrorInvalidIndexedPagingParameters"),
             (find(page(0, 0)), "ErrorInvalidPagingMaxRows"),

@@ -19,6 +19,7 @@ from postern.model.organization import Role
 from postern.model.security import NOBODY, Peer
 from postern.protocols.dcerpc.groups import Group
 from postern.protocols.dcerpc.interface import Syntax
+from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.dcerpc.interfaces.endpoint import (
     NOT_REGISTERED,
     Endpoint,
@@ -123,6 +124,7 @@ def test_ports_have_their_fixed_places_in_the_range() -> None:
         (MAILBOX_DELIVERY.syntax, 20000),
         (MAILBOX_ITEMS.syntax, 20000),
         (MAILBOX_ASSISTANTS.syntax, 20000),
+        (MAILBOX_AVAILABILITY.syntax, 20000),
         (MAIL_SUBMISSION.syntax, 20001),
     ]
     assert rpc_port(whole, Role.HUB) == 20001

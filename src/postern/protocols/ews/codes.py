@@ -107,6 +107,7 @@ class Code(StrEnum):
     FOLDER_NOT_FOUND = "ErrorFolderNotFound", "The specified folder could not be found in the store."
     FOLDER_EXISTS = "ErrorFolderExists", "A folder with the specified name already exists."
     FOLDER_SAVE_PROPERTY_ERROR = "ErrorFolderSavePropertyError", "The folder's property could not be saved."
+    FREE_BUSY_DL_LIMIT_REACHED = "ErrorFreeBusyDLLimitReached", "The group has too many members."
     FREE_BUSY_GENERATION_FAILED = "ErrorFreeBusyGenerationFailed", "Free/busy information could not be made."
     IMPERSONATE_USER_DENIED = (
         "ErrorImpersonateUserDenied", "The account does not have permission to impersonate the requested user.")

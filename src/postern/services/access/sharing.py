@@ -24,7 +24,7 @@ from postern.model.address_book import AddressBook
 from postern.model.directory import Directory, Groups, MailboxOwners, Recipient, RecipientType
 from postern.model.folders import EVERYBODY, FolderKind, FolderNode, FolderTree, Right, granted
 from postern.model.mailbox import MailboxError
-from postern.model.sharing import DEFAULT_RIGHTS, EVERY_RIGHT, FREE_BUSY, MailboxGrants
+from postern.model.sharing import EVERY_RIGHT, FREE_BUSY, MailboxGrants, rights_in
 from postern.services.access.grantees import primary_addresses
 from postern.services.senders import is_delegate
 
@@ -59,15 +59,8 @@ class MailboxRights:
     is_full: bool = False
 
     def in_folder(self, folder: int, kind: FolderKind = FolderKind.USER) -> Right:
-        """Returns the rights in a folder. Without an entry for EVERYBODY, a well-known folder has that of DEFAULT_RIGHTS. Who
-        reads all items of a calendar knows when its owner is busy."""
-        if self.is_full:
-            return EVERY_RIGHT
-        entries = self.entries.get(folder, {})
-        if kind in DEFAULT_RIGHTS and EVERYBODY not in entries:
-            entries = {**entries, EVERYBODY: DEFAULT_RIGHTS[kind]}
-        rights = granted(entries, self.grantees)
-        return rights | FREE_BUSY if rights & Right.READ_ANY else rights
+        """Returns the rights in a folder, as `model.sharing.rights_in` judges them."""
+        return EVERY_RIGHT if self.is_full else rights_in(self.entries.get(folder, {}), self.grantees, kind)
 
     @property
     def is_any(self) -> bool:

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient
-from postern.model.domains import a_labels
 from postern.protocols.http.negotiation import parse_content_type
 from postern.services.autodiscover import mailboxes, pox, soap
 from postern.services.autodiscover.client_services import ClientServices
@@ -75,7 +74,7 @@ class Autodiscover:
 
     async def _answer(self, request: Request, question: soap.Question) -> bytes:
         if question.operation is soap.Operation.DOMAIN_SETTINGS:
-            return soap.domain_settings(question, [a_labels(name) for name in self.services("").domains])
+            return soap.domain_settings(question, self.services(""))
         own = await mailboxes.own_mailbox(self.directory, caller_of(request.scope).identity)
         answers = await mailboxes.answers(self.directory, own, question.named)
         return soap.user_settings(question, answers, self.services(own.database if own is not None else ""))

@@ -23,6 +23,7 @@ _RELAY = 25
 HTTPS = 443
 AUTODISCOVER = "/autodiscover/autodiscover.xml"
 DAV = "/dav/"
+EWS = "/EWS/Exchange.asmx"
 ACTIVESYNC = "/Microsoft-Server-ActiveSync"
 
 
@@ -40,7 +41,8 @@ class MailService:
 class ClientServices:
     """The services of an organization as a client near one site reaches them. Each of `imap`, `pop3` and `smtp` has the best
     port first, and none if the service does not run. `web` is the root of the web services, "https://cas1.example.test"; the URLs
-    are "" where nothing answers. Users log on to all of them by their primary address."""
+    are "" where nothing answers. `ews_mechanisms` are those of Exchange Web Services. Users log on to all of them by their
+    primary address."""
 
     organization: str
     domains: tuple[str, ...]
@@ -52,6 +54,8 @@ class ClientServices:
     calendars: str = ""
     contacts: str = ""
     activesync: str = ""
+    ews: str = ""
+    ews_mechanisms: tuple[Mechanism, ...] = ()
 
 
 def client_services(
@@ -88,6 +92,10 @@ def client_services(
         url("caldav", DAV),
         url("carddav", DAV),
         url("activesync", ACTIVESYNC),
+        url("availability", EWS),
+        Guard([rows["availability"]], available).offer(_SEALED, can_upgrade=False).mechanisms
+        if runs("availability")
+        else (),
     )
 
 

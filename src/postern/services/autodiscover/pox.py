@@ -11,11 +11,13 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import urlsplit
 
 from postern.model.directory import Recipient
 from postern.model.security import Mechanism
 from postern.paths.row import Tls
 from postern.protocols import xml
+from postern.protocols.ews.versions import SERVER_INFO
 from postern.services.autodiscover.client_services import ClientServices, MailService
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
@@ -28,6 +30,11 @@ _REQUESTS = frozenset({_BASE + "outlook/requestschema/2006", _BASE + "mobilesync
 ENCRYPTIONS = {Tls.IMPLICIT: "SSL", Tls.UPGRADE: "TLS", Tls.NONE: "None"}
 """The element Encryption, which goes before the element SSL; TLS is by a command (MS-OXDSCLI section 2.2.4.1.1). The settings of
 SOAP have the same words."""
+
+
+_BUILD = [int(number) for number in SERVER_INFO.values()]
+SERVER_VERSION = f"{0x7 << 28 | _BUILD[0] << 22 | _BUILD[1] << 16 | 1 << 15 | _BUILD[2]:08X}"
+"""The build of Exchange whose web services are here, as MS-OXDSCLI section 2.2.4.1.1.2 writes it: "73C0834F" for 15.0.847."""
 
 
 class PoxError(Enum):
@@ -80,6 +87,8 @@ def settings(question: Question, mailbox: Recipient, services: ClientServices) -
         for kind, ports in (("IMAP", services.imap), ("POP3", services.pop3), ("SMTP", services.smtp))
         if ports
     ]
+    if services.ews:
+        protocols += _web_services(services)
     if not protocols:
         return PoxError.BAD_CONFIGURATION
     account = f"{_elements((('AccountType', 'email'), ('Action', 'settings')))}{''.join(protocols)}"
@@ -120,6 +129,24 @@ def _protocol(kind: str, service: MailService, mailbox: Recipient) -> str:
     if kind == "SMTP":
         fields += [("UsePOPAuth", "on"), ("SMTPLast", "off")]
     return f"<Protocol>{_elements(fields)}</Protocol>"
+
+
+def _web_services(services: ClientServices) -> list[str]:
+    """The Protocol elements of Exchange Web Services (MS-OXDSCLI section 2.2.4.1.1.2): clients take EXCH inside of the
+    organization and EXPR outside. Both have URLs alone, and no server for MAPI."""
+    host = urlsplit(services.ews).hostname or ""
+    urls = [("ASUrl", services.ews), ("EwsUrl", services.ews), ("OOFUrl", services.ews)]
+    inside = [("Type", "EXCH"), ("ServerVersion", SERVER_VERSION), *urls]
+    outside = [("Type", "EXPR"), ("Server", host), ("SSL", "On"), ("AuthPackage", _auth_package(services)), *urls]
+    return [f"<Protocol>{_elements(fields)}</Protocol>" for fields in (inside, outside)]
+
+
+def _auth_package(services: ClientServices) -> str:
+    """The mechanisms in the words of MS-OXDSCLI section 2.2.4.1.1.2.1."""
+    has_kerberos, has_ntlm = (each in services.ews_mechanisms for each in (Mechanism.KERBEROS, Mechanism.NTLM))
+    if has_kerberos and has_ntlm:
+        return "KerbNtlm"
+    return "Kerb" if has_kerberos else "Ntlm" if has_ntlm else "Basic"
 
 
 def _user(mailbox: Recipient) -> str:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from postern.model.directory import Recipient
 from postern.model.domains import a_labels
 from postern.protocols import xml
+from postern.protocols.ews.versions import SERVER_INFO, Version
 from postern.services.autodiscover.client_services import ClientServices, MailService
 from postern.services.autodiscover.pox import ENCRYPTIONS
 
@@ -83,6 +84,7 @@ USER_SETTINGS = frozenset(
     | set(_OTHERS)
 )
 """The settings of users that MS-OXWSADISC knows. Another name is an invalid setting, and not a missing one."""
+_BUILD = "{:02}.{:02}.{:04}.{:03}".format(*[int(number) for number in SERVER_INFO.values()])
 DOMAIN_SETTINGS = frozenset({"ExternalEwsUrl", "ExternalEwsVersion"})
 
 
@@ -144,15 +146,19 @@ def user_settings(question: Question, answers: Mapping[str, Recipient | str | No
     )
 
 
-def domain_settings(question: Question, domains: Sequence[str]) -> bytes:
+def domain_settings(question: Question, services: ClientServices) -> bytes:
     """The answer to GetDomainSettings. Of the two settings that domains have, both are of Exchange Web Services."""
+    domains = [a_labels(name) for name in services.domains]
+    values = _web_services(services, "Domain")
+    there = "".join(values[name] for name in question.settings if name in DOMAIN_SETTINGS & values.keys())
     errors = "".join(
         _setting_error("Domain", name, Code.NOT_AVAILABLE if name in DOMAIN_SETTINGS else Code.INVALID_SETTING)
         for name in question.settings
+        if name not in DOMAIN_SETTINGS & values.keys()
     )
     known = (
-        f"{_outcome(Code.NO_ERROR)}<DomainSettingErrors>{errors}</DomainSettingErrors><DomainSettings/>"
-        '<RedirectTarget i:nil="true"/>'
+        f"{_outcome(Code.NO_ERROR)}<DomainSettingErrors>{errors}</DomainSettingErrors><DomainSettings>{there}"
+        '</DomainSettings><RedirectTarget i:nil="true"/>'
     )
     unknown = f'{_outcome(Code.INVALID_DOMAIN)}<DomainSettingErrors/><DomainSettings/><RedirectTarget i:nil="true"/>'
     return _response(
@@ -206,15 +212,26 @@ def _values(mailbox: Recipient, services: ClientServices) -> dict[str, str]:
         "UserMSOnline": "False",
     }
     connections = {"Pop3": services.pop3, "Imap4": services.imap, "Smtp": services.smtp}
-    elements = {name: _text_setting(name, value) for name, value in values.items()}
+    elements = {name: _text_setting(name, value) for name, value in values.items()} | _web_services(services)
     for kind, ports in connections.items():
         for side in _SIDES if ports else ():
             elements[f"{side}{kind}Connections"] = _connections(f"{side}{kind}Connections", ports)
     return elements
 
 
-def _text_setting(name: str, value: str) -> str:
-    return f'<UserSetting i:type="StringSetting"><Name>{name}</Name><Value>{xml.text(value)}</Value></UserSetting>'
+def _web_services(services: ClientServices, kind: str = "User") -> dict[str, str]:
+    """The settings of Exchange Web Services, as elements by name; none where they do not run."""
+    if not services.ews:
+        return {}
+    values = dict.fromkeys(("InternalEwsUrl", "ExternalEwsUrl"), services.ews)
+    values |= dict.fromkeys(("CasVersion", "ExternalEwsVersion"), _BUILD)
+    values["EwsSupportedSchemas"] = ", ".join([version.label for version in Version])
+    return {name: _text_setting(name, value, kind) for name, value in values.items()}
+
+
+def _text_setting(name: str, value: str, kind: str = "User") -> str:
+    form = f"{'Domain' if kind == 'Domain' else ''}StringSetting"
+    return f'<{kind}Setting i:type="{form}"><Name>{name}</Name><Value>{xml.text(value)}</Value></{kind}Setting>'
 
 
 def _connections(name: str, ports: Sequence[MailService]) -> str:

@@ -13,6 +13,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import CONTENT_TYPE, MAX_OCTETS, Fault, Request
 from postern.protocols.http.negotiation import parse_content_type
 from postern.services.ews.access import Call, EwsAccess
+from postern.services.ews.impersonation import acting
 from postern.services.ews.operation import Operation
 from postern.services.http.long_bodies import LONG_BODY, LongBodies
 from postern.services.http.site import Receive, Scope, Send, caller_of
@@ -23,6 +24,8 @@ PIECE = 65_536
 """Octets of an answer that are sent at once."""
 AT_ONCE = 65_536
 """Octets of a request that is read in the loop; a larger one is read in a thread."""
+_NAMES = {f"{name}Request": name for name in ("GetUserAvailability", "GetUserOofSettings", "SetUserOofSettings")}
+"""The operations of MS-OXWAVLS and MS-OXWOOF whose request is not called as they are."""
 _HEADERS = [(b"content-type", CONTENT_TYPE.encode()), (b"cache-control", b"private")]
 
 
@@ -60,12 +63,14 @@ class EwsApplication:
 
     async def _serve(self, scope: Scope, octets: bytes, send: Send) -> None:
         request = await _read(octets, _charset(scope))
-        operation = self._operations.get(request.operation)
+        operation = self._operations.get(_NAMES.get(request.operation, request.operation))
         if operation is None:
             raise Fault(Code.SCHEMA_VALIDATION, f"The operation {request.operation[:80]} is not supported.")
         if operation.since > request.header.version:
             raise Fault(Code.INVALID_REQUEST, f"{operation.name} came with {operation.since.label}.")
-        call = Call(self._access, caller_of(scope).identity, request.header)
+        caller = caller_of(scope).identity
+        identity = await acting(self._access, caller, request.header.impersonated, operation.name)
+        call = Call(self._access, identity, request.header)
         async with aclosing(operation.answer(call, request.body)) as pieces:
             await _send_pieces(send, pieces)
 

@@ -98,8 +98,8 @@ def number_of(envelope: bytes) -> int:
 
 def members(numbers: Mapping[int, int], wanted: Collection[int]) -> dict[int, list[int]]:
     """The items of these conversations, by conversation, the newest id first."""
-    found: dict[int, list[int]] = {each: [] for each in wanted}
+    together: dict[int, list[int]] = {each: [] for each in wanted}
     for item, number in numbers.items():
-        if number in found:
-            found[number].append(item)
-    return {number: sorted(items, reverse=True) for number, items in found.items()}
+        if number in together:
+            together[number].append(item)
+    return {number: sorted(items, reverse=True) for number, items in together.items()}

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from postern.items import contact
+from postern.items import contact, task
 from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.contact_properties import CONTACT_PROPERTIES
 from postern.items.mail_content import MailContent
 from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
 from postern.items.properties import PropertyMap
+from postern.items.task_properties import TASK_PROPERTIES
 from postern.model.folders import FolderKind
 from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
@@ -35,10 +36,12 @@ from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.meeting import CANCELLATION_FIELDS, REQUEST_FIELDS, RESPONSE_FIELDS
 from postern.services.ews.fields.message import MESSAGE_FIELDS
+from postern.services.ews.fields.task import TASK_FIELDS
 from postern.services.ews.item_view import NOTHING, ItemView, Need
 from postern.services.ews.list_editor import ListEditor
 from postern.services.ews.mail_editor import MailEditor
 from postern.services.ews.places import Place
+from postern.services.ews.task_editor import TaskEditor, delete_task, task_of
 
 Edit = Callable[[Call, Place, ItemView | None], Editor]
 """Begins a new item in a folder (None), or a change of one that is there; its view has its content and its bag."""
@@ -156,6 +159,9 @@ KINDS = (
         CONTACT_PROPERTIES,
         card_of,
         ListEditor,
+    ),
+    ItemKind(
+        "Task", task.ITEM_CLASS, TASK_FIELDS, FolderKind.TASKS, TASK_PROPERTIES, task_of, TaskEditor, delete=delete_task
     ),
     ItemKind("Item", "", ITEM_FIELDS),
     # Kinds that are known by the content, as `kind_of_view` has it.

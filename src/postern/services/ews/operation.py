@@ -37,6 +37,11 @@ _CODES = {
 _EMPTY = dict.fromkeys(("GetItem", "CreateItem", "UpdateItem", "MoveItem", "CopyItem"), "<m:Items/>") | dict.fromkeys(
     ("GetAttachment", "CreateAttachment"), "<m:Attachments/>"
 )
+_EMPTY |= {
+    # exchangelib reads the state before it reads the response code.
+    "SyncFolderItems": "<m:SyncState/><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange>",
+    "SyncFolderHierarchy": "<m:SyncState/><m:IncludesLastFolderInRange>true</m:IncludesLastFolderInRange>",
+}
 """The elements that messages of operations have by the schema, also when they tell of a failure (MS-OXWSCDATA section 2.2.4.41;
 those of attachments likewise)."""
 
@@ -80,6 +85,15 @@ class Operation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A part that was done, of which the client should know something: a response message of the class Warning, with its
+    content."""
+
+    why: EwsError
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """An operation whose answer has a response message for each part of the request. `run` gives, for each of them, the markup
     that stands behind its response code, or the error with which the part ended. Long markup is sent piece by piece."""
@@ -87,7 +101,7 @@ class Batch:
     name: str
     since: Version
     section: str
-    run: Callable[[Call, xml.Element], AsyncIterator[str | Long | EwsError]]
+    run: Callable[[Call, xml.Element], AsyncIterator[str | Long | EwsError | Warned]]
 
     async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         yield opening(call.header.version) + start_tag(f"{self.name}Response") + "<m:ResponseMessages>"
@@ -98,7 +112,7 @@ class Batch:
                     for piece in Long((_begun(tag), *part.parts, f"</{tag}>")).pieces():
                         yield piece
                 else:
-                    yield _failure(tag, part, self.name) if isinstance(part, EwsError) else _success(tag, part)
+                    yield _message(tag, part, self.name)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             yield _failure(tag, as_error(error), self.name)
         yield f"</m:ResponseMessages></m:{self.name}Response>{CLOSING}"
@@ -123,27 +137,34 @@ class Single:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeAnswer:
-    """An operation with one answer, which is a response message itself: no ResponseMessages are around it. `run` returns the
-    markup that stands behind the response code."""
+class Direct:
+    """An operation whose answer is a response message itself, without others in it (MS-OXWSGTRM section 3.1.4.1). `run` returns
+    what stands behind the response code. `answer_name` is the element of the answer, where it is not named as all others are."""
 
     name: str
     since: Version
     section: str
     run: Callable[[Call, xml.Element], Awaitable[str]]
+    answer_name: str = ""
 
     async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
+        name = self.answer_name or f"{self.name}Response"
         part = await attempted(self.run(call, request))
-        start = start_tag(f"{self.name}Response").removesuffix(">")
-        if isinstance(part, EwsError):
-            content = f' ResponseClass="Error">{part.markup}'
-        else:
-            content = f' ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}{part}'
-        yield f"{opening(call.header.version)}{start}{content}</m:{self.name}Response>{CLOSING}"
+        tag = start_tag(name)[1:-1]
+        yield opening(call.header.version) + _message(tag, part, self.name) + CLOSING
+
+
+def _message(tag: str, part: str | EwsError | Warned, operation: str) -> str:
+    """A response message. `tag` is its start without brackets."""
+    if isinstance(part, EwsError):
+        return _failure(tag, part, operation)
+    if isinstance(part, Warned):
+        return f'<{tag} ResponseClass="Warning">{part.why.markup}{part.content}</{tag.partition(" ")[0]}>'
+    return _success(tag, part)
 
 
 def _success(tag: str, content: str) -> str:
-    return f"{_begun(tag)}{content}</{tag}>"
+    return f"{_begun(tag)}{content}</{tag.partition(' ')[0]}>"
 
 
 def _begun(tag: str) -> str:
@@ -151,7 +172,8 @@ def _begun(tag: str) -> str:
 
 
 def _failure(tag: str, error: EwsError, operation: str) -> str:
-    return f'<{tag} ResponseClass="Error">{error.markup}{_EMPTY.get(operation, "")}</{tag}>'
+    end = tag.partition(" ")[0]
+    return f'<{tag} ResponseClass="Error">{error.markup}{_EMPTY.get(operation, "")}</{end}>'
 
 
 def as_error(error: EwsError | MailboxError | DirectoryUnavailable) -> EwsError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
+from postern.model.availability import Availability
 from postern.model.mailbox_server import Mailboxes, MailboxItems
 from postern.protocols.dcerpc.interface import Interface
 from postern.services.rpc.client import RpcClient
@@ -17,6 +18,14 @@ class MailboxClient(Remote, Mailboxes, Protocol):
 
 class MailboxItemsClient(Remote, MailboxItems, Protocol):
     """Items and folders of one server's mailboxes, and the connections to it; it fails as `MailboxClient` does."""
+
+
+class AvailabilityClient(Remote, Availability, Protocol):
+    """The calendars of one server's mailboxes, and the connections to it; it fails as `MailboxClient` does."""
+
+
+def availability_client(rpc: RpcClient, interface: Interface[Availability]) -> AvailabilityClient:
+    return cast(AvailabilityClient, stub(rpc, interface))
 
 
 def items_client(rpc: RpcClient, interface: Interface[MailboxItems]) -> MailboxItemsClient:

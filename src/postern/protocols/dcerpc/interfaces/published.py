@@ -7,6 +7,7 @@ from typing import Any
 from postern.model.organization import HostService, Role
 from postern.protocols.dcerpc.interface import Interface
 from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
@@ -15,7 +16,7 @@ from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 
 SERVED: tuple[tuple[Role | HostService, tuple[Interface[Any], ...]], ...] = (
-    (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAILBOX_ITEMS, MAILBOX_ASSISTANTS)),
+    (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAILBOX_ITEMS, MAILBOX_ASSISTANTS, MAILBOX_AVAILABILITY)),
     (Role.HUB, (MAIL_SUBMISSION,)),
     (HostService.TOPOLOGY, (AD_TOPOLOGY,)),
     (HostService.ATTENDANT, (RECIPIENT_UPDATE,)),

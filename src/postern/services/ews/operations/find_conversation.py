@@ -20,7 +20,7 @@ from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.conversation_index import MAX_ITEMS, members
 from postern.services.ews.conversation_rendering import MAX_MEMBERS, Members
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
-from postern.services.ews.operation import WholeAnswer
+from postern.services.ews.operation import Direct
 
 MAX_ROWS = 250
 """Conversations of one page."""
@@ -106,10 +106,10 @@ async def _markup(call: Call, mailbox: Mailbox, here: dict[int, list[int]], all_
 async def _stored(mailbox: Mailbox, ids: Iterable[int]) -> list[StoredItem]:
     """These items as far as the caller may see them."""
     order = sorted(ids)
-    found: list[StoredItem] = []
+    seen: list[StoredItem] = []
     for start in range(0, len(order), 10 * PAGE):
-        found += await mailbox.store.get(mailbox.id, order[start : start + 10 * PAGE])
-    return found
+        seen += await mailbox.store.get(mailbox.id, order[start : start + 10 * PAGE])
+    return seen
 
 
 def _seen(ids: Sequence[int], items: dict[int, StoredItem]) -> list[int]:
@@ -121,4 +121,4 @@ def _of(ids: Sequence[int], items: dict[int, StoredItem], views: dict[int, ItemV
     return Members([items[item] for item in seen], [views[item] for item in seen if item in views][:MAX_MEMBERS])
 
 
-FIND_CONVERSATION = WholeAnswer("FindConversation", Version.V2010_SP1, "MS-OXWSCONV 3.1.4.2", run)
+FIND_CONVERSATION = Direct("FindConversation", Version.V2010_SP1, "MS-OXWSCONV 3.1.4.2", run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -67,7 +68,7 @@ async def _conversation(
     rendering: Rendering,
     order: str,
     bound: int,
-    without: set[tuple[object, int]],
+    without: set[tuple[UUID, int]],
 ) -> str:
     mailbox, wanted, ids = await found(call, named)
     views: list[ItemView] = []

@@ -1,0 +1,226 @@
+"""Tells when the owners of this server's mailboxes are busy, for client access servers on the row availability-to-mailbox.
+
+The rights are judged here, beside the calendars: one call of a client access server asks about many mailboxes. All calendars of a
+mailbox count in which the reader has a right to know it, but for those that their owner set aside (RFC 6638 section 9.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from time import monotonic
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from postern.items import calendar_object, working_hours
+from postern.items.availability import events_of
+from postern.items.calendar_object import Refused
+from postern.model.availability import (
+    MAX_ASKED,
+    MAX_DAYS,
+    MAX_EVENTS,
+    Asked,
+    BusyEvent,
+    EventFlag,
+    Span,
+    State,
+    Told,
+    WhenBusy,
+)
+from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode, FolderTree, Right
+from postern.model.item_store import ItemStore, PropertyName, RenderedItem
+from postern.model.mailbox import MailboxError
+from postern.model.resources import Resource, ResourceStore
+from postern.model.sharing import EVERY_RIGHT, MailboxGrants, rights_in
+from postern.net.turns import turns_of
+from postern.protocols.ical.bias_zones import BiasZone
+from postern.protocols.ical.expansion import Budget
+from postern.protocols.ical.zones import Zone
+
+PAGE = 1_000
+"""Appointments that are asked of the store at a time."""
+BATCH = 250
+"""Contents that are read at a time."""
+STEPS = 200_000
+"""Steps that the rules of one mailbox's series may take: less than a second."""
+WORKING_HOURS = PropertyName(UUID("6f2b4c1e-8d0a-4a53-9b7e-2c5d1f6e9a31"), None, "Postern:working-hours")
+"""The property of a well-known calendar that has its owner's working hours, as `items.working_hours` writes them."""
+UNICODE = 0x001F
+"""PtypString (MS-OXCDATA section 2.11.1): UTF-16 with a zero at the end."""
+_TRANSPARENCY = PropertyName(
+    UUID("a3a5f0d4-5b0b-4d6e-9d0c-7f7a54ad4e0b"), None, "{urn:ietf:params:xml:ns:caldav}schedule-calendar-transp"
+)
+"""The property by which CalDAV sets a calendar aside, as `services.dav.properties` keeps it."""
+_CALENDAR_CLASS = FOLDER_CLASSES[FolderKind.CALENDAR]
+_LONG = 0.002
+"""Seconds of work after which others have their turn."""
+
+
+class AvailabilityStore(FolderTree, ItemStore, ResourceStore, MailboxGrants, Protocol):
+    """The store as availability is read from it."""
+
+
+class _TooMany(Exception):
+    """The calendar has more than may be told."""
+
+
+class _Calendar(NamedTuple):
+    folder: int
+    told: Told
+
+
+class _Reading(NamedTuple):
+    """A question about one mailbox; `floating` is the zone of dates, `budget` what the rules may still cost."""
+
+    asked: Asked
+    span: Span
+    details: bool
+    without: str
+    is_owner: bool
+    floating: Zone
+    budget: Budget
+
+
+class MailboxAvailability:
+    """Implements `model.availability.Availability` on the mailboxes of one store."""
+
+    def __init__(self, store: AvailabilityStore) -> None:
+        self._store = store
+
+    async def when_busy(
+        self, asked: Sequence[Asked], grantees: Sequence[UUID], span: Span, details: bool, without: str = ""
+    ) -> list[WhenBusy]:
+        if len(asked) > MAX_ASKED or not 0 <= span.end - span.start <= (MAX_DAYS + 1) * 86_400:
+            raise MailboxError("CANNOT", "Too many mailboxes, or too long a span")
+        zone = BiasZone.of_numbers(span.zone)
+        return [await self._told(each, grantees, span, zone, details, without) for each in asked]
+
+    async def _told(
+        self, asked: Asked, grantees: Sequence[UUID], span: Span, zone: Zone, details: bool, without: str
+    ) -> WhenBusy:
+        try:
+            nodes, is_owner, rights = await self._rights(asked.mailbox, grantees)
+        except MailboxError as error:
+            if error.code == "UNAVAILABLE":
+                raise
+            if error.code == "NONEXISTENT":  # nobody has opened the mailbox yet
+                return WhenBusy(Told.TIME)
+            return WhenBusy(Told.NOTHING, state=State.UNREADABLE)
+        calendars = [_Calendar(node.id, _told_by(rights[node.id])) for node in nodes]
+        hours, aside = await self._kept(asked.mailbox, nodes)
+        calendars = [each for each in calendars if each.told]
+        if not calendars:
+            return WhenBusy(Told.NOTHING)
+        told = max(each.told for each in calendars)
+        set_hours = working_hours.read(hours) if hours else None
+        floating = set_hours.zone if set_hours is not None and set_hours.zone is not None else zone
+        reading = _Reading(asked, span, details, without, is_owner, floating, Budget(STEPS))
+        events: list[BusyEvent] = []
+        try:
+            for calendar in calendars:
+                if calendar.folder not in aside:
+                    events += await self._events(calendar, reading, MAX_EVENTS - len(events))
+        except _TooMany:
+            return WhenBusy(told, hours=hours, state=State.TOO_MANY)
+        return WhenBusy(told, tuple(sorted(events)), hours)
+
+    async def _rights(
+        self, mailbox: UUID, grantees: Sequence[UUID]
+    ) -> tuple[list[FolderNode], bool, Mapping[int, Right]]:
+        """The calendars of a mailbox, and the rights in each. Second: whether whoever asks has all rights in the mailbox."""
+        nodes = [node for node in await self._store.tree(mailbox) if _is_calendar(node)]
+        is_owner = mailbox in grantees[:1] or not set(await self._store.full_access(mailbox)).isdisjoint(grantees)
+        if is_owner:
+            return nodes, True, dict.fromkeys([node.id for node in nodes], EVERY_RIGHT)
+        entries = await self._store.mailbox_rights(mailbox)
+        return nodes, False, {node.id: rights_in(entries.get(node.id, {}), grantees, node.kind) for node in nodes}
+
+    async def _kept(self, mailbox: UUID, nodes: Sequence[FolderNode]) -> tuple[str, set[int]]:
+        """The working hours, and the calendars that are set aside."""
+        numbers = await self._store.property_ids(mailbox, [WORKING_HOURS, _TRANSPARENCY])
+        if not any(numbers):
+            return "", set()
+        hours, transparency = (number << 16 | UNICODE if number else 0 for number in numbers)
+        bags = await self._store.folder_properties(mailbox, [node.id for node in nodes])
+        own = next((node.id for node in nodes if node.kind is FolderKind.CALENDAR), 0)
+        text = _text(bags.get(own, {}).get(hours, b""))
+        return text, {id for id, bag in bags.items() if "transparent" in _text(bag.get(transparency, b""))}
+
+    async def _events(self, calendar: _Calendar, reading: _Reading, most: int) -> list[BusyEvent]:
+        """The appointments of a calendar. Only of series, and where details are told, the content is read. Raises _TooMany."""
+        events: list[BusyEvent] = []
+        mailbox, span = reading.asked.mailbox, reading.span
+        reads_all = reading.details and calendar.told >= Told.DETAILS
+        after = 0
+        while page := await self._store.overlapping(mailbox, calendar.folder, span.start, span.end, after, PAGE):
+            after = max(page)
+            contents = []
+            for number, item in page.items():
+                if reading.without and item.uid == reading.without:
+                    continue
+                if item.expands or reads_all:
+                    contents.append(number)
+                elif item.busy and item.starts is not None and item.ends is not None:
+                    events.append(BusyEvent(item.starts, item.ends, item.busy))
+            for first in range(0, len(contents), BATCH):
+                for resource in await self._store.with_ids(mailbox, contents[first : first + BATCH], True):
+                    events += await self._of(resource, page[resource.id], calendar, reading, most - len(events) + 1)
+                    if len(events) > most:
+                        raise _TooMany
+            if len(events) > most or reading.budget.is_spent:
+                raise _TooMany
+        return events
+
+    async def _of(
+        self, resource: Resource, item: RenderedItem, calendar: _Calendar, reading: _Reading, most: int
+    ) -> list[BusyEvent]:
+        content = resource.content
+        if content is None:  # it did not fit beside others
+            again = list(await self._store.with_ids(reading.asked.mailbox, [resource.id], True))
+            content = (again[0].content if again else None) or b""
+        work = partial(_read, content, reading, most)
+        if item.expands or len(content) > 65_536:
+            events = await asyncio.to_thread(work)
+        else:
+            began = monotonic()
+            events = work()
+            if monotonic() - began >= _LONG:
+                await turns_of(asyncio.get_running_loop()).come()
+        private = item.is_private and not reading.is_owner
+        told = calendar.told if reading.details else Told.TIME
+        return [shown for event in events if (shown := _shown(event, resource.id, told, private)) is not None]
+
+
+def _read(content: bytes, reading: _Reading, most: int) -> list[BusyEvent]:
+    calendar = calendar_object.read(content)
+    if isinstance(calendar, Refused):
+        return []
+    span, me = reading.span, reading.asked.addresses
+    return events_of(calendar, span.start, span.end, reading.floating, reading.budget, me, most)
+
+
+def _shown(event: BusyEvent, item: int, told: Told, private: bool) -> BusyEvent | None:
+    """The part of an appointment that the reader sees; None: a free one, which is told with its details alone."""
+    if told < Told.DETAILS:
+        return BusyEvent(event.start, event.end, event.busy) if event.busy else None
+    if private:
+        flags = event.flags & (EventFlag.RECURRING | EventFlag.EXCEPTION) | EventFlag.PRIVATE
+        return BusyEvent(event.start, event.end, event.busy, flags)
+    return event._replace(item=item if told is Told.EVERYTHING else 0)
+
+
+def _told_by(rights: Right) -> Told:
+    if rights & Right.READ_ANY:
+        return Told.EVERYTHING
+    if rights & Right.FREE_BUSY_DETAILED:
+        return Told.DETAILS
+    return Told.TIME if rights & Right.FREE_BUSY_SIMPLE else Told.NOTHING
+
+
+def _is_calendar(node: FolderNode) -> bool:
+    return f"{node.folder_class}.".startswith(f"{_CALENDAR_CLASS}.")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-16-le", "replace").removesuffix("\0")
