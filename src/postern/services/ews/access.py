@@ -227,11 +227,13 @@ _ABOVE = {
 
 @dataclass(slots=True)
 class Call:
-    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation."""
+    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation; `caller`
+    is then the one who asks."""
 
     access: EwsAccess
     identity: Identity
     header: Header = field(default_factory=Header)
+    caller: Identity | None = None
     _own: Mailbox | None = None
     _opened: dict[UUID, Mailbox] = field(default_factory=dict)
 
