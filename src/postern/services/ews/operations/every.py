@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from postern.services.ews.operation import Operation
+from postern.services.ews.operations.apply_conversation_action import APPLY_CONVERSATION_ACTION
 from postern.services.ews.operations.convert_id import CONVERT_ID
 from postern.services.ews.operations.create_attachment import CREATE_ATTACHMENT
 from postern.services.ews.operations.create_folder import CREATE_FOLDER, CREATE_FOLDER_PATH, CREATE_MANAGED_FOLDER
@@ -15,9 +16,11 @@ from postern.services.ews.operations.delete_item import DELETE_ITEM
 from postern.services.ews.operations.delete_user_configuration import DELETE_USER_CONFIGURATION
 from postern.services.ews.operations.expand_dl import EXPAND_DL
 from postern.services.ews.operations.export_items import EXPORT_ITEMS
+from postern.services.ews.operations.find_conversation import FIND_CONVERSATION
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
 from postern.services.ews.operations.get_attachment import GET_ATTACHMENT
+from postern.services.ews.operations.get_conversation_items import GET_CONVERSATION_ITEMS
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
@@ -91,6 +94,10 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_USER_CONFIGURATION,
     UPDATE_USER_CONFIGURATION,
     DELETE_USER_CONFIGURATION,
+    # MS-OXWSCONV
+    FIND_CONVERSATION,
+    GET_CONVERSATION_ITEMS,
+    APPLY_CONVERSATION_ACTION,
     # MS-OXWSBTRF
     EXPORT_ITEMS,
     UPLOAD_ITEMS,

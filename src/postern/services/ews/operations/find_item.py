@@ -64,7 +64,7 @@ async def _calendar(call: Call, named: xml.Element, span: Span, rendering: Rende
     return await find_calendar.root_folder(call, await places.folder(call, named), span, rendering)
 
 
-def _span(call: Call, request: xml.Element, view: xml.Element) -> find_calendar.Span:
+def _span(call: Call, request: xml.Element, view: xml.Element) -> Span:
     """Reads a CalendarView, beside which nothing else chooses or sorts appointments (MS-OXWSSRCH section 3.1.4.2.3.6)."""
     if request.find(m("Restriction")) is not None or request.find(m("QueryString")) is not None:
         raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
