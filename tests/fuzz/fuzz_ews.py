@@ -20,6 +20,7 @@ with instrumented:
     from postern.protocols.ews import (
         availability,
         envelope,
+        foreign_availability,
         ids,
         paths,
         recurrences,
@@ -42,6 +43,7 @@ _END = b"</m:x></s:Body></s:Envelope>"
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a reader does what it must not."""
+    foreign_availability.read_answer(data, 0)
     for octets in (data, _START + data + _END):
         try:
             request = envelope.read(octets)

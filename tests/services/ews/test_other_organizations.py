@@ -1,0 +1,95 @@
+"""People of another organization are asked about there, as an account of its own, and only their times are believed.
+
+covers: protocols.ews.foreign_availability
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from postern.model.folders import Right
+from postern.model.item_store import Busy
+from postern.protocols.ews import foreign_availability as foreign
+from postern.protocols.ews.foreign_availability import ForeignAnswer, ForeignEvent, question, read_answer
+from postern.protocols.ical.zones import seconds
+from tests.services.dav.site import ALICE, BOB, guid_of
+from tests.services.ews.site import EwsSite
+from tests.services.mailbox.calendars import calendar_of, put
+
+DAY = seconds(datetime(2031, 3, 3))
+END = DAY + 86_400
+NINE = ("DTSTART:20310303T090000Z", "DTEND:20310303T100000Z", "SUMMARY:Secret")
+
+
+async def answered(site: EwsSite, *addresses: str) -> list[ForeignAnswer] | None:
+    """The answers of the other organization to alice, who is the account that asks."""
+    whole = question(addresses, DAY, END).decode()
+    header = whole.partition("<s:Header>")[2].partition("</s:Header>")[0].partition("/>")[2]
+    body = whole.partition("<s:Body>")[2].partition("</s:Body>")[0]
+    answer = await site.ask(body, ALICE, "Exchange2007_SP1", header)
+    return read_answer(answer.text.encode(), DAY)
+
+
+def test_what_one_asks_the_other_answers() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await put(site.mailboxes, guid_of(BOB), *NINE)
+        tentative = ("DTSTART:20310303T120000Z", "DTEND:20310303T130000Z", "STATUS:TENTATIVE")
+        await put(site.mailboxes, guid_of(BOB), *tentative, uid="u2")
+        calendar = await calendar_of(site.mailboxes, guid_of(BOB))
+        await site.mailboxes.set_rights(guid_of(BOB), calendar, guid_of(ALICE), Right.READ_ANY)
+        assert await answered(site, BOB, "nobody@example.test") == [
+            ForeignAnswer(
+                "NoError",
+                (
+                    ForeignEvent(DAY + 9 * 3_600, DAY + 10 * 3_600, Busy.BUSY),
+                    ForeignEvent(DAY + 12 * 3_600, DAY + 13 * 3_600, Busy.TENTATIVE),
+                ),
+            ),
+            ForeignAnswer("ErrorMailRecipientNotFound"),
+        ]
+
+    asyncio.run(steps())
+
+
+def _answer(view: str, code: str = "NoError") -> bytes:
+    message = f'<m:ResponseMessage ResponseClass="Success"><m:ResponseCode>{code}</m:ResponseCode></m:ResponseMessage>'
+    return (
+        f'<s:Envelope xmlns:s="{foreign.SOAP}" xmlns:m="{foreign.MESSAGES}" xmlns:t="{foreign.TYPES}"><s:Body>'
+        f"<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray><m:FreeBusyResponse>{message}<m:FreeBusyView>{view}"
+        "</m:FreeBusyView></m:FreeBusyResponse></m:FreeBusyResponseArray></m:GetUserAvailabilityResponse></s:Body></s:Envelope>"
+    ).encode()
+
+
+def test_digits_are_read_where_no_events_are_told() -> None:
+    quarter = 900
+    assert read_answer(_answer("<t:MergedFreeBusy>0112304</t:MergedFreeBusy>"), 0) == [
+        ForeignAnswer(
+            "NoError",
+            (
+                ForeignEvent(quarter, 3 * quarter, Busy.TENTATIVE),
+                ForeignEvent(3 * quarter, 4 * quarter, Busy.BUSY),
+                ForeignEvent(4 * quarter, 5 * quarter, Busy.OUT_OF_OFFICE),
+            ),
+        )
+    ]
+
+
+@pytest.mark.parametrize("octets", [b"", b"<a/>", b"<", _answer("").replace(b"FreeBusyResponseArray", b"x")])
+def test_what_is_no_answer_is_none(octets: bytes) -> None:
+    assert read_answer(octets, 0) is None
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "<t:CalendarEventArray><t:CalendarEvent><t:StartTime>soon</t:StartTime></t:CalendarEvent></t:CalendarEventArray>",
+        "<t:CalendarEventArray><t:CalendarEvent/></t:CalendarEventArray>",
+    ],
+)
+def test_events_that_cannot_be_read_are_not_free_time(view: str) -> None:
+    assert read_answer(_answer(view), 0) == [ForeignAnswer("")]
+    assert read_answer(_answer(view, "ErrorNoFreeBusyAccess"), 0) == [ForeignAnswer("ErrorNoFreeBusyAccess")]
