@@ -2,7 +2,8 @@
 
     python -m bench.imap_load PORT USER PASSWORD OPERATION COUNT [--folder NAME]
 
-Operations: login-select, envelopes, bodies, body-each, store-each, append-each, search-subject, search-text, idle.
+Operations: login-select, select, flags, envelopes, sort, bodies, body-each, store-each, append-each, search-subject,
+search-text, idle.
 Prints one JSON object: operations, seconds (and for idle, that all connections stand).
 """
 
@@ -89,6 +90,12 @@ def measure(operation: str, count: int, port: int, user: str, password: str, fol
     lines: list[tuple[bytes, bytes | None]]
     each = range(1, count + 1)
     match operation:
+        case "flags":
+            lines = [(b"FETCH 1:%d (UID FLAGS)" % count, None)]
+        case "select":
+            lines = [(select, None)] * count
+        case "sort":
+            lines = [(b"UID SORT (REVERSE ARRIVAL) UTF-8 ALL", None)] * count
         case "envelopes":
             lines = [(b"FETCH 1:%d (ENVELOPE)" % count, None)]
         case "bodies":

@@ -5,10 +5,24 @@ from __future__ import annotations
 from contextlib import suppress
 
 from postern.protocols import xml
-from postern.protocols.ews import envelope, ids, paths, recurrences, shapes, subscriptions, time_zones, times
+from postern.protocols.ews import (
+    alternate_ids,
+    envelope,
+    exported,
+    ids,
+    paths,
+    recurrences,
+    regenerations,
+    shapes,
+    subscriptions,
+    time_zones,
+    times,
+    user_configurations,
+)
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
-from postern.services.ews import extended, kinds, places
+from postern.services.ews import attendees, extended, kinds, places
+from postern.services.http import outgoing
 from tests.bounds.growth import Cases, Work
 
 E = "protocols.ews."
@@ -67,13 +81,24 @@ def _recurrence(size: int) -> xml.Element:
     return _element(f"<t:WeeklyRecurrence><t:DaysOfWeek>{'Monday ' * (size // 7)}</t:DaysOfWeek></t:WeeklyRecurrence>")
 
 
+_MAILBOX = "<t:Mailbox><t:EmailAddress>a@example.test</t:EmailAddress></t:Mailbox>"
+
+
 def _item(size: int) -> xml.Element:
     return _element(f'<t:ItemId Id="{"A" * size}"/>').elements[0]
 
 
+_ENTRY = (
+    "<t:DictionaryEntry><t:DictionaryKey><t:Type>String</t:Type><t:Value>a</t:Value></t:DictionaryKey>"
+    "<t:DictionaryValue><t:Type>DateTime</t:Type><t:Value>x</t:Value></t:DictionaryValue></t:DictionaryEntry>"
+)
+
 CASES: Cases = {
     E + "envelope.read": _fault_or_request,
     E + "ids.read_id": lambda size: _refused(lambda: ids.read_id("A" * size)),
+    E + "alternate_ids.read_alternate": lambda size: _refused(
+        lambda: alternate_ids.read_alternate(alternate_ids.IdFormat.OWA, "%" * size)
+    ),
     E + "ids.read_change_key": lambda size: _refused(lambda: ids.read_change_key("A" * size)),
     E + "paths.read_path": lambda size: (lambda element: lambda: paths.read_path(element))(_uri(size)),
     E + "paths.read_path: a long name": lambda size: (lambda element: lambda: paths.read_path(element))(_name(size)),
@@ -87,6 +112,19 @@ CASES: Cases = {
     E + "times.read_time": lambda size: _refused(lambda: times.read_time(" " * size + "2026-11-30")),
     E + "subscriptions.read_subscription": lambda size: _refused(lambda: subscriptions.read_subscription("A" * size)),
     E + "subscriptions.read_watermark": lambda size: _refused(lambda: subscriptions.read_watermark("A" * size)),
+    E + "exported.read": lambda size: (lambda text: lambda: exported.read(text))(
+        exported.write(exported.Exported("IPM.Note", False, 1, 2, (), (), b"x" * size))
+    ),
+    E + "user_configurations.read_name": lambda size: (
+        lambda element: _refused(lambda: user_configurations.read_name(element))
+    )(xml.Element("a", {"Name": "n" * size})),
+    E + "user_configurations.read_configuration": lambda size: (
+        lambda element: _refused(lambda: user_configurations.read_configuration(element))
+    )(_element(f"<t:Dictionary>{_ENTRY * min(1_000, size // 200)}</t:Dictionary><t:XmlData>{'A' * size}</t:XmlData>")),
+    "services.http.outgoing.target_of": lambda size: lambda: outgoing.target_of("https://a.example/" + "x" * size),
+    E + "subscriptions.read_result": lambda size: (lambda octets: _refused(lambda: subscriptions.read_result(octets)))(
+        f"<a>{'<b/>' * (size // 4)}</a>".encode()
+    ),
     E + "subscriptions.read_minutes": lambda size: _refused(lambda: subscriptions.read_minutes("1" * size)),
     E + "subscriptions.read_events": lambda size: (
         lambda element: _refused(lambda: subscriptions.read_events(element))
@@ -94,6 +132,9 @@ CASES: Cases = {
     E + "recurrences.read_recurrence": lambda size: (
         lambda element: _refused(lambda: recurrences.read_recurrence(element))
     )(_recurrence(size)),
+    E + "regenerations.read_task_recurrence": lambda size: (
+        lambda element: _refused(lambda: regenerations.read_task_recurrence(element))
+    )(_element("<t:DailyRegeneration><t:Interval>1</t:Interval></t:DailyRegeneration>" * (size // 75))),
     E + "time_zones.read_definition": lambda size: (
         lambda element: _refused(lambda: time_zones.read_definition(element))
     )(_zone(size)),
@@ -101,6 +142,9 @@ CASES: Cases = {
         lambda element: _refused(lambda: time_zones.read_meeting_zone(element))
     )(_element("<t:BaseOffset>PT1H</t:BaseOffset>" * (size // 34))),
     E + "time_zones.read_duration": lambda size: _refused(lambda: time_zones.read_duration("1" * size)),
+    S + "attendees.read_attendees": lambda size: (lambda element: _refused(lambda: attendees.read_attendees(element)))(
+        _element(f"<t:Attendee>{_MAILBOX}</t:Attendee>" * (size // 90))
+    ),
     S + "extended.read": lambda size: (lambda element: _refused(lambda: extended.read(element)))(_texts(size)),
     S + "places.item_ref": lambda size: (lambda element: _refused(lambda: places.item_ref(element)))(_item(size)),
     S + "kinds.kind_of": lambda size: lambda: kinds.kind_of.__wrapped__("IPM." + "A" * size),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from postern.items import appointment, calendar_object, contact, recurrence, series, stored, task, text
+from postern.items import appointment, calendar_object, contact, recurrence, series, stored, task, task_progress, text
 from postern.items import zones as item_zones
 from postern.protocols import content_lines, folds
 from postern.protocols.content_lines import Component, Line
@@ -160,6 +160,10 @@ CASES: Cases = {
     "items.task.render": _on(partial(_calendar, pattern=b"DUE:20260101T120000Z\r\n", kind=b"VTODO"), task.render),
     "items.contact.read": lambda size: partial(contact.read, b"BEGIN:VCARD\n" + b"N:\n" * (size // 3)),
     "items.contact.check": _on(partial(_card, pattern=b"N:\n"), contact.check),
+    "items.task_progress.advance": _on(
+        partial(_calendar, pattern=b"RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31\r\n", kind=b"VTODO"),
+        lambda calendar: task_progress.advance(calendar, UTC),
+    ),
     "items.stored.card_values": _on(partial(_card, pattern=b"EMAIL;TYPE=PREF:a@b\r\n"), stored.card_values),
     "items.contact.render: addresses": _on(partial(_card, pattern=b"EMAIL;TYPE=PREF:a@b\r\n"), contact.render),
     "items.contact.render: members": _on(partial(_card, pattern=b"MEMBER:urn:uuid:x\r\n"), contact.render),

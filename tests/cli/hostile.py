@@ -29,6 +29,7 @@ from postern.model.folders import Folder, FolderKind, Right
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
 from postern.model.mailbox import DisconnectedMailbox
 from postern.model.organization import Database, Organization, StateFolder
+from postern.model.out_of_office import OofAudience, OofState, OutOfOffice
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
 from postern.services.agents.state import Counts
@@ -150,6 +151,11 @@ def granted(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.sharing.in_directory", rights)
 
 
+def away(stage: Stage, _: str) -> None:
+    settings = OutOfOffice(OofState.SCHEDULED, OofAudience.ALL, 1, 2, HOSTILE, HOSTILE)
+    stage.replies("postern.cli.out_of_office.in_directory", (LISTING, settings))
+
+
 def address_policies(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.policy._here", (None, None, None))
     stage.replies_later("postern.host.address_policies.apply", (HOSTILE, RecipientsUpdated(1, 1, (HOSTILE,))))
@@ -254,6 +260,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "mailbox list": (("--disconnected",), disconnected),
     "mailbox stats": ((), stats),
     "mailbox rights": (("x",), granted),
+    "mailbox out-of-office": (("x",), away),
     "room list": ((), in_directory([(ROOM, Policy(response=HOSTILE)), (ROOM, None)])),
     "room show": (("x",), in_directory((ROOM, Policy(response=HOSTILE)))),
     "policy address list": ((), on_policies([(POLICY, 1)])),

@@ -9,6 +9,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "postern"
 FOLDERS = ("services", "roles", "transport", "trust", "directory", "net", "host", "lab")
 ALLOWED = {
     ("services/mailbox/housekeeping.py", "render_anew"): "it ends when all is rendered, and logs what is raised",
+    ("services/ews/pushing.py", "_next"): "a change wakes it; it sleeps to gather changes",
+    ("services/ews/pushing.py", "_send"): "it repeats one call until the subscriber answers or is given up",
     ("transport/dispatcher.py", "_run"): "mail wakes it; it sleeps after a failure only",
     ("transport/look_up.py", "look_up"): "it repeats one call until the directory answers",
     ("transport/outcomes.py", "_queue_report"): "it repeats one call until the queue takes the report",

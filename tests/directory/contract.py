@@ -316,6 +316,7 @@ class DirectoryContract:
             assert [entry.type for entry in await read.resolve("")] == [
                 *(RecipientType.CONTACT, RecipientType.USER, RecipientType.ROOM, RecipientType.GROUP)
             ]
+            assert [entry.guid for entry in await read.rooms()] == [room]
             known = await read.address_book_entries([alice, uuid4(), team])
             assert set(known) == {alice, team} and known[alice] == entry
 

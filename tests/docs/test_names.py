@@ -49,7 +49,7 @@ def _check(words: list[str]) -> None:
         if inner is None:
             break
         command, words = inner, words[1:]
-    taking = {option: one for one in command.params for option in one.opts}
+    taking = {option: one for one in command.params for option in (*one.opts, *one.secondary_opts)}
     arguments = 0
     rest = iter(words)
     for word in rest:

@@ -18,20 +18,28 @@ else:
 
 with instrumented:
     from postern.protocols.ews import (
+        alternate_ids,
         availability,
+        conditions,
         envelope,
+        exported,
         foreign_availability,
         ids,
         paths,
+        query_strings,
         recurrences,
+        regenerations,
         shapes,
         subscriptions,
         sync_states,
         time_zones,
         times,
+        user_configurations,
+        views,
     )
     from postern.protocols.ical.zones import UTC_ZONE
-    from postern.services.ews import extended, kinds, places
+    from postern.services.ews import attendees, extended, finding, item_values, judging, kinds, places, store_terms
+    from postern.services.http import outgoing
 
 from postern.protocols import xml
 from postern.protocols.ews.errors import EwsError
@@ -44,6 +52,8 @@ _END = b"</m:x></s:Body></s:Envelope>"
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a reader does what it must not."""
     foreign_availability.read_answer(data, 0)
+    with suppress(EwsError):
+        subscriptions.read_result(data)
     for octets in (data, _START + data + _END):
         try:
             request = envelope.read(octets)
@@ -62,11 +72,18 @@ def _read(element: xml.Element) -> None:
         extended.read,
         places.item_ref,
         subscriptions.read_events,
+        user_configurations.read_name,
+        user_configurations.read_configuration,
         *(shapes.read_shape, paths.read_paths, paths.read_path, extended.read, places.item_ref),
-        *(time_zones.read_definition, time_zones.read_meeting_zone),
+        *(time_zones.read_definition, time_zones.read_meeting_zone, attendees.read_attendees),
     ):
         with suppress(EwsError):
             read(element)
+    for read_part in (views.read_view, views.read_order, views.read_grouping):
+        with suppress(EwsError):
+            read_part(element)
+    with suppress(EwsError):
+        _searched(conditions.read_restriction(element))
     for zone in (None, UTC_ZONE):
         with suppress(EwsError):
             assert availability.read_request(element, zone).mailboxes
@@ -81,13 +98,26 @@ def _read(element: xml.Element) -> None:
         recurrence = recurrences.read_recurrence(element)
         told = recurrences.recurrence_markup(recurrence.rule, datetime(2026, 1, 31))
         assert told, recurrence
+    with suppress(EwsError):
+        (rule, first), regenerates = regenerations.read_task_recurrence(element)
+        assert regenerations.task_recurrence_markup(rule, regenerates, datetime.combine(first, datetime.min.time()))
     for text in (element.text, *element.attributes.values()):
+        target = outgoing.target_of(text)
+        assert target is None or (target.host and target.path.startswith(("/", "?")))
         kinds.kind_of(text)
         with suppress(EwsError):
             known_id = ids.read_id(text)
             assert ids.read_id(str(known_id)) == known_id
+        for form in alternate_ids.IdFormat:
+            with suppress(EwsError):
+                known_id = alternate_ids.read_alternate(form, text)
+                again_id = alternate_ids.read_alternate(form, alternate_ids.written_alternate(form, known_id))
+                assert again_id == known_id
         with suppress(EwsError):
             assert ids.change_key(ids.read_change_key(text)) == text
+        with suppress(EwsError):
+            _searched(query_strings.read_query(text, 1_796_000_000))
+        finding.in_mail(text)
         for read_state in (sync_states.read_items_state, sync_states.read_folders_state):
             with suppress(EwsError):
                 state = read_state(text)
@@ -104,8 +134,22 @@ def _read(element: xml.Element) -> None:
         with suppress(EwsError):
             subscriptions.read_minutes(text)
         with suppress(EwsError):
+            item = exported.read(text)
+            assert exported.read(exported.write(item)) == item
+        with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))
+
+
+def _searched(condition: conditions.Condition | None) -> None:
+    """Puts a condition to the store, and judges a text by it: what the store finds exactly is not said otherwise here."""
+    if condition is None:
+        return
+    for is_mail in (True, False):
+        store_terms.pushed(condition, item_values.named_by_schema, is_mail)
+    judging.paths_of(condition)
+    judging.judge(condition, lambda path: item_values.texts_of)("<a>2026-11-30T00:00:00Z</a><b>12</b><c>text</c>")
+    judging.key_of(repr(condition))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ with instrumented:
         stored,
         suggestions,
         task,
+        task_progress,
         task_properties,
         text,
         working_hours,
@@ -113,6 +114,10 @@ def _calendar(octets: bytes) -> None:
     alarm = alarms.next_alarm(calendar, 0)
     assert alarm is None or alarm.time > 0
     kept = stored.values_of(calendar, 0, {"a@b.test"})
+    copied = calendar_object.read(calendar.root.octets())
+    assert isinstance(copied, CalendarObject)
+    task_progress.completed_copy(copied)
+    task_progress.advance(copied, START)
     if kept.reminds is not None:
         done = reminder.due(calendar, kept.reminds, kept.reminds, {"a@b.test"}, imip.Letter("a@b", ["a@b"], "", "1", 0))
         assert done.next is None or done.next > kept.reminds

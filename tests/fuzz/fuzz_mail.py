@@ -20,7 +20,7 @@ else:
 
 with instrumented:
     from postern.cli import terminal
-    from postern.items import out_of_office
+    from postern.items import conversations, html, mail_content, message_properties, out_of_office, quoting
     from postern.items.imip import Letter
     from postern.model import domains
     from postern.model.delivery import Delivery
@@ -29,7 +29,20 @@ with instrumented:
     from postern.protocols.authentication import header as headers
     from postern.protocols.imap.older_structure import without_global
     from postern.protocols.mime import header as fields
-    from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
+    from postern.protocols.mime import (
+        layout,
+        line_ends,
+        message,
+        rendered_values,
+        sections,
+        stored,
+        structure,
+        subject,
+        text,
+        transfer,
+        words,
+        writing,
+    )
     from postern.protocols.mime.address import address_list
     from postern.services.mailbox import outbox
     from postern.services.smtp import data as smtp_data
@@ -161,7 +174,47 @@ def _threads(content: bytes) -> None:
         assert sorted(told) == list(range(1, len(lines) + 1))
 
 
-READERS = (_message, _addresses, _submitted, _texts, _stored, _reported, _threads)
+def _shown(content: bytes) -> None:
+    """What EWS shows of a message, how it writes the parts anew, and how it answers."""
+    rendered = message.render(content)
+    node, root = layout.read_structure(rendered.structure), structure.scan(content)
+    told = layout.of_part(root)
+    assert [each.number for each in layout.every_attachment(node)] == [
+        each.number for each in layout.every_attachment(told)
+    ]
+    assert layout.has_attachments(node) == layout.has_attachments(told)
+    assert len(rendered_values.read_envelope(rendered.envelope)) == 10
+    parts = layout.layout(told)
+    form = mail_content.best(content, parts)
+    assert mail_content.as_html(content, parts).is_html and not mail_content.as_text(content, parts).is_html
+    filtered = html.filtered(form.text)
+    assert "<script" not in filtered.lower() and "<iframe" not in filtered.lower()
+    for each in parts.attached:
+        mail_content.octets_of(content, each)
+    _written_anew(content, form)
+
+
+def _written_anew(content: bytes, form: mail_content.Form) -> None:
+    mine = mail_content.MailContent(content)
+    count = len(mine.parts.attached)
+    subject, people = mine.text("Subject"), mine.people("From")
+    mine.set_text("Subject", subject)
+    mine.set_people("To", [(person.display, person.spec) for person in people])
+    mine.attach(mail_content.file(content[:100], subject, "text/plain", subject, subject))
+    mine.attach(mail_content.message(content, subject))
+    quoted = quoting.Quoted(subject, subject, subject, "", subject, form)
+    mine.set_form(quoting.with_quoted(form, quoted))
+    mine.set_text("References", quoting.references(mine.raw("Message-ID"), mine.raw("References")))
+    assert quoting.reply_subject(subject).upper().startswith("RE: ")
+    assert quoting.forward_subject(subject).upper().startswith("FW: ")
+    conversations.number_of(conversations.topic_of(subject))
+    again = mail_content.MailContent(mine.octets())
+    assert len(again.parts.attached) == count + 2
+    message_properties.MESSAGE_PROPERTIES.read(message_properties.MailRecord(again))
+    writing.person(subject, "a@b.test")
+
+
+READERS = (_message, _addresses, _submitted, _texts, _stored, _reported, _threads, _shown)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.ews.alternate_ids import IdFormat, written_alternate
+from postern.protocols.ews.exported import Exported, ExportedProperty
+from postern.protocols.ews.exported import write as write_exported
 from postern.protocols.ews.ids import AttachmentId, ConversationId, FolderId, ItemId, change_key
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ews.subscriptions import EventKind, SubscriptionId, SubscriptionKind, Watermark
@@ -90,19 +93,50 @@ def _ews() -> Iterator[bytes]:
     mailbox = UUID(int=7)
     yield f'<t:ItemId Id="{ItemId(mailbox, 8)}" ChangeKey="{change_key(9)}"/>'.encode()
     yield f'<t:FolderId Id="{FolderId(mailbox, 8)}"/><t:DistinguishedFolderId Id="inbox"/>'.encode()
+    for form in IdFormat:
+        yield f'<t:AlternateId Id="{written_alternate(form, ItemId(mailbox, 8))}"/>'.encode()
     yield b"<t:Start>2026-11-30T01:02:03.5+09:00</t:Start><t:End>2026-11-30Z</t:End>"
     yield f'<t:AttachmentId Id="{AttachmentId(mailbox, 8, 1, 2)}"/><t:ItemId Id="{ConversationId(mailbox, 8)}"/>'.encode()
     yield f"<t:SubscriptionId>{_SUBSCRIPTION}</t:SubscriptionId><t:Watermark>{Watermark(mailbox, 8, 9)}</t:Watermark>".encode()
+    yield f'<m:SubscriptionStatus xmlns:m="{MESSAGES}">OK</m:SubscriptionStatus>'.encode()
+    yield (
+        b'<m:UserConfiguration><t:UserConfigurationName Name="a"/><t:Dictionary><t:DictionaryEntry><t:DictionaryKey>'
+        b"<t:Type>String</t:Type><t:Value>a</t:Value></t:DictionaryKey><t:DictionaryValue><t:Type>DateTime</t:Type>"
+        b"<t:Value>2026-11-30T00:00:00Z</t:Value></t:DictionaryValue></t:DictionaryEntry></t:Dictionary>"
+        b"<t:XmlData>AAAA</t:XmlData></m:UserConfiguration>"
+    )
+    item = Exported("IPM.Note", False, 1, 2, ("a",), (ExportedProperty(55, None, 3, b"abcd"),), b"Subject: x\r\n\r\n")
+    yield f"<t:Data>{write_exported(item)}</t:Data>".encode()
+    yield b"<t:URL>https://a.example:8443/x?y=1</t:URL>"
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):
         yield f"<m:SyncState>{state}</m:SyncState>".encode()
+    subject, constant = '<t:FieldURI FieldURI="item:Subject"/>', '<t:Constant Value="2026-11-30"/>'
+    for inner in (
+        f'<t:Contains ContainmentMode="PrefixOnWords" ContainmentComparison="Loose">{subject}{constant}</t:Contains>',
+        f"<t:IsGreaterThan>{subject}<t:FieldURIOrConstant>{constant}</t:FieldURIOrConstant></t:IsGreaterThan>",
+        f"<t:Not><t:Exists>{subject}</t:Exists></t:Not>",
+        f'<t:Excludes>{subject}<t:Bitmask Value="0x1F"/></t:Excludes>',
+    ):
+        both = f"<t:And>{inner}<t:Or>{inner}{inner}</t:Or></t:And>"
+        yield f"<m:Restriction>{both}</m:Restriction>".encode()
+    yield b'<m:IndexedPageItemView MaxEntriesReturned="1" Offset="2" BasePoint="End"/>'
+    yield b'<m:FractionalPageItemView Numerator="1" Denominator="2"/><m:ContactsView InitialName="a" FinalName="b"/>'
+    yield f'<m:SortOrder><t:FieldOrder Order="Descending">{subject}</t:FieldOrder></m:SortOrder>'.encode()
+    aggregate = f'<t:AggregateOn Aggregate="Minimum">{subject}</t:AggregateOn>'
+    yield f'<m:GroupBy Order="Ascending">{subject}{aggregate}</m:GroupBy>'.encode()
+    yield b'<m:QueryString>from:"a b" OR (sent:last week -size:&gt;1KB) received:2026-11-30..12/1/2026</m:QueryString>'
     for kind in ("Message", "CalendarItem", "Contact", "DistributionList", "Task", "MeetingRequest", "PostItem"):
         yield f"<t:{kind}><t:Subject>a</t:Subject><t:Categories><t:String>b</t:String></t:Categories></t:{kind}>".encode()
+    person = "<t:Mailbox><t:Name>A</t:Name><t:EmailAddress>a@example.test</t:EmailAddress></t:Mailbox>"
+    yield f"<t:RequiredAttendees><t:Attendee>{person}</t:Attendee></t:RequiredAttendees>".encode()
     yield b"<t:Recurrence><t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence></t:Recurrence>"
     ends = "<t:NoEndRecurrence><t:StartDate>2026-11-30</t:StartDate></t:NoEndRecurrence>"
     day = "<t:DaysOfWeek>Sunday</t:DaysOfWeek><t:DayOfWeekIndex>Last</t:DayOfWeekIndex><t:Month>March</t:Month>"
     yearly = f"<t:RelativeYearlyRecurrence>{day}</t:RelativeYearlyRecurrence>"
     yield f"<t:Recurrence>{yearly}{ends}</t:Recurrence>".encode()
+    again = "<t:MonthlyRegeneration><t:Interval>2</t:Interval></t:MonthlyRegeneration>"
+    yield f"<t:Recurrence>{again}{ends}</t:Recurrence>".encode()
     change = f"<t:Offset>PT0S</t:Offset>{yearly}<t:Time>03:00:00</t:Time>"
     base = "<t:BaseOffset>-PT1H30M</t:BaseOffset>"
     yield f"<t:Z>{base}<t:Standard>{change}</t:Standard><t:Daylight>{change}</t:Daylight></t:Z>".encode()
@@ -207,8 +241,22 @@ _FIELDS = (
 )
 
 
+_SHOWN = (
+    b"Subject: =?utf-8?b?w5w=?=\r\nFrom: Bob <b@b.test>\r\nMessage-ID: <a@b>\r\nReferences: <c@d> <e@f>\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\nContent-Type: multipart/alternative; boundary=A\r\n\r\n"
+    b"--A\r\n\r\ntext\r\n--A\r\nContent-Type: multipart/related; boundary=R\r\n\r\n"
+    b"--R\r\nContent-Type: text/html\r\n\r\n<body><b>x</b><script>y</script><img src=cid:c></body>\r\n"
+    b"--R\r\nContent-Type: image/png\r\nContent-ID: <c>\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--R--\r\n--A--\r\n"
+    b"--B\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nx\r\n"
+    b"--B\r\nContent-Type: message/rfc822\r\n\r\nSubject: y\r\n\r\nz\r\n--B--\r\n"
+)
+
+
 def _mail() -> Iterator[bytes]:
-    """In the order of the target's readers: messages, addresses, headers, texts, messages for two more, and threads."""
+    """In the order of the target's readers: messages, addresses, headers, texts, messages for two more, threads, and messages
+    that are shown."""
+    yield b"\x07" + _SHOWN
+    yield b"\x07Subject: RE: \xc3\xa4\r\nFrom: a@b.test\r\nThread-Index: AAAA\r\n\r\nOn Monday\r\n"
     for name in (b"From", b"Subject", b"Content-Type", b"Content-Transfer-Encoding"):
         for value in _FIELDS:
             for reader in (b"\x00", b"\x04", b"\x05"):

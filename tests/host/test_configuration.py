@@ -24,6 +24,7 @@ from postern.model.organization import (
     DomainType,
     Host,
     HostService,
+    Impersonation,
     Limits,
     Organization,
     Profile,
@@ -71,6 +72,12 @@ name = "out"
 domains = ["*", "*.partner.test"]
 smart-hosts = ["relay.example.net:2525"]
 server = "hub1"
+[[impersonation]]
+by = ["gateway@Example.test", "programs@example.test"]
+of = ["everybody"]
+[[impersonation]]
+by = ["assistant@example.test"]
+of = ["alice@example.test"]
 [limits]
 message-size = 1048576
 queue-retry = [1.0, 2.0]
@@ -90,6 +97,10 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert organization.limits == dataclasses.replace(Limits(), message_size=1048576, queue_retry=(1.0, 2.0))
     assert organization.dns_servers == ("192.0.2.53", "[2001:db8::1]:5353")
     assert organization.language == "ko"
+    assert organization.impersonations == (
+        Impersonation(("gateway@Example.test", "programs@example.test"), ("everybody",)),
+        Impersonation(("assistant@example.test",), ("alice@example.test",)),
+    )
     assert organization.databases == (Database("sales", "mbx1", "postgresql://db1.example.test/sales"),)
 
 
@@ -186,7 +197,7 @@ def test_each_commented_line_of_the_default_can_be_uncommented_as_it_stands() ->
             blocks[-1] += f"\n{line}"
         else:
             blocks.append(line)
-    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 4
+    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 5
     for block in blocks:
         data = tomllib.loads(text.replace(f"\n{block}\n", "\n" + block[2:].replace("\n# ", "\n") + "\n"))
         assert data != tomllib.loads(text), block

@@ -206,6 +206,29 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    def test_properties_say_what_becomes_of_what_was_sent(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            outbox, count = box.kinds[FolderKind.OUTBOX], (8).to_bytes(4, "little")
+            fates = {
+                "gone": {0x0E01000B: b"\x01"},
+                "elsewhere": {0x0E0A0102: count + box.archive.to_bytes(8, "big"), 0x0E01000B: b"\0"},
+                "nowhere": {0x0E0A0102: count + (1 << 40).to_bytes(8, "big")},
+            }
+            ids: dict[str, int] = {}
+            for name, bag in fates.items():
+                (ids[name],) = await box.create(message(name), folder=outbox)
+                await box.store.set_properties(box.guid, ids[name], bag)
+                uid = (await box.item(ids[name])).uid
+                await box.store.submit(box.guid, uid)
+                await box.store.submitted(box.guid, uid)
+            assert await box.store.get(box.guid, [ids["gone"]]) == []
+            for name, folder in (("elsewhere", box.archive), ("nowhere", box.kinds[FolderKind.SENT])):
+                assert (await box.item(ids[name])).folder == folder
+                assert await box.store.properties(box.guid, ids[name]) == {}
+            assert await box.store.outbox(box.guid) == []
+
+        check(opened, steps)
+
     def test_a_full_mailbox_takes_nothing_larger(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             large, small = message(body="x" * 600), message()
@@ -808,6 +831,12 @@ class ItemStoreContract:
             assert await page(8, 4) == ids[8:]
             part = await box.store.find(box.guid, box.inbox, [], 0, 2, SearchTerm("subject", "subject 1"))
             assert (list(part.ids), part.total) == (ids[1::3][:2], 3)
+            since = SearchTerm("arrived", number=998)
+            part = await box.store.find(box.guid, box.inbox, [SortKey("arrival")], 0, 100, since)
+            assert set(part.ids) == {number for number in ids if dates[number] >= 998} and part.total == len(part.ids)
+            await box.store.create(box.guid, box.inbox, [NewItem(message("a"), item_class="IPM.Note.Mine")])
+            part = await box.store.find(box.guid, box.inbox, [], 0, 100, SearchTerm("class", "ipm.note.M"))
+            assert part.total == 1
             for order in ([SortKey("arrival")], [SortKey("size")]):
                 await refused("NONEXISTENT", box.store.find(box.guid, 99_999_999, order, 0, 1))
 

@@ -153,6 +153,7 @@ STRANGERS = {
     "hub-to-internet",
     "sip-redirect",
     "client-configuration",
+    "ews-notification",
 }
 
 

@@ -241,6 +241,10 @@ def matches(item: Item, term: SearchTerm) -> bool:
             return len(item.content) > term.number
         case "smaller":
             return len(item.content) < term.number
+        case "arrived":
+            return item.date >= term.number
+        case "class":
+            return item.item_class.lower().startswith(term.text.lower())
         case "since":
             return item.date // 86400 >= term.number
         case "before":

@@ -384,6 +384,12 @@ class FakeMailboxes:
         if uid in box.submitted:
             box.submitted.remove(uid)
             outbox, sent = box.of_kind(FolderKind.OUTBOX), box.of_kind(FolderKind.SENT)
+            bag = outbox.items[uid].properties
+            if bag.pop(0x0E01000B, b"") == b"\x01":
+                box.remove(outbox, [uid])
+                return
+            target = int.from_bytes(bag.pop(0x0E0A0102, b"")[4:], "big")
+            sent = box.folders.get(target, sent)
             await self.change_flags(mailbox, outbox.id, [(uid, uid)], FlagChange.ADD, Flag.SEEN)
             await self.copy(mailbox, outbox.id, [(uid, uid)], sent.id, move=True)
 

@@ -1,4 +1,4 @@
-"""`postern mailbox` shows how much is in mailboxes; `sharing` and `disconnected` have its other commands."""
+"""`postern mailbox` shows how much is in mailboxes; `sharing`, `out_of_office` and `disconnected` have its other commands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from postern.cli import disconnected, sharing
 from postern.cli.directory import in_directory, own_option, without_own
 from postern.cli.disconnected import mailbox_database
+from postern.cli.out_of_office import out_of_office
 from postern.cli.sizes import size
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json, json_option, print_table
@@ -52,7 +53,7 @@ def mailbox() -> None:
 mailbox.add_command(disconnected.listing)
 mailbox.add_command(disconnected.connect)
 mailbox.add_command(disconnected.purge)
-for command in (sharing.grant, sharing.revoke, sharing.rights):
+for command in (sharing.grant, sharing.revoke, sharing.rights, out_of_office):
     mailbox.add_command(command)
 
 

@@ -46,6 +46,13 @@ async def resolve(client: Client, base: str, text: str, most: int, within: bool)
     return sorted(matches, key=lambda entry: (fold(entry.display_name), entry.primary))
 
 
+async def rooms(client: Client, base: str, most: int) -> list[AddressBookEntry]:
+    """The rooms, as `AddressBook.rooms` says."""
+    which = f"(&{_IN_LIST}(msExchResourceMetaData={entries.ROOM}))"
+    matches = await _first(client, base, which, min(most, MAX_ENTRIES))
+    return sorted(matches, key=lambda entry: (fold(entry.display_name), entry.primary))
+
+
 async def with_guids(client: Client, base: str, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
     """The entries of these objectGUIDs, as `AddressBook.address_book_entries` says."""
     answer: dict[UUID, AddressBookEntry] = {}

@@ -116,6 +116,9 @@ class SlapdDirectory:
     async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
         return await address_book.resolve(self._client, self._suffix, text, most, within=True)
 
+    async def rooms(self, most: int = 100) -> list[AddressBookEntry]:
+        return await address_book.rooms(self._client, self._suffix, most)
+
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return await address_book.with_guids(self._client, self._suffix, guids)
 

@@ -29,8 +29,10 @@ from postern.model.organization import (
     ClientCertificates,
     Database,
     Host,
+    Impersonation,
     Limits,
     Organization,
+    PushNotifications,
     Role,
     SendConnector,
     Server,
@@ -199,6 +201,9 @@ def _organization(shapes: FileShape) -> Organization:
     certified = None
     if (shape := shapes.client_certificates) is not None:
         certified = ClientCertificates(tuple(map(a_labels, shape.names)), shape.authorities, shape.revoked)
+    pushing = None
+    if (push := shapes.push_notifications) is not None:
+        pushing = PushNotifications(tuple(push.networks), push.clear)
     return Organization(
         name=main.name,
         domains=tuple(AcceptedDomain(domain.name, domain.type) for domain in shapes.domain),
@@ -213,6 +218,8 @@ def _organization(shapes: FileShape) -> Organization:
         acme=main.acme,
         language=main.language,
         client_certificates=certified,
+        push_notifications=pushing,
+        impersonations=tuple(Impersonation(tuple(i.by), tuple(i.of)) for i in shapes.impersonation),
         offset=main.offset,
         rpc_ports=(ports[0], ports[1]),
         directory=main.directory,

@@ -17,6 +17,7 @@ from postern.model.domains import domain_name, mail_domain
 from postern.model.folder_names import LANGUAGES
 from postern.model.organization import DomainType, Profile, Role
 from postern.model.words import quoted
+from postern.protocols.smtp.address import parse_mailbox
 
 MAX_OFFSET = 65535 - 50636
 """50636 (EdgeSync) is the highest port number of the table."""
@@ -100,6 +101,17 @@ def _smart_host(value: str) -> str:
     if match is None or not 0 < int(match["port"] or 25) < 65536 or not _is_host(match["host"]):
         raise ValueError(f'{quoted(value)} is no smart host; write "host", "host:port" or "[address]:port"')
     return value
+
+
+def _mailbox(value: str) -> str:
+    address = parse_mailbox(value)
+    if not address:
+        raise ValueError(f'{quoted(value)} is no address; write it whole, such as "alice@example.test"')
+    return address
+
+
+def _mailbox_or_everybody(value: str) -> str:
+    return value if value == "everybody" else _mailbox(value)
 
 
 def _is_host(name: str) -> bool:
@@ -264,6 +276,16 @@ class ClientCertificatesShape(Shape):
     revoked: str = ""
 
 
+class PushNotificationsShape(Shape):
+    networks: list[Annotated[str, AfterValidator(_address_or_network)]] = []
+    clear: bool = False
+
+
+class ImpersonationShape(Shape):
+    by: Annotated[list[Annotated[str, AfterValidator(_mailbox)]], Field(min_length=1, max_length=1000)]
+    of: Annotated[list[Annotated[str, AfterValidator(_mailbox_or_everybody)]], Field(min_length=1, max_length=1000)]
+
+
 class HostShape(Shape):
     """A host that is no server of ours. It has no roles; hosts that lists and URLs of the file name (a database) need no such
     table."""
@@ -311,6 +333,8 @@ class FileShape(Shape):
     database: list[DatabaseShape] = []
     active_directory: ActiveDirectoryShape | None = None
     client_certificates: ClientCertificatesShape | None = None
+    push_notifications: PushNotificationsShape | None = None
+    impersonation: list[ImpersonationShape] = []
     host: list[HostShape] = []
     send_connector: list[SendConnectorShape] | None = None
     limits: LimitsShape = LimitsShape()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from postern.items.calendar_properties import CalendarContent, Entry, common, recurs
 from postern.items.properties import COMMON, TASK, Mapped, Property, PropertyMap, Type, Value, in_bag, named
 from postern.items.rendered import status_of
+from postern.items.task_progress import REGENERATION
 from postern.protocols.content_lines import line
-from postern.protocols.ical.values import Kind, When, when_line, when_of
+from postern.protocols.ical.values import Kind, When, read_span, when_line, when_of
 from postern.protocols.ical.zones import moment, seconds, written_utc
 
 _STATES = {"NEEDS-ACTION": 0, "IN-PROCESS": 1, "COMPLETED": 2}
@@ -66,6 +67,24 @@ def _day(canonical: str, lid: int, name: str) -> Entry:
     return Mapped(named(canonical, TASK, lid, Type.TIME), name, read, write)
 
 
+def _reminder(content: CalendarContent) -> Value | None:
+    """The time of the reminder: its own, or so long before the task is due."""
+    alarm = next(content.part.components("VALARM"), None)
+    trigger = alarm.first("TRIGGER") if alarm is not None else None
+    when = when_of(trigger)
+    if when is not None:
+        return content.utc(when)
+    span, due = read_span(trigger.value) if trigger is not None else None, when_of(content.part.first("DUE"))
+    return None if span is None or due is None else content.utc(due) + span.days * 86_400 + span.seconds
+
+
+def _set_reminder(content: CalendarContent, value: Value | None) -> None:
+    """A time says something only where there is a reminder."""
+    alarm = next(content.part.components("VALARM"), None)
+    if alarm is not None and isinstance(value, int):
+        alarm.replace("TRIGGER", line("TRIGGER", written_utc(value), [("VALUE", ["DATE-TIME"])]))
+
+
 def _number(canonical: str, lid: int) -> Property:
     return named(canonical, TASK, lid, Type.INTEGER32)
 
@@ -82,7 +101,12 @@ _OWN: list[Entry] = [
     _day("PidLidTaskStartDate", 0x8104, "DTSTART"),
     _day("PidLidTaskDueDate", 0x8105, "DUE"),
     _day("PidLidTaskDateCompleted", 0x810F, "COMPLETED"),
-    Mapped(named("PidLidTaskFRecurring", TASK, 0x8126, Type.BOOLEAN), "RRULE", recurs),
+    Mapped(
+        named("PidLidTaskFRecurring", TASK, 0x8126, Type.BOOLEAN),
+        "RRULE",
+        lambda it: recurs(it) or it.part.first(REGENERATION) is not None,
+    ),
+    Mapped(named("PidLidReminderTime", COMMON, 0x8502, Type.TIME), "VALARM", _reminder, _set_reminder),
 ]
 _KEPT: list[Entry] = in_bag(
     named("PidLidTeamTask", TASK, 0x8103, Type.BOOLEAN),

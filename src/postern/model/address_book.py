@@ -54,3 +54,8 @@ class AddressBook(Protocol):
         """All entries, in no order, up to `page` of them at a time. An entry that comes or goes meanwhile may be told or not.
         The iterator holds a connection: close it (`contextlib.aclosing`)."""
         ...
+
+    async def rooms(self, most: int = 100) -> list[AddressBookEntry]:
+        """The rooms, in the order of their display names; no equipment. If there are more than `most` (1,000 at most), which of
+        them are told is not defined."""
+        ...

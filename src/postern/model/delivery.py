@@ -56,5 +56,7 @@ class Outbox(Protocol):
         ...
 
     async def submitted(self, mailbox: UUID, uid: int) -> None:
-        """The hub has queued the item: it moves to Sent Items. A second call does nothing."""
+        """The hub has queued the item: it moves to Sent Items. A second call does nothing. Properties in the item's bag may say
+        otherwise (MS-OXOMSG section 2.2.3): with PidTagDeleteAfterSubmit it goes for good; else PidTagSentMailEntryId has the
+        id of the folder that it moves to, in eight octets."""
         ...

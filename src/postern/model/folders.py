@@ -128,7 +128,7 @@ class FolderChanges:
 
 
 class Right(IntFlag):
-    """A user's rights in a folder: the bits of PidTagMemberRights (MS-OXCPERM section 2.2.7)."""
+    """A user's rights in a folder: the bits of PidTagMemberRights (MS-OXCPERM section 2.2.7), and PRIVATE."""
 
     READ_ANY = 0x1
     CREATE = 0x2
@@ -142,6 +142,9 @@ class Right(IntFlag):
     VISIBLE = 0x400
     FREE_BUSY_SIMPLE = 0x800
     FREE_BUSY_DETAILED = 0x1000
+    PRIVATE = 0x1_0000
+    """Private items are seen as all others are. It is a setting of delegates (MS-OXWSDLGM section 2.2.4.4), which Outlook keeps
+    elsewhere; no client is told the bit."""
 
 
 EVERYBODY = UUID(int=0)

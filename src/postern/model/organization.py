@@ -138,6 +138,15 @@ class ClientCertificates:
 
 
 @dataclass(frozen=True, slots=True)
+class Impersonation:
+    """The right to act in the place of others over Exchange Web Services. `by` are logon names of accounts, or addresses of
+    groups; `of` are addresses of users, rooms and groups, or "everybody"."""
+
+    by: tuple[str, ...]
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds, in bytes, seconds and counts. Every one is enforced where the bytes come in."""
 
@@ -158,6 +167,15 @@ class Limits:
     queue_expiry: float = 172_800.0
     queue_retry: tuple[float, ...] = (60.0, 300.0, 900.0, 1800.0, 3600.0)
     connections_per_destination: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PushNotifications:
+    """The subscribers to whom notifications of Exchange Web Services are sent beside those with a public address, by HTTPS on
+    port 443. Hosts in `networks` are reached on any port; with `clear`, notifications are sent by HTTP too."""
+
+    networks: tuple[str, ...] = ()
+    clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +215,10 @@ class Organization:
     """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
     client_certificates: ClientCertificates | None = None
     """None: no client is asked for a certificate."""
+    push_notifications: PushNotifications | None = None
+    """None: no notification is sent to a subscriber."""
+    impersonations: tuple[Impersonation, ...] = ()
+    """Empty: nobody impersonates anybody, administrators neither."""
 
     @property
     def databases(self) -> tuple[Database, ...]:

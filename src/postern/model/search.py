@@ -13,6 +13,8 @@ class SearchTerm:
     `key` is the lower-case search key ("subject", "text", "body", "header", "from", "since", "sentbefore", "larger",
     "uid", "flag" with `number` the flag bits, "modseq", "and", "or", "not", "all"); `text` its string (already decoded to
     Unicode), `name` the header's name, `number` a date (days since the epoch), size or bits; `uids` pairs of first and last.
+    Two keys are not IMAP's: "arrived", where `number` is seconds since the epoch and the internal date not earlier, and "class",
+    where the class begins with `text`.
     """
 
     key: str

@@ -52,7 +52,8 @@ def rights_in(entries: Mapping[UUID, Right], grantees: Sequence[UUID], kind: Fol
 
 def role_of(rights: Right) -> str:
     """Returns the role that has these rights, "custom" if none has. Beside others, the rights to see when the owner is busy and
-    to be the contact make no difference: no letter of IMAP stands for them."""
+    to be the contact make no difference: no letter of IMAP stands for them. Nor does that to see private items."""
+    rights &= ~Right.PRIVATE
     same = [name for name, held in ROLES.items() if held == rights]
     alike = [name for name, held in ROLES.items() if held & ~_ASIDE == rights & ~_ASIDE != Right(0)]
     return (same or alike or ["custom"])[0]

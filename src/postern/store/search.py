@@ -209,10 +209,16 @@ def _text(program: _Program, term: SearchTerm) -> str:
     return f"(strpos(t.body, {needle}) > 0 OR strpos(t.fields, {needle}) > 0)"
 
 
+def _class(program: _Program, term: SearchTerm) -> str:
+    return f"starts_with(lower(i.class), {program.text(term.text.lower())})"
+
+
 _TERMS: dict[str, Callable[[_Program, SearchTerm], str]] = {
     "all": _all,
     "flag": _flag,
     "uid": _uid,
+    "arrived": _compare("i.internal_date", ">="),
+    "class": _class,
     "before": _compare("i.internal_date", "<", _DAY),
     "since": _compare("i.internal_date", ">=", _DAY),
     "on": _day(f"i.internal_date / {_DAY}", False),

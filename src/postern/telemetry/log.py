@@ -65,6 +65,11 @@ class Event(StrEnum):
         "warning",
         "A certificate of this host expires within 30 days, or was to be renewed by now; said once a day.",
     )
+    NOTIFICATIONS_ENDED = (
+        "notifications-ended",
+        "info",
+        "A subscriber of Exchange Web Services is sent no more notifications, as `why` says.",
+    )
     ACME_ISSUED = "acme-issued", "info", "An authority issued a certificate for this host by ACME."
     ACME_FAILED = (
         "acme-failed",
@@ -101,6 +106,16 @@ class Event(StrEnum):
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
     AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
+    IMPERSONATED = (
+        "impersonated",
+        "info",
+        "An account that was granted it acts in the place of a user, for one request of Exchange Web Services.",
+    )
+    IMPERSONATION_REFUSED = (
+        "impersonation-refused",
+        "warning",
+        "An account asked to act in the place of a user, and was not granted it.",
+    )
     SESSION_ENDED = (
         "session-ended",
         "warning",

@@ -83,6 +83,10 @@ class Recipients:
         fitting = sorted(filter(begins, self._entries()), key=lambda entry: entry.display_name)
         return fitting[: min(most, MAX_ENTRIES)]
 
+    async def rooms(self, most: int = 100) -> list[AddressBookEntry]:
+        rooms = [each for each in self._entries() if each.type is RecipientType.ROOM]
+        return sorted(rooms, key=lambda entry: entry.display_name)[:most]
+
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return {entry.guid: entry for entry in self._entries() if entry.guid in guids}
 

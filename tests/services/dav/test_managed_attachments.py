@@ -19,6 +19,7 @@ from postern.items.calendar_object import Refused
 from postern.model.folders import EVERYBODY, FolderKind, Right
 from postern.model.mailbox import MailboxError
 from postern.services.dav import attached, contents, enclosures, meetings, octets, remembered
+from postern.services.scheduling import aside
 from tests.services.dav.site import ALICE, BOB, CALENDAR, HOME, TASKS, DavSite, event, failed, guid_of, propfind, todo
 from tests.services.dav.test_meetings import CAROL, START, Post, meeting, work
 
@@ -368,6 +369,7 @@ def test_a_large_object_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) ->
         watch(meetings, name)
     watch(enclosures, "enclose")
     monkeypatch.setattr(octets, "AT_ONCE", 0)
+    monkeypatch.setattr(aside, "AT_ONCE", 0)
 
     async def steps(site: DavSite, letters: Post, client: httpx.AsyncClient) -> None:
         await client.put(EVENT, content=meeting(who=(BOB, CAROL)))

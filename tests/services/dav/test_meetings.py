@@ -1,6 +1,6 @@
 """Meetings by DAV: the letters that changes of them send, and what is written into them (RFC 6638 section 3).
 
-covers: services.scheduling.sending
+covers: services.scheduling.sending, services.scheduling.aside
 """
 
 from __future__ import annotations

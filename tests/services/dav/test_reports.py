@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from postern.items.series import Series
-from postern.services.dav import ahead, data, octets, reports
+from postern.services.dav import ahead, data, reports
+from postern.services.scheduling import aside
 from tests.services.dav.site import (
     ALICE,
     BOB,
@@ -290,14 +291,14 @@ def test_what_one_report_may_cost_is_shared_by_what_it_expands(monkeypatch: pyte
 
 def test_others_have_their_turn_between_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report about thousands of small objects with heavy rules had the loop for itself until its end."""
-    monkeypatch.setattr(octets, "LONG", 0.0)
+    monkeypatch.setattr(aside, "LONG", 0.0)
 
     async def work() -> None:
         served: list[str] = []
         loop = asyncio.get_running_loop()
         for name in ("a", "b"):
             loop.call_soon(served.append, "other")
-            await octets.aside(b"BEGIN:VCALENDAR", partial(served.append, name))
+            await aside.aside(b"BEGIN:VCALENDAR", partial(served.append, name))
         assert served == ["a", "other", "b", "other"]
 
     asyncio.run(work())

@@ -262,6 +262,26 @@ def test_full_access_is_found_as_a_delegate_finds_it() -> None:
     asyncio.run(work())
 
 
+def test_an_author_changes_and_removes_what_he_has_made() -> None:
+    async def work() -> None:
+        site = DavSite()
+        async with site.client() as alice, site.client(BOB) as bob:
+            await alice.put(f"{CALENDAR}a.ics", content=event("a"))
+            await grant(site, ROLES["author"])
+            mine, hers = f"{MOUNTED}b.ics", f"{MOUNTED}a.ics"
+            assert (await bob.put(mine, content=event("b"))).status_code == 201
+            assert (await bob.put(mine, content=event("b", "Dinner"))).status_code == 204
+            assert (await bob.put(hers, content=event("a", "Dinner"))).status_code == 403
+            assert (await bob.delete(hers)).status_code == 403
+            # The owner changes it, and it stays his.
+            assert (await alice.put(f"{CALENDAR}b.ics", content=event("b", "Breakfast"))).status_code == 204
+            await grant(site, ROLES["nonediting-author"])
+            assert (await bob.put(mine, content=event("b", "Supper"))).status_code == 403
+            assert (await bob.delete(mine)).status_code == 204
+
+    asyncio.run(work())
+
+
 def test_those_who_share_are_found_by_their_names() -> None:
     async def work() -> None:
         site = DavSite()

@@ -157,6 +157,10 @@ class _Checker:
             type_name = concrete
         if type_name == "any":
             return
+        if element.get(f"{_INSTANCE}nil") == "true":
+            if len(element) or element.text:
+                self.faults.append(f"{where} is nil, and has something in it")
+            return
         chain = schema().chain(type_name)
         if not chain or chain[-1].form in ("value", "list", "union"):
             self._attributes(element, [], where)

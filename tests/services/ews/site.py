@@ -24,7 +24,7 @@ from postern.services.http.site import Caller, Receive, Scope, Send
 from postern.services.mailbox.availability import MailboxAvailability
 from tests.services.dav.site import ALICE, BOB, Recipients, guid_of, recipient_of
 from tests.services.ews.schema import faults_of
-from tests.services.fake_resource_store import FakeResourceStore
+from tests.services.fake_assistant_store import FakeAssistantStore
 from tests.services.http.doors import ROWS, WebDoor
 
 ROW = ROWS["availability"]
@@ -42,7 +42,7 @@ def envelope(body: str, version: str = "Exchange2013", header: str = "") -> byte
     ).encode()
 
 
-def free_busy_of(recipients: Recipients, sharing: Sharing, mailboxes: FakeResourceStore) -> FreeBusy:
+def free_busy_of(recipients: Recipients, sharing: Sharing, mailboxes: FakeAssistantStore) -> FreeBusy:
     """Asks the mailboxes without a remote call."""
     calendars = MailboxAvailability(cast(Any, mailboxes))
     return FreeBusy(cast(Any, recipients), sharing, lambda database: calendars)
@@ -52,7 +52,7 @@ class EwsSite:
     """An application and its mailboxes, asked as a user whom the door has proven."""
 
     def __init__(self) -> None:
-        self.mailboxes = FakeResourceStore()
+        self.mailboxes = FakeAssistantStore()
         self.recipients = Recipients(ALICE, BOB)
         directory = cast(Any, self.recipients)
         self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
@@ -153,24 +153,22 @@ class EwsDoor(WebDoor):
     def __init__(self) -> None:
         super().__init__()
         self.people.add(BOB, "wonderland")
-        self.mailboxes = FakeResourceStore()
+        self.mailboxes = FakeAssistantStore()
         self.recipients = Recipients()
         for address in (ALICE, BOB):
             self.recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)
         directory = cast(Any, self.recipients)
         self.sharing = Sharing(directory, lambda database: self.mailboxes, lambda: [self.mailboxes])
         server = EwsServer(self.mailboxes, self.mailboxes, MailboxChanges(self.mailboxes))
-        self.application = EwsApplication(
-            EwsAccess(
-                directory,
-                lambda database: server,
-                self.sharing,
-                "mail.example.test",
-                domains=lambda: {"example.test"},
-                free_busy=free_busy_of(self.recipients, self.sharing, self.mailboxes),
-            ),
-            OPERATIONS,
+        self.ews = EwsAccess(
+            directory,
+            lambda database: server,
+            self.sharing,
+            "mail.example.test",
+            domains=lambda: {"example.test"},
+            free_busy=free_busy_of(self.recipients, self.sharing, self.mailboxes),
         )
+        self.application = EwsApplication(self.ews, OPERATIONS)
 
     def guid(self, address: str) -> UUID:
         return self.people.accounts[address].guid

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exchangelib import Contact, DistributionList, Mailbox
+from exchangelib import Contact, DistributionList, Mailbox, Task
+from exchangelib.errors import ErrorNameResolutionNoResults
 from exchangelib.indexed_properties import EmailAddress, ImAddress, PhoneNumber, PhysicalAddress
-from exchangelib.properties import Member
+from exchangelib.properties import DLMailbox, Member
+from exchangelib.recurrence import MonthlyRegeneration, TaskRecurrence, WeeklyPattern
 
-from tests.services.dav.site import ALICE
+from postern.model.directory import RecipientType
+from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import EwsDoor
 
 pytestmark = pytest.mark.slow
 
 
-def beside_a_door(folder: Path, work: Any) -> None:
+def beside_a_door(folder: Path, work: Any, prepare: Callable[[EwsDoor], None] = lambda door: None) -> None:
     """Does work with alice's account, in a thread beside the door."""
 
     async def steps() -> None:
         async with EwsDoor().opened_to_ews() as door:
+            prepare(door)
             await door.mailboxes.logon(door.guid(ALICE))
             await door.beside(lambda: work(account(door, folder, ALICE)))
 
@@ -100,3 +107,96 @@ def test_distribution_lists(tmp_path: Path) -> None:
         assert [each.mailbox.email_address for each in stored.members] == ["b@sea.test"]
 
     beside_a_door(tmp_path, work)
+
+
+def test_tasks(tmp_path: Path) -> None:
+    def work(mine: Any) -> None:
+        task = Task(
+            folder=mine.tasks,
+            subject="Paint",
+            body="the hull",
+            start_date=date(2026, 12, 1),
+            due_date=date(2026, 12, 8),
+            status="InProgress",
+            percent_complete=Decimal(25),
+            actual_work=30,
+            total_work=90,
+            companies=["Sea"],
+            contacts=["Kim"],
+            mileage="3",
+            billing_information="none",
+            categories=["Boats"],
+            importance="High",
+            reminder_is_set=True,
+            reminder_due_by=datetime(2026, 12, 1, 8, tzinfo=UTC),
+            recurrence=TaskRecurrence(
+                pattern=WeeklyPattern(interval=2, weekdays=["Tuesday"]), start=date(2026, 12, 1), number=3
+            ),
+        )
+        task.save()
+        (stored,) = mine.tasks.all()
+        stored.refresh()
+        for name in (
+            *("subject", "body", "start_date", "due_date", "status", "percent_complete", "actual_work", "total_work"),
+            *("companies", "contacts", "mileage", "billing_information", "categories", "importance", "reminder_due_by"),
+        ):
+            assert getattr(stored, name) == getattr(task, name), name
+        assert (
+            stored.is_recurring and stored.recurrence.pattern.interval == 2 and stored.recurrence.boundary.number == 3
+        )
+        stored.complete()
+        done, following = sorted(mine.tasks.all(), key=lambda each: each.start_date)
+        assert done.is_complete and done.percent_complete == 100 and done.complete_date is not None
+        assert (following.status, following.start_date, following.due_date) == (
+            "NotStarted",
+            date(2026, 12, 15),
+            date(2026, 12, 22),
+        )
+        following.delete(affected_task_occurrences="SpecifiedOccurrenceOnly")
+        done.delete()
+        (last,) = mine.tasks.all()
+        assert last.start_date == date(2026, 12, 29)
+        last.recurrence = TaskRecurrence(pattern=MonthlyRegeneration(interval=1), start=date(2026, 12, 29))
+        last.save()
+        last.refresh()
+        assert isinstance(last.recurrence.pattern, MonthlyRegeneration)
+        last.delete()
+        assert mine.tasks.all().count() == 0
+
+    beside_a_door(tmp_path, work)
+
+
+def test_names(tmp_path: Path) -> None:
+    crew, pier = "crew@example.test", "pier@example.test"
+
+    def work(mine: Any) -> None:
+        Contact(
+            folder=mine.contacts,
+            display_name="Bonnie Clyde",
+            job_title="Captain",
+            email_addresses=[EmailAddress(email="bonnie@sea.test", label="EmailAddress1")],
+        ).save()
+        names = mine.protocol.resolve_names
+        assert [each.email_address for each in names(["bo"])] == [BOB, "bonnie@sea.test"]
+        assert [each.email_address for each in names(["bonnie"], search_scope="Contacts")] == ["bonnie@sea.test"]
+        ((mailbox, contact),) = names(
+            ["bonnie"], return_full_contact_data=True, search_scope="Contacts", shape="AllProperties"
+        )
+        assert mailbox.mailbox_type == "Contact" and contact.job_title == "Captain"
+        ((mailbox, contact),) = names(["pier"], return_full_contact_data=True)
+        assert mailbox.mailbox_type == "Mailbox" and contact.display_name == "Pier"
+        assert list(names(["nobody"])) == [] or isinstance(next(iter(names(["nobody"]))), ErrorNameResolutionNoResults)
+        members = mine.protocol.expand_dl(DLMailbox(email_address=crew, mailbox_type="PublicDL"))
+        assert {each.email_address for each in members} == {BOB, pier}
+        (room_list,) = mine.protocol.get_roomlists()
+        assert room_list.email_address == crew
+        (room,) = mine.protocol.get_rooms(room_list.email_address)
+        assert (room.email_address, room.name) == (pier, "Pier")
+
+    def people(door: EwsDoor) -> None:
+        known = door.recipients.known
+        known[pier] = replace(recipient_of(pier), type=RecipientType.ROOM)
+        known[crew] = replace(recipient_of(crew), type=RecipientType.GROUP, members=(BOB, pier))
+        door.recipients.groups[guid_of(pier)] = (guid_of(crew),)
+
+    beside_a_door(tmp_path, work, people)

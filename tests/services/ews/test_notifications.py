@@ -18,6 +18,7 @@ from postern.model.folders import FolderKind, Right
 from postern.model.items import FlagChange, NewItem
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
 from postern.protocols.ews.subscriptions import SubscriptionKind, Watermark, read_subscription, read_watermark
+from postern.services.access.changes import MailboxChanges
 from postern.services.ews import subscriptions
 from postern.services.ews.operations import get_streaming_events
 from postern.services.http.site import Caller
@@ -50,6 +51,12 @@ def get_events(subscription: str, watermark: str) -> str:
         f"<m:GetEvents><m:SubscriptionId>{subscription}</m:SubscriptionId>"
         f"<m:Watermark>{watermark}</m:Watermark></m:GetEvents>"
     )
+
+
+def changes_of(site: EwsSite) -> MailboxChanges:
+    server = site.access.server("")
+    assert server is not None
+    return server.changes
 
 
 def unsubscribe(subscription: str) -> str:
@@ -325,7 +332,7 @@ def test_events_are_streamed() -> None:
         assert await other.next() == ["Created item", "NewMail item", "Modified folder"]
         await other.leave()
         assert not site.access.subscriptions._streams
-        changes = site.access.server("").changes  # type: ignore[union-attr]
+        changes = changes_of(site)
         assert not changes._watches
         await changes.close()
 
@@ -366,7 +373,7 @@ def test_a_stream_ends_with_its_subscription_or_its_right(monkeypatch: pytest.Mo
         stream = Stream(site, str(old), address=BOB)
         assert await stream.next() == ["ErrorSubscriptionNotFound"]
         await stream.task
-        await site.access.server("").changes.close()  # type: ignore[union-attr]
+        await changes_of(site).close()
 
     asyncio.run(steps())
 
@@ -387,6 +394,6 @@ def test_streams_of_a_user_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
         third = Stream(site, await streaming(site), minutes=31)
         await third.task
         assert third.status == 500
-        await site.access.server("").changes.close()  # type: ignore[union-attr]
+        await changes_of(site).close()
 
     asyncio.run(steps())

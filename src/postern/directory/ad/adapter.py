@@ -238,6 +238,9 @@ class DomainDirectory:
     async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
         return await address_book.resolve(*await self._reader(), text, most, within=False)
 
+    async def rooms(self, most: int = 100) -> list[AddressBookEntry]:
+        return await address_book.rooms(*await self._reader(), most)
+
     async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
         return await address_book.with_guids(*await self._reader(), guids)
 

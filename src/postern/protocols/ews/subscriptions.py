@@ -16,7 +16,7 @@ from uuid import UUID
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import t
+from postern.protocols.ews.names import m, t
 
 _MARK = 0xA2
 _FORM = struct.Struct(">BB16s16sBHqq8sH")
@@ -30,6 +30,7 @@ _MAX_LENGTH = 4_096
 """Characters of a subscription id that are read: one with MAX_FOLDERS has 2,224."""
 NONCE = 8
 """Octets that tell two subscriptions apart that are alike."""
+_ANSWER = xml.Bounds(octets=65_536, depth=32, elements=1_000, attributes=1_000)
 MAX_MINUTES = 1_440
 """Minutes of a timeout or of a status frequency (MS-OXWSNTIF sections 2.2.5.3 and 2.2.5.5)."""
 
@@ -169,6 +170,24 @@ def read_events(types: xml.Element | None) -> EventKind:
     if not events:
         raise EwsError(Code.SCHEMA_VALIDATION)
     return events
+
+
+def read_result(octets: bytes) -> bool:
+    """Reads what a subscriber answers to a notification (MS-OXWSPSNTIF section 2.2.3.2): whether it wants more. Raises EwsError
+    ErrorSchemaValidation for an answer that says neither.
+
+    Bound: linear; at most 65,536 octets.
+    """
+    try:
+        root = xml.read(octets, _ANSWER)
+    except xml.XmlError:
+        raise EwsError(Code.SCHEMA_VALIDATION) from None
+    for each in root.walk():
+        if each.name == m("SubscriptionStatus"):
+            if each.text.strip() in ("OK", "Unsubscribe"):
+                return each.text.strip() == "OK"
+            break
+    raise EwsError(Code.SCHEMA_VALIDATION)
 
 
 def read_minutes(text: str, most: int = MAX_MINUTES) -> int:

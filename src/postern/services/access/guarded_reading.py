@@ -48,7 +48,7 @@ class GuardedReading:
 
     async def _hidden(self, mailbox: UUID, folder: int) -> frozenset[int]:
         """The ids of the items of a folder that the caller may not see although he reads the others."""
-        if self._rights(folder) & Right.OWNER:
+        if self._rights(folder) & (Right.OWNER | Right.PRIVATE):
             return frozenset()
         if folder not in self._private:
             self._private[folder] = frozenset(await self._store.private_resources(mailbox, folder))

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from postern.model.security import Mechanism
 from postern.net.dns import DnsError, Resolver
 from postern.net.door import dial
-from postern.net.link import Link
 from postern.net.tls import validating_context
 from postern.paths.row import Path
 from postern.protocols.http.client import ClientMachine, NoResponse, Response
 from postern.protocols.http.events import Field
+from postern.services.http.outgoing import Exchange
 from postern.telemetry.observed import Observed
 
 HTTPS = 443
@@ -69,7 +69,7 @@ class AcmeTransport:
     async def _exchange(self, host: str, port: int, machine: ClientMachine) -> Response:
         trouble = f"{host} has no address that may be dialled"
         for address in await self._addresses(host):
-            call = _Call(machine)
+            call = Exchange(machine)
             try:
                 link = await dial(self._row, call, address, port, self._row.port(HTTPS), self._tls, host)
             except OSError as error:
@@ -116,30 +116,6 @@ class AcmeTransport:
                 f"the row acme has port {HTTPS} only: say --private for an authority of yours on {port}"
             )
         return host, port, target
-
-
-class _Call:
-    """The session of one request."""
-
-    def __init__(self, machine: ClientMachine) -> None:
-        self._machine = machine
-        self.answer: asyncio.Future[Response | NoResponse] = asyncio.get_running_loop().create_future()
-
-    def opened(self, link: Link) -> None:
-        link.write(self._machine.outgoing())
-
-    def received(self, data: bytes) -> None:
-        self._machine.receive(data)
-        self._settle()
-
-    def closed(self, error: Exception | None) -> None:
-        self._machine.ended()
-        self._settle()
-
-    def _settle(self) -> None:
-        event = self._machine.next_event()
-        if event is not None and not self.answer.done():
-            self.answer.set_result(event)
 
 
 def _authority(host: str, port: int) -> str:

@@ -31,9 +31,10 @@ from postern.services.dav.contents import FILE_CLASS, Content
 from postern.services.dav.folders import CALENDARS, find_at_top, make_at_top
 from postern.services.dav.folders import Collection as Calendar
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of, may_have
+from postern.services.dav.octets import content_of, may_have
 from postern.services.dav.places import ROOT, Space, place_of
 from postern.services.dav.request import Refusal
+from postern.services.scheduling.aside import aside
 
 FOLDER_CLASS = "IPF.Attachments"
 FOLDER_NAMES = ("Calendar attachments", "Calendar attachments (DAV)")

@@ -13,7 +13,8 @@ from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of, may_recur
+from postern.services.dav.octets import content_of, may_recur
+from postern.services.scheduling.aside import aside
 
 PAGE = 2_000
 """Appointments that are asked of the store at a time."""

@@ -28,12 +28,13 @@ from postern.services.dav.contents import CLASSES
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of, may_recur
+from postern.services.dav.octets import content_of, may_recur
 from postern.services.dav.propfind import PAGE
 from postern.services.dav.request import TOO_MANY, Answer, Request, applied
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
 from postern.services.dav.time_zones import TIME_ZONE, TIME_ZONE_ID
+from postern.services.scheduling.aside import aside
 
 BATCH = 250
 """Objects whose contents are read at a time."""

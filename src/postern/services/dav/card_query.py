@@ -18,11 +18,12 @@ from postern.services.dav.address_list import TooMany
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import content_of
 from postern.services.dav.propfind import PAGE
 from postern.services.dav.request import TOO_MANY, Answer, Request, applied
 from postern.services.dav.request import multistatus as answer_of
 from postern.services.dav.resource_properties import ResourceResponses
+from postern.services.scheduling.aside import aside
 
 BATCH = 250
 """Cards whose contents are read at a time."""

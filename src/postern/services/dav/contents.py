@@ -15,8 +15,9 @@ from postern.model.resources import NOTHING_RENDERED
 from postern.protocols import xml
 from postern.protocols.dav.names import CALDAV, CARDDAV, DAV, element
 from postern.services.dav.folders import Collection, Kind
-from postern.services.dav.octets import aside, may_recur
+from postern.services.dav.octets import may_recur
 from postern.services.dav.request import Refusal
+from postern.services.scheduling.aside import aside
 
 FILE_CLASS = "IPM.Document"
 CLASSES = {"VEVENT": appointment.ITEM_CLASS, "VTODO": task.ITEM_CLASS, "VJOURNAL": appointment.JOURNAL_CLASS}

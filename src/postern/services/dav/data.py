@@ -18,8 +18,9 @@ from postern.protocols.ical.zones import UTC_ZONE, Zone
 from postern.services.dav import filters, time_zones
 from postern.services.dav.filters import CardWanted
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside, content_of, may_recur
+from postern.services.dav.octets import content_of, may_recur
 from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA, DATA
+from postern.services.scheduling.aside import aside
 
 STEPS = 1_000_000
 """Steps that the rules of all objects may take for one report that expands them."""

@@ -15,7 +15,7 @@ from postern.items.organizing import Sending
 from postern.model.domains import fold
 from postern.services.dav import attached
 from postern.services.dav.mailbox import OwnMailbox
-from postern.services.dav.octets import aside
+from postern.services.scheduling.aside import aside
 
 MAX_ENCLOSED = 2 << 20
 """Octets of the files that are put into the messages about one change. Many servers take no mail of more than 10 MB."""

@@ -24,11 +24,12 @@ from postern.services.dav.folders import CALENDARS
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox, whole_mailbox
 from postern.services.dav.nodes import Target
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import content_of
 from postern.services.dav.places import Place
 from postern.services.dav.request import Answer, Refusal, Request, not_allowed
 from postern.services.dav.writing import Before, settled
 from postern.services.http.answers import allow
+from postern.services.scheduling.aside import aside
 
 MAX_FIELDS = 16
 """Parameters of a query that are read."""

@@ -27,10 +27,11 @@ from postern.services.dav.folders import CALENDARS, Collection
 from postern.services.dav.guarded import need_privileges
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import OwnMailbox, unavailable
-from postern.services.dav.octets import aside, content_of, may_have
+from postern.services.dav.octets import content_of, may_have
 from postern.services.dav.places import Space
 from postern.services.dav.request import Refusal, Request
 from postern.services.scheduling import sending
+from postern.services.scheduling.aside import aside
 
 
 @dataclass(frozen=True, slots=True)

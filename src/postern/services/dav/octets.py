@@ -1,34 +1,10 @@
-"""The octets of resources: reads them, and does work on them without keeping others waiting."""
+"""The octets of resources: reads them, and says whether they are worth being looked at."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from time import monotonic
-from typing import TypeVar
-
 from postern.model.resources import Resource
-from postern.net.turns import turns_of
 from postern.services.dav.mailbox import OwnMailbox
-
-AT_ONCE = 65_536
-"""Octets of an object that is read in the loop, in about 10 ms; a larger one is read in a thread."""
-LONG = 0.002
-"""Seconds of work after which others have their turn: the rules of a small object may take a quarter of a second, and one report
-names thousands of them."""
-T = TypeVar("T")
-
-
-async def aside(octets: bytes, work: Callable[[], T], is_long: bool = False) -> T:
-    """Does work on the octets of an object without keeping others waiting for a large one, or for many. `is_long`: it may take
-    long whatever their number, as `may_recur` says of what looks for occurrences."""
-    if is_long or len(octets) > AT_ONCE:
-        return await asyncio.to_thread(work)
-    began = monotonic()
-    result = work()
-    if monotonic() - began >= LONG:
-        await turns_of(asyncio.get_running_loop()).come()
-    return result
+from postern.services.scheduling.aside import AT_ONCE
 
 
 def may_recur(octets: bytes) -> bool:

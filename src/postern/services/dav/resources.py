@@ -19,11 +19,12 @@ from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
 from postern.services.dav.meetings import Plan
 from postern.services.dav.nodes import Target
-from postern.services.dav.octets import aside, content_of
+from postern.services.dav.octets import content_of
 from postern.services.dav.places import Place, Space
 from postern.services.dav.request import Answer, Refusal, Request, not_allowed
 from postern.services.dav.resource_properties import content_type_of, etag_of
 from postern.services.dav.writing import Before, settled, tag_field, validators_of
+from postern.services.scheduling.aside import aside
 
 SPACES = {Kind.CALENDAR: CALDAV, Kind.TASKS: CALDAV, Kind.ADDRESSBOOK: CARDDAV}
 _SUFFIXES = {Kind.CALENDAR: ".ics", Kind.TASKS: ".ics", Kind.ADDRESSBOOK: ".vcf"}

@@ -21,9 +21,9 @@ from postern.services.dav import busy, contents, folders
 from postern.services.dav.calendar_query import PRODUCT, zone_of
 from postern.services.dav.folders import Kind
 from postern.services.dav.mailbox import OwnMailbox, unavailable, whole_mailbox
-from postern.services.dav.octets import aside
 from postern.services.dav.places import Space
 from postern.services.dav.request import Answer, Refusal, Request, document
+from postern.services.scheduling.aside import aside
 
 MAX_OCTETS = 1_048_576
 STEPS = 200_000

@@ -18,6 +18,7 @@ from postern.model.item_store import PropertyName
 from postern.model.items import Flag, FlagChange, ImapItems
 from postern.model.mailbox import Logon, MailboxError
 from postern.model.mailbox_server import MailboxItems
+from postern.model.organization import Impersonation
 from postern.model.security import Identity
 from postern.model.sharing import FREE_BUSY
 from postern.protocols.ews.codes import Code
@@ -65,7 +66,8 @@ class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
     else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
-    knows; `pushing` sends notifications to subscribers (None: this server sends none). `free_busy` asks when people are busy."""
+    knows; `pushing` sends notifications to subscribers (None: this server sends none). `free_busy` asks when people are busy.
+    `impersonations` gives who may act in the place of whom now."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -76,6 +78,7 @@ class EwsAccess:
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     pushing: Pushing | None = None
     free_busy: FreeBusy | None = None
+    impersonations: Callable[[], Sequence[Impersonation]] = tuple
 
 
 class EwsItems(GuardedItems):

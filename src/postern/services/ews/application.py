@@ -13,6 +13,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import CONTENT_TYPE, MAX_OCTETS, Fault, Request
 from postern.protocols.http.negotiation import parse_content_type
 from postern.services.ews.access import Call, EwsAccess
+from postern.services.ews.impersonation import acting
 from postern.services.ews.operation import Operation
 from postern.services.http.long_bodies import LONG_BODY, LongBodies
 from postern.services.http.site import Receive, Scope, Send, caller_of
@@ -67,7 +68,9 @@ class EwsApplication:
             raise Fault(Code.SCHEMA_VALIDATION, f"The operation {request.operation[:80]} is not supported.")
         if operation.since > request.header.version:
             raise Fault(Code.INVALID_REQUEST, f"{operation.name} came with {operation.since.label}.")
-        call = Call(self._access, caller_of(scope).identity, request.header)
+        caller = caller_of(scope).identity
+        identity = await acting(self._access, caller, request.header.impersonated, operation.name)
+        call = Call(self._access, identity, request.header)
         async with aclosing(operation.answer(call, request.body)) as pieces:
             await _send_pieces(send, pieces)
 

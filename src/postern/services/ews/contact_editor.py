@@ -72,6 +72,8 @@ class ContactEditor(MapEditor):
     """A contact."""
 
     map = CONTACT_PROPERTIES
+    folder_class = "IPF.Contact"
+    misplaced = Code.CANNOT_CREATE_CONTACT_IN_NON_CONTACT_FOLDER
 
     def __init__(self, call: Call, place: Place, view: ItemView | None) -> None:
         super().__init__(call, place, view, contact.ITEM_CLASS)

@@ -7,6 +7,7 @@ which it is looked up beside its content; mail has none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import uuid4
@@ -22,7 +23,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
 from postern.services.access.guarded import MAKER_TAG
-from postern.services.ews.access import Call
+from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.extended import tag_of
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.places import Place
@@ -58,10 +59,12 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """An item as it was stored; `change` is the mailbox's change number of it."""
+    """An item as it was stored; `change` is the mailbox's change number of it. `more` is what an answer tells beside its id, as
+    markup."""
 
     id: ItemId
     change: int
+    more: str = ""
 
 
 class Editor:
@@ -139,20 +142,7 @@ class Editor:
         await mailbox.change_flags(view.stored.id, self.flags)
 
     async def _keep_bag(self, number: int, store: MailboxItems) -> None:
-        if not self.bag:
-            return
-        mailbox = self.place.mailbox
-        numbers = await mailbox.numbers([each.name for each in self.bag if each.name is not None], create=True)
-        try:
-            values = {
-                tag_of(each, numbers): None if held is None else encoded(each.type, held)
-                for each, held in self.bag.items()
-            }
-        except ValueError:
-            raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
-        if not mailbox.is_whole:
-            values.pop(MAKER_TAG, None)
-        await store.set_properties(mailbox.id, number, values)
+        await keep_bag(self.place.mailbox, number, self.bag, store)
 
     async def _saved(self, number: int) -> Saved:
         mailbox = self.place.mailbox
@@ -160,3 +150,22 @@ class Editor:
         if not items:
             raise EwsError(Code.ITEM_NOT_FOUND)
         return Saved(ItemId(mailbox.id, number), items[0].change)
+
+
+async def keep_bag(
+    mailbox: Mailbox, number: int, bag: Mapping[Property, Value | None], store: MailboxItems | None = None
+) -> None:
+    """Stores properties in the bag of an item by `store` (None: by that of the mailbox); a value None takes one out. Raises
+    EwsError ErrorInvalidExtendedPropertyValue."""
+    if not bag:
+        return
+    numbers = await mailbox.numbers([each.name for each in bag if each.name is not None], create=True)
+    try:
+        values = {
+            tag_of(each, numbers): None if held is None else encoded(each.type, held) for each, held in bag.items()
+        }
+    except ValueError:
+        raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
+    if not mailbox.is_whole:
+        values.pop(MAKER_TAG, None)
+    await (store or mailbox.store).set_properties(mailbox.id, number, values)

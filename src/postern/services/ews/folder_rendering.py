@@ -116,7 +116,7 @@ def _extended_markup(view: FolderView, path: ExtendedPath) -> str:
 
 def _rights(view: FolderView) -> str:
     """EffectiveRights (MS-OXWSFOLD section 2.2.4.5)."""
-    rights = view.mailbox.rights_in(view.node) if not view.mailbox.is_whole else Right(0x1FFB)
+    rights = view.mailbox.rights_in(view.node)
     return element(
         "t:EffectiveRights",
         boolean("t:CreateAssociated", bool(rights & Right.OWNER)),
@@ -125,7 +125,9 @@ def _rights(view: FolderView) -> str:
         boolean("t:Delete", bool(rights & Right.OWNER)),
         boolean("t:Modify", bool(rights & Right.OWNER)),
         boolean("t:Read", bool(rights & Right.READ_ANY)),
-        boolean("t:ViewPrivateItems", bool(rights & Right.OWNER)) if view.version >= Version.V2010 else "",
+        boolean("t:ViewPrivateItems", bool(rights & (Right.OWNER | Right.PRIVATE)))
+        if view.version >= Version.V2010
+        else "",
     )
 
 

@@ -7,25 +7,41 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from postern.items import contact
+from postern.items import contact, task
+from postern.items.appointment import ITEM_CLASS as APPOINTMENT
+from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.contact_properties import CONTACT_PROPERTIES
+from postern.items.mail_content import MailContent
+from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
 from postern.items.properties import PropertyMap
+from postern.items.task_properties import TASK_PROPERTIES
 from postern.model.folders import FolderKind
 from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import TYPES, element
+from postern.services.ews import calendar_deleting, extended, meeting_messages
 from postern.services.ews.access import Call
+from postern.services.ews.appointments import of_view
+from postern.services.ews.calendar_editor import CalendarEditor
 from postern.services.ews.contact_editor import ContactEditor, card_of
 from postern.services.ews.deleting import Delete
 from postern.services.ews.editing import Editor
+from postern.services.ews.fields.calendar import CALENDAR_FIELDS
 from postern.services.ews.fields.contact import CONTACT_FIELDS
 from postern.services.ews.fields.distribution_list import LIST_FIELDS
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
+from postern.services.ews.fields.meeting import CANCELLATION_FIELDS, REQUEST_FIELDS, RESPONSE_FIELDS
 from postern.services.ews.fields.message import MESSAGE_FIELDS
-from postern.services.ews.item_view import ItemView
+from postern.services.ews.fields.task import TASK_FIELDS
+from postern.services.ews.item_view import NOTHING, ItemView, Need
 from postern.services.ews.list_editor import ListEditor
 from postern.services.ews.mail_editor import MailEditor
 from postern.services.ews.places import Place
+from postern.services.ews.task_editor import TaskEditor, delete_task, task_of
 
 Edit = Callable[[Call, Place, ItemView | None], Editor]
 """Begins a new item in a folder (None), or a change of one that is there; its view has its content and its bag."""
@@ -36,7 +52,8 @@ class ItemKind:
     """A kind of items. `element` is its element in `t:`; `item_class` its class, and the beginning of those derived from it.
     `fields` stand in the order of the schema. `home` is the folder in which a new item is stored if the request names none. `map`
     has its MAPI properties, which are read from what `read` makes of a view. `edit` makes and changes items; None: these items
-    cannot be made. `delete` is for those whose deletion does more than take them away."""
+    cannot be made. `delete` is for those whose deletion does more than take them away. `needs` are the parts that are read
+    whatever is asked for."""
 
     element: str
     item_class: str
@@ -46,6 +63,7 @@ class ItemKind:
     read: Callable[[ItemView], Any] | None = None
     edit: Edit | None = None
     delete: Delete | None = None
+    needs: Need = NOTHING
 
     @cached_property
     def by_uri(self) -> dict[str, Field]:
@@ -64,8 +82,72 @@ class ItemKind:
         return [entry.property.name for entry in self.map if not entry.place and entry.property.name is not None]
 
 
+def put_all(kind: ItemKind, editor: Editor, item: xml.Element) -> None:
+    """Puts all properties of an item's element into its editor. Raises EwsError."""
+    for each in sorted(item.elements, key=lambda each: each.local != "MimeContent"):
+        if each.local == "ExtendedProperty":
+            editor.extend(*extended.read(each))
+            continue
+        field = kind.by_element.get(each.local)
+        if field is None or field.since > editor.call.header.version:
+            raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=element("t:FieldURI", FieldURI=f"item:{each.local}"))
+        if field.write is None:
+            raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI=field.uri))
+        field.write(editor, each)
+
+
+def edit_mail(call: Call, place: Place, view: ItemView | None) -> MailEditor:
+    """Begins or changes a message."""
+    return MailEditor(call, place, view, _nested)
+
+
+def _nested(call: Call, place: Place, wanted: xml.Element) -> bytes:
+    """The octets of an item that is attached: a message, or what is made as one."""
+    kind = BY_ELEMENT.get(wanted.local) if wanted.namespace == TYPES else None
+    editor = kind.edit(call, place, None) if kind is not None and kind.edit is not None else None
+    if kind is None or not isinstance(editor, MailEditor):
+        raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM_ATTACHMENT)
+    put_all(kind, editor, wanted)
+    return editor.content()
+
+
+def record_of(view: ItemView) -> MailRecord:
+    """A message as its map of MAPI properties reads it."""
+    stored = view.stored
+    return MailRecord(
+        MailContent(view.content or b""),
+        stored.flags,
+        stored.size,
+        stored.internal_date,
+        stored.created,
+        stored.item_class,
+    )
+
+
+_BY_CONTENT = "\0"
+"""A class that no item has."""
+_CONTENT = Need.CONTENT | Need.STRUCTURE
+
 KINDS = (
-    ItemKind("Message", MESSAGE, MESSAGE_FIELDS, edit=MailEditor),
+    ItemKind(
+        "CalendarItem",
+        APPOINTMENT,
+        CALENDAR_FIELDS,
+        FolderKind.CALENDAR,
+        APPOINTMENT_PROPERTIES,
+        lambda view: of_view(view).content,
+        CalendarEditor,
+        calendar_deleting.delete,
+    ),
+    ItemKind(
+        "Message",
+        MESSAGE,
+        MESSAGE_FIELDS,
+        map=MESSAGE_PROPERTIES,
+        read=record_of,
+        edit=edit_mail,
+        needs=Need.STRUCTURE,
+    ),
     ItemKind(
         "Contact", contact.ITEM_CLASS, CONTACT_FIELDS, FolderKind.CONTACTS, CONTACT_PROPERTIES, card_of, ContactEditor
     ),
@@ -78,7 +160,19 @@ KINDS = (
         card_of,
         ListEditor,
     ),
+    ItemKind(
+        "Task", task.ITEM_CLASS, TASK_FIELDS, FolderKind.TASKS, TASK_PROPERTIES, task_of, TaskEditor, delete=delete_task
+    ),
     ItemKind("Item", "", ITEM_FIELDS),
+    # Kinds that are known by the content, as `kind_of_view` has it.
+    ItemKind(meeting_messages.REQUEST, _BY_CONTENT, REQUEST_FIELDS, needs=_CONTENT),
+    ItemKind(meeting_messages.RESPONSE, _BY_CONTENT, RESPONSE_FIELDS, needs=_CONTENT),
+    ItemKind(
+        meeting_messages.CANCELLATION,
+        _BY_CONTENT,
+        CANCELLATION_FIELDS,
+        needs=_CONTENT,
+    ),
 )
 """The kinds, each before those whose class is a beginning of its own."""
 BY_ELEMENT = {kind.element: kind for kind in KINDS}
@@ -95,4 +189,15 @@ def kind_of(item_class: str) -> ItemKind:
         name = kind.item_class.lower()
         if folded == name or folded.startswith(f"{name}.") or not name:
             return kind
-    return KINDS[-1]
+    return BY_ELEMENT["Item"]
+
+
+def kind_of_view(view: ItemView) -> ItemKind:
+    """The kind of an item as it was read. A message that may bring a meeting, and has come without its content, is taken for a
+    request, whose properties are read from it."""
+    kind = kind_of(view.stored.item_class)
+    if kind.item_class != MESSAGE or not meeting_messages.may_bring_meeting(view.structure):
+        return kind
+    if view.content is None:
+        return BY_ELEMENT[meeting_messages.REQUEST]
+    return BY_ELEMENT.get(meeting_messages.element_of(view), kind)

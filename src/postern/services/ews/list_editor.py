@@ -18,9 +18,9 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, read_id
 from postern.protocols.ews.names import t
-from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
 from postern.services.ews.contact_editor import ContactEditor, card_of
+from postern.services.ews.correspondents import Correspondent
 from postern.services.ews.editing import How, Saved
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
 from postern.services.ews.places import Place
@@ -32,20 +32,14 @@ _MAILTO, _URN = "mailto:", "urn:uuid:"
 _TYPE, _SHOWN = "X-MAILBOX-TYPE", "X-CN"
 _TYPES = frozenset({"Unknown", "OneOff", "Mailbox", "PublicDL", "PrivateDL", "Contact", "PublicFolder", "GroupMailbox"})
 """MailboxTypeType (MS-OXWSCDATA section 2.2.5.18)."""
-TYPES_SINCE = {"Unknown": Version.V2010, "OneOff": Version.V2010, "GroupMailbox": Version.V2013}
 
 
 class Member(NamedTuple):
-    """A member of a list. `key` names it in requests; `uid` is that of a card, "" for an address; `item` is the card's item, and
-    `change` its change number. Without `address` the card is not to be found."""
+    """A member of a list. `key` names it in requests; `uid` is that of a card, "" for an address."""
 
     key: str
-    name: str
-    address: str
-    type: str = "OneOff"
+    who: Correspondent
     uid: str = ""
-    item: ItemId | None = None
-    change: int = 0
 
 
 def _lines_of(card: Contact) -> list[Line]:
@@ -63,42 +57,43 @@ def members_of(card: Contact) -> list[Member]:
         value = card.card.value(entry).strip()[: contact.MAX_TEXT]
         key, folded = _key(value), value.lower()
         if folded.startswith(_URN):
-            members.append(Member(key, "", "", "Contact", value[len(_URN) :]))
+            members.append(Member(key, Correspondent("", "", "Contact"), value[len(_URN) :]))
         elif value:
             address = value[len(_MAILTO) :] if folded.startswith(_MAILTO) else value
             type_ = entry.parameter(_TYPE)
-            members.append(Member(key, entry.parameter(_SHOWN), address, type_ if type_ in _TYPES else "OneOff"))
+            type_ = type_ if type_ in _TYPES else "OneOff"
+            members.append(Member(key, Correspondent(entry.parameter(_SHOWN), address, type_)))
     return members
 
 
 async def prepare_members(views: Sequence[ItemView]) -> None:
     """Looks up the cards that are members of these lists, all of one mailbox; `listed` tells them."""
     uids = list(dict.fromkeys(each.uid for view in views for each in members_of(card_of(view)) if each.uid))
-    cards: dict[str, Member] = {}
+    cards: dict[str, Correspondent] = {}
     if uids:
         call, mailbox = views[0].call, views[0].mailbox
         stored = await mailbox.store.with_uids(mailbox.id, None, uids[:MAX_LOOKED_UP])
         ids = list(stored.ids)[:MAX_LOOKED_UP]
         for start in range(0, len(ids), PAGE):
             for each in await load(call, mailbox, ids[start : start + PAGE], Need.CONTENT):
-                member = _member_of(each)
-                cards.setdefault(member.uid, member)
+                cards.setdefault(contact.render(card_of(each)).uid, correspondent_of(each))
     for view in views:
         view.parsed[listed] = cards
 
 
-def _member_of(view: ItemView) -> Member:
+def correspondent_of(view: ItemView) -> Correspondent:
+    """A contact or a list by its first address."""
     rendered = contact.render(card_of(view))
     type_ = "PrivateDL" if rendered.kind == "group" else "Contact"
     address = next(iter(rendered.emails), "")
-    return Member("", rendered.name, address, type_, rendered.uid, view.id, view.stored.change)
+    return Correspondent(rendered.name, address, type_, view.id, view.stored.change)
 
 
 def listed(view: ItemView) -> list[Member]:
     """The members of a list, with the names and addresses of those that are cards. Ask `prepare_members` before."""
-    cards: Mapping[str, Member] = view.parsed.get(listed, {})
+    cards: Mapping[str, Correspondent] = view.parsed.get(listed, {})
     members = members_of(card_of(view))
-    return [cards[each.uid]._replace(key=each.key) if each.uid in cards else each for each in members]
+    return [each._replace(who=cards.get(each.uid, each.who)) for each in members]
 
 
 class ListEditor(ContactEditor):

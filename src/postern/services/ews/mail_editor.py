@@ -2,19 +2,280 @@
 
 from __future__ import annotations
 
-from postern.model.items import MESSAGE
+import base64
+import binascii
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from postern.items.calendar_properties import KEYWORDS
+from postern.items.mail_content import Attached, Form, MailContent
+from postern.items.message_properties import (
+    FLAG_COMPLETED,
+    FLAG_STATUS,
+    IMPORTANCES,
+    MESSAGE_PROPERTIES,
+    REMINDER_DELTA,
+    REMINDER_SET,
+    REMINDER_SIGNAL,
+    REMINDER_TIME,
+    REPLY_REQUESTED,
+    SENSITIVITIES,
+    TASK_DUE,
+    TASK_START,
+    MailRecord,
+)
+from postern.items.properties import Property, Value
+from postern.model.items import MESSAGE, Flag
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import element, is_true, t
+from postern.protocols.ews.times import read_time
+from postern.services.ews import attached, sending
 from postern.services.ews.access import Call
-from postern.services.ews.editing import Editor
-from postern.services.ews.item_view import ItemView
+from postern.services.ews.editing import Disposition, Editor, How, Saved
+from postern.services.ews.fields import people
+from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
+
+MAX_CATEGORIES = 200
+MAX_CATEGORY = 255
+MAX_BODY = 8 << 20
+"""Characters of a body that a request brings."""
+MAX_MINUTES = 2_629_800
+"""Minutes before which a reminder may be: five years (MS-OXWSCDATA section 2.2.5.22)."""
+_MIME_LIMIT = 40 << 20
+Nested = Callable[[Call, Place, xml.Element], bytes]
+"""Makes the octets of an item that is attached to another, of its element. Raises EwsError."""
 
 
 class MailEditor(Editor):
-    """A message. `subject` is its Subject."""
+    """A message. `message` is its content as it becomes."""
 
-    def __init__(self, call: Call, place: Place, view: ItemView | None) -> None:
+    def __init__(self, call: Call, place: Place, view: ItemView | None, nested: Nested | None = None) -> None:
         super().__init__(call, place, view, MESSAGE)
-        self.subject = ""
+        self.message = MailContent(view.content or b"") if view is not None else MailContent()
+        self._nested = nested
+        self._has_read = False
+        self._has_flags = False
 
     def content(self) -> bytes:
-        return f"Subject: {self.subject}\r\n\r\n".encode()
+        return self.message.octets()
+
+    # Properties of items
+
+    def set_mime(self, field: xml.Element | None) -> None:
+        """MimeContent: the whole message, before whose other properties it is put in."""
+        text = field.text if field is not None else ""
+        if len(text) > _MIME_LIMIT * 3 // 2:
+            raise EwsError(Code.MESSAGE_SIZE_EXCEEDED)
+        try:
+            octets = base64.b64decode("".join(text.split()), validate=True)
+        except (ValueError, binascii.Error):
+            raise EwsError(Code.MIME_CONTENT_INVALID_BASE64_STRING) from None
+        self.message = MailContent(octets)
+
+    def set_class(self, field: xml.Element | None) -> None:
+        wanted = field.text.strip() if field is not None else ""
+        if not wanted.lower().startswith("ipm.") or len(wanted) > 255 or not wanted.isascii():
+            raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY, path=element("t:FieldURI", FieldURI="item:ItemClass"))
+        self.item_class = wanted
+
+    def set_subject(self, field: xml.Element | None) -> None:
+        self.message.set_text("Subject", _text(field))
+
+    def set_sensitivity(self, field: xml.Element | None) -> None:
+        names = ("Normal", "Personal", "Private", "Confidential")
+        self.message.set_text("Sensitivity", SENSITIVITIES[_choice(field, names)].title())
+
+    def set_importance(self, field: xml.Element | None) -> None:
+        level = _choice(field, ("Low", "Normal", "High"), 1)
+        self.message.set_text("X-Priority", "")
+        self.message.set_text("Importance", IMPORTANCES[level] if level != 1 else "")
+
+    def set_body(self, field: xml.Element | None) -> None:
+        self.message.set_form(read_body(field))
+
+    def set_attachments(self, field: xml.Element | None) -> None:
+        for each in field.elements if field is not None else []:
+            self.attach(each)
+
+    def attach(self, wanted: xml.Element) -> Attached:
+        """Adds an attachment of a request. Raises EwsError."""
+        try:
+            made = attached.read(wanted, self._item)
+            self.message.attach(made)
+            return made
+        except ValueError:
+            raise EwsError(Code.ATTACHMENT_SIZE_LIMIT_EXCEEDED, "The item has too many attachments.") from None
+
+    def _item(self, wanted: xml.Element) -> bytes:
+        if self._nested is None:
+            raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM_ATTACHMENT)
+        return self._nested(self.call, self.place, wanted)
+
+    def set_categories(self, field: xml.Element | None) -> None:
+        names = [each.text.strip() for each in field.find_all(t("String"))] if field is not None else []
+        told = tuple(dict.fromkeys(name for name in names if name))
+        if len(told) > MAX_CATEGORIES or any(len(name) > MAX_CATEGORY for name in told):
+            raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY, path=element("t:FieldURI", FieldURI="item:Categories"))
+        self.bag[KEYWORDS] = told or None
+
+    def set_in_reply_to(self, field: xml.Element | None) -> None:
+        self.message.set_text("In-Reply-To", _text(field))
+
+    def set_culture(self, field: xml.Element | None) -> None:
+        self.message.set_text("Content-Language", _text(field)[:35])
+
+    def set_reminder(self, field: xml.Element | None) -> None:
+        self.bag[REMINDER_SET] = is_true(field.text) if field is not None else None
+
+    def set_reminder_due(self, field: xml.Element | None) -> None:
+        due = read_time(field.text) if field is not None else None
+        self.bag[REMINDER_TIME] = self.bag[REMINDER_SIGNAL] = due
+
+    def set_reminder_minutes(self, field: xml.Element | None) -> None:
+        text = _text(field).strip()
+        if field is not None and not (text.isascii() and text.isdigit() and int(text[:12]) <= MAX_MINUTES):
+            raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
+        self.bag[REMINDER_DELTA] = int(text) if field is not None else None
+
+    def set_flag(self, field: xml.Element | None) -> None:
+        """The flag for follow-up (MS-OXWSCORE section 2.2.4.19). A flag that is complete has a date, and no start and end."""
+        status = field.text_of(t("FlagStatus")) if field is not None else "NotFlagged"
+        if status not in ("NotFlagged", "Flagged", "Complete"):
+            raise EwsError(Code.SCHEMA_VALIDATION)
+        dates = {
+            name: read_time(text)
+            for name in ("StartDate", "DueDate", "CompleteDate")
+            if field is not None and (text := field.text_of(t(name)))
+        }
+        allowed = {"Flagged": {"StartDate", "DueDate"}, "Complete": {"CompleteDate"}}.get(status, set())
+        if not dates.keys() <= allowed or ("StartDate" in dates and "DueDate" not in dates):
+            raise EwsError(Code.INVALID_ARGUMENT, "These dates do not go with this flag.")
+        self.flags = self.flags | Flag.FLAGGED if status == "Flagged" else self.flags & ~Flag.FLAGGED
+        is_complete = status == "Complete"
+        self.bag[FLAG_STATUS] = {"Complete": 1, "Flagged": 2}.get(status)
+        self.bag[FLAG_COMPLETED] = dates.get("CompleteDate", int(time.time())) if is_complete else None
+        self.bag[TASK_START], self.bag[TASK_DUE] = dates.get("StartDate"), dates.get("DueDate")
+
+    # Properties of messages
+
+    def set_sender(self, field: xml.Element | None) -> None:
+        self.message.set_people("Sender", people.read_people(field)[:1])
+
+    def set_from(self, field: xml.Element | None) -> None:
+        self.message.set_people("From", people.read_people(field)[:1])
+
+    def set_to(self, field: xml.Element | None) -> None:
+        self.message.set_people("To", people.read_people(field))
+
+    def set_cc(self, field: xml.Element | None) -> None:
+        self.message.set_people("Cc", people.read_people(field))
+
+    def set_bcc(self, field: xml.Element | None) -> None:
+        self.message.set_people("Bcc", people.read_people(field))
+
+    def set_reply_to(self, field: xml.Element | None) -> None:
+        self.message.set_people("Reply-To", people.read_people(field))
+
+    def set_read_receipt(self, field: xml.Element | None) -> None:
+        self._receipt("Disposition-Notification-To", field)
+
+    def set_delivery_receipt(self, field: xml.Element | None) -> None:
+        self._receipt("Return-Receipt-To", field)
+
+    def _receipt(self, name: str, field: xml.Element | None) -> None:
+        is_wanted = field is not None and is_true(field.text)
+        if is_wanted != bool(self.message.raw(name)):
+            own = self.place.mailbox.recipient
+            self.message.set_people(name, [("", own.primary)] if is_wanted else [])
+
+    def set_message_id(self, field: xml.Element | None) -> None:
+        self.message.set_text("Message-ID", "".join(_text(field).split()))
+
+    def set_references(self, field: xml.Element | None) -> None:
+        self.message.set_text("References", _text(field))
+
+    def set_read(self, field: xml.Element | None) -> None:
+        is_read = field is not None and is_true(field.text)
+        self.flags = self.flags | Flag.SEEN if is_read else self.flags & ~Flag.SEEN
+        self._has_read = True
+
+    def set_response_requested(self, field: xml.Element | None) -> None:
+        self.bag[REPLY_REQUESTED] = True if field is not None and is_true(field.text) else None
+
+    def extend(self, property_: Property, kept: Value | None) -> None:
+        entry = MESSAGE_PROPERTIES.find(property_.key)
+        if entry is None or not entry.place:
+            super().extend(property_, kept)
+        elif entry.write is not None:
+            record = MailRecord(self.message, self.flags)
+            entry.write(record, kept)
+            if record.flags != self.flags or entry.place == "flags":
+                self.flags, self._has_flags = record.flags, True
+
+    # Storing and sending
+
+    async def create(self, how: How) -> Saved | None:
+        if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
+            raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
+        if how.disposition in (None, Disposition.SAVE_ONLY):
+            if not self._has_flags:
+                # What is written here has been read, and is a draft until it is sent (MS-OXCMSG section 2.2.1.6).
+                self.flags |= Flag.DRAFT if self._has_read else Flag.DRAFT | Flag.SEEN
+            saved = await super().create(how)
+            return await self._with_attachments(saved)
+        await sending.send(self.call, self.message, self._copy(how), self.bag)
+        return None
+
+    async def update(self, how: How, known: int | None) -> Saved:
+        if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
+            raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
+        saved = await super().update(how, known)
+        if how.disposition is not Disposition.SAVE_ONLY and how.disposition is not None:
+            await sending.send_stored(self.call, saved.id, self._copy(how))
+        return saved
+
+    def _copy(self, how: How) -> sending.Copy:
+        return sending.Copy(how.disposition is Disposition.SEND_AND_SAVE_COPY, how.saved)
+
+    async def _with_attachments(self, saved: Saved | None) -> Saved | None:
+        """Tells the ids of the attachments, in the order in which the request has them."""
+        made = self.message.parts.attached
+        if saved is None or not made:
+            return saved
+        mailbox = self.place.mailbox
+        for view in await load(self.call, mailbox, [saved.id.item], Need.STRUCTURE):
+            ids = attached.ids(view)
+            written = self.message.parts.written_order
+            places = [next(place for place, other in enumerate(written) if other is each) for each in made]
+            told = "".join([ids[place] for place in places if place < len(ids)])
+            return replace(saved, more=f"<t:Attachments>{told}</t:Attachments>")
+        return saved
+
+
+def read_body(field: xml.Element | None) -> Form:
+    """Reads a Body or a NewBodyContent. Raises EwsError ErrorSchemaValidation."""
+    if field is None:
+        return Form("", False)
+    kind = field.attributes.get("BodyType", "")
+    if kind not in ("HTML", "Text"):
+        raise EwsError(Code.SCHEMA_VALIDATION)
+    if len(field.text) > MAX_BODY:
+        raise EwsError(Code.MESSAGE_SIZE_EXCEEDED)
+    return Form(field.text, kind == "HTML")
+
+
+def _text(field: xml.Element | None) -> str:
+    return field.text if field is not None else ""
+
+
+def _choice(field: xml.Element | None, names: tuple[str, ...], default: int = 0) -> int:
+    if field is None:
+        return default
+    text = field.text.strip()
+    if text not in names:
+        raise EwsError(Code.SCHEMA_VALIDATION)
+    return names.index(text)

@@ -8,7 +8,7 @@ from postern.items.properties import Property, PropertyMap, Value
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call
-from postern.services.ews.editing import Editor
+from postern.services.ews.editing import Editor, How, Saved
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.places import Place
 
@@ -17,15 +17,23 @@ MAX_CLASS = 255
 
 
 class MapEditor(Editor):
-    """An item by the properties of its map. Subclasses make `item`, which the map reads and writes, and the octets of it."""
+    """An item by the properties of its map. Subclasses make `item`, which the map reads and writes, and the octets of it. A new
+    one lies in a folder of the class `folder_class`, else the request ends with `misplaced`."""
 
     map: PropertyMap[Any]
+    folder_class: str
+    misplaced: Code
 
     def __init__(self, call: Call, place: Place, view: ItemView | None, item_class: str) -> None:
         super().__init__(call, place, view, item_class)
         self.base_class = item_class
         self.item: Any = None
         self._values: dict[Property, Value | None] = {}
+
+    async def create(self, how: How) -> Saved | None:
+        if not f"{self.place.node.folder_class.lower()}.".startswith(f"{self.folder_class.lower()}."):
+            raise EwsError(self.misplaced)
+        return await super().create(how)
 
     def set_class(self, item_class: str) -> None:
         """Sets the class: one derived from that of the kind. Raises EwsError ErrorObjectTypeChanged for another."""

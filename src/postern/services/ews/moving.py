@@ -69,7 +69,7 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place) -> int:
     if len(named):
         me = target.mailbox.recipient.folded_addresses
         flags = item.flags & _SYSTEM
-        resource = NewResource(content, item.item_class, _rendered(content, me), "", flags, item.internal_date)
+        resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
         (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource])
     else:
         flags = item.flags & _SYSTEM | await _keywords(source, item, target)
@@ -82,7 +82,7 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place) -> int:
     return number
 
 
-def _rendered(content: bytes, me: frozenset[str]) -> RenderedItem:
+def rendered(content: bytes, me: frozenset[str]) -> RenderedItem:
     """The values by which a named item is looked up in its new mailbox, whose owner has the addresses `me`."""
     calendar = calendar_object.read(content)
     if not isinstance(calendar, Refused) and calendar_object.check(calendar) is None:

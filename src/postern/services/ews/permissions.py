@@ -209,8 +209,10 @@ async def set_entries(call: Call, mailbox: Mailbox, node: FolderNode, entries: M
     unsaid = {EVERYBODY: DEFAULT_RIGHTS.get(node.kind, Right(0)), ANONYMOUS: Right(0)}
     wanted: dict[UUID, Right | None] = {grantee: None for grantee in known if grantee not in entries}
     for grantee, rights in entries.items():
-        if known.get(grantee, unsaid.get(grantee)) != rights:
-            wanted[grantee] = rights
+        # A set says nothing of private items, which delegates may see or not.
+        kept = rights | known.get(grantee, Right(0)) & Right.PRIVATE
+        if known.get(grantee, unsaid.get(grantee)) != kept:
+            wanted[grantee] = kept
     # The caller's own rights come last: without them he could not go on.
     for grantee in sorted(wanted, key=lambda each: each == mailbox.caller):
         await call.access.sharing.set_rights(mailbox.recipient, node.id, grantee, wanted[grantee])

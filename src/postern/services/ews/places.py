@@ -16,6 +16,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP, FolderId, ItemId, read_change_key, read_id
 from postern.protocols.ews.names import t
+from postern.services.ews import occurrences
 from postern.services.ews.access import Call, Mailbox
 
 DISTINGUISHED: Mapping[str, FolderKind] = MappingProxyType(
@@ -128,14 +129,23 @@ async def item_refs(call: Call, named: xml.Element | None, most: int) -> list[It
     ids = named.elements if named is not None else []
     if not 0 < len(ids) <= most:
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {most} items.")
-    return [_ref_or_error(each) for each in ids]
+    return [await _ref_or_error(call, each) for each in ids]
 
 
-def _ref_or_error(named: xml.Element) -> ItemRef | EwsError:
+async def _ref_or_error(call: Call, named: xml.Element) -> ItemRef | EwsError:
     try:
-        return item_ref(named)
+        return await resolved_ref(call, named)
     except EwsError as error:
         return error
+
+
+async def resolved_ref(call: Call, named: xml.Element) -> ItemRef:
+    """Reads an ItemId, or looks up what an OccurrenceItemId or a RecurringMasterItemId names. Raises EwsError as `item_ref` and
+    `occurrences.resolve`."""
+    if named.name not in occurrences.NAMES:
+        return item_ref(named)
+    key = named.attributes.get("ChangeKey", "")
+    return ItemRef(await occurrences.resolve(call, named), read_change_key(key) if key else None)
 
 
 @dataclass(slots=True)

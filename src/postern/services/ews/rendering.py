@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from postern.model.item_store import StoredItem
 from postern.model.items import MESSAGE
+from postern.net.turns import turns_of
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ItemId
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.appointments import of_view
 from postern.services.ews.fields.field import Field, Prepare
-from postern.services.ews.fields.item import EXTENDED, ITEM_ID
+from postern.services.ews.fields.item import EXTENDED, ITEM_ID, MIME_CONTENT
+from postern.services.ews.fields.item_values import MIME_END, MIME_START
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
-from postern.services.ews.kinds import KINDS, ItemKind, kind_of
+from postern.services.ews.kinds import BY_ELEMENT, KINDS, ItemKind, kind_of, kind_of_view
+from postern.services.ews.occurrences import appointment_view
 from postern.services.ews.places import Place
+
+AT_ONCE = 65_536
+"""Octets of a content that is worked on in the loop; a larger one is so in a thread."""
+PAGE_OCTETS = 4 << 20
+"""Octets of contents that are read at once."""
+_OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:ConversationId", "item:InstanceKey"})
 
 
 @dataclass(slots=True)
 class Rendering:
-    """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long. Raises EwsError
-    ErrorInvalidPropertyRequest for a property that no kind has."""
+    """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long. `base` is the base where
+    it is not that of the shape; `is_attached`: to items that are attached to others, which have no id and no folder. Raises
+    EwsError ErrorInvalidPropertyRequest for a property that no kind has."""
 
     shape: Shape
     version: Version
     listed: bool = False
+    base: Base | None = None
+    is_attached: bool = False
     likely: Need = NOTHING
     """The parts of an item that the next ones will probably need."""
     _fields: dict[str, tuple[Field, ...]] = field(default_factory=dict)
@@ -46,12 +63,14 @@ class Rendering:
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.item_class not in self._fields:
-            self._fields[kind.item_class] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.item_class]
+        if kind.element not in self._fields:
+            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.element]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
+            return False
+        if self.is_attached and each.uri in _OF_STORED:
             return False
         if each is EXTENDED:
             return bool(self.extended)
@@ -59,9 +78,12 @@ class Rendering:
             return True
         if each.uri == "item:MimeContent":
             return self.shape.mime
-        if any(isinstance(path, IndexedPath) and path.uri in (each.uri, *each.parts) for path in self.shape.paths):
+        # "item:InternetMessageHeader" is one of "item:InternetMessageHeaders".
+        uris = (each.uri, each.uri.removesuffix("s"), *each.parts)
+        if any(isinstance(path, IndexedPath) and path.uri in uris for path in self.shape.paths):
             return True
-        return self.shape.base is Base.ALL or (self.shape.base is Base.DEFAULT and each.default)
+        base = self.base or self.shape.base
+        return base is Base.ALL or (base is Base.DEFAULT and each.default)
 
     @property
     def extended(self) -> list[ExtendedPath]:
@@ -69,26 +91,45 @@ class Rendering:
 
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
-        if kind.item_class not in self._needs:
+        if kind.element not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
-            self._needs[kind.item_class] = needs | Need.BAG | Need.CONTENT if self.extended else needs
-        return self._needs[kind.item_class]
+            if not self.listed or self.shape.base is not Base.ID_ONLY or self.shape.paths:
+                needs |= kind.needs
+            self._needs[kind.element] = needs | Need.BAG | Need.CONTENT if self.extended else needs
+        return self._needs[kind.element]
 
     def preparations(self, kind: ItemKind) -> list[Prepare]:
-        return [each.prepare for each in self.fields(kind) if each.prepare is not None]
+        return list(dict.fromkeys(each.prepare for each in self.fields(kind) if each.prepare is not None))
 
     def markup(self, view: ItemView) -> str:
         """One item as an element."""
-        kind = kind_of(view.stored.item_class)
-        parts: list[str] = []
+        return "".join([part for part in self.parts(view) if isinstance(part, str)])
+
+    def parts(self, view: ItemView, is_streamed: bool = False) -> list[str | bytes]:
+        """One item as an element, in parts; `is_streamed`: a long content stands among them as octets, for `operation.Long`."""
+        kind = kind_of_view(view)
+        parts: list[str | bytes] = [f"<t:{kind.element}>"]
         content = kind.read(view) if kind.read is not None and self.extended else None
         for each in self.fields(kind):
             if each is EXTENDED:
                 parts.extend(extended.markup(path, content, kind.map, view.bag, view.numbers) for path in self.extended)
+            elif each is MIME_CONTENT and is_streamed and len(view.content or b"") > AT_ONCE:
+                parts += [MIME_START, view.content or b"", MIME_END]
             else:
                 parts.append(each.read(view, self.shape))
-        inner = "".join(parts)
-        return f"<t:{kind.element}>{inner}</t:{kind.element}>"
+        return [*parts, f"</t:{kind.element}>"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An item as an element, in parts for `operation.Long`."""
+
+    number: int
+    parts: Sequence[str | bytes]
+
+    @property
+    def is_long(self) -> bool:
+        return any(not isinstance(part, str) for part in self.parts)
 
 
 async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> dict[int, str]:
@@ -105,43 +146,73 @@ async def rendered(
     call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, rendering: Rendering
 ) -> dict[int, str]:
     """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
-    elements = dict.fromkeys([view.stored.id for view in views], "")
-    ready: list[ItemView] = []
-    again: dict[Need, list[int]] = {}
-    kinds: dict[Need, int] = {}
-    for view in views:
-        needs = rendering.needs_of(kind_of(view.stored.item_class))
-        kinds[needs] = kinds.get(needs, 0) + 1
-        if needs & ~had:
-            again.setdefault(needs, []).append(view.stored.id)
-        else:
-            ready.append(view)
-    for needs, numbers in again.items():
-        ready.extend(await load(call, mailbox, numbers, needs))
-    await _prepare(mailbox, ready, rendering)
-    for view in ready:
-        elements[view.stored.id] = rendering.markup(view)
+    elements: dict[int, str] = {}
+    kinds = Counter(rendering.needs_of(kind_of_view(view)) for view in views)
+    for view in await _complete(call, mailbox, views, had, rendering):
+        parts = await _parts(view, rendering)
+        elements[view.stored.id] = "".join([part for part in parts if isinstance(part, str)])
     if kinds:
         # Most folders hold items of one kind: the next page is read with what this one needed.
-        rendering.likely = max(kinds, key=lambda needs: kinds[needs])
-    return {number: markup for number, markup in elements.items() if markup}
+        rendering.likely = kinds.most_common(1)[0][0]
+    return elements
 
 
-async def _prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
+async def _complete(
+    call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, rendering: Rendering
+) -> list[ItemView]:
+    """The views that were read with the parts `had`, in their order, prepared. Those of a kind that needs more are read again."""
+    again: dict[Need, list[int]] = {}
+    for view in views:
+        needs = rendering.needs_of(kind_of_view(view))
+        if needs & ~had:
+            again.setdefault(needs, []).append(view.stored.id)
+    fresh: dict[int, ItemView] = {}
+    for needs, numbers in again.items():
+        fresh.update((view.stored.id, view) for view in await load(call, mailbox, numbers, needs))
+    missing = {number for numbers in again.values() for number in numbers} - fresh.keys()
+    ready = [fresh.get(view.stored.id, view) for view in views if view.stored.id not in missing]
+    await prepare(mailbox, ready, rendering)
+    return ready
+
+
+async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> AsyncIterator[Rendered]:
+    """The elements of these items, while others are still to be read; those that are not there, or that the caller may not see,
+    are left out. They come in the order of `ids` but for kinds that need different parts of an item."""
+    by_needs: dict[Need, list[StoredItem]] = {}
+    for item in await mailbox.store.get(mailbox.id, ids) if ids else []:
+        by_needs.setdefault(rendering.needs_of(kind_of(item.item_class)), []).append(item)
+    for needs, items in by_needs.items():
+        for page in _pages(items, needs):
+            views = await load(call, mailbox, page, needs)
+            ready = await _complete(call, mailbox, views, needs, rendering)
+            for view in ready:
+                yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
+            if needs & Need.CONTENT:
+                await turns_of(asyncio.get_running_loop()).come()
+
+
+async def _parts(view: ItemView, rendering: Rendering, is_streamed: bool = False) -> list[str | bytes]:
+    """One item in parts. Work on a large content is done in a thread, and on HTML that is filtered."""
+    if view.content is not None and (len(view.content) > AT_ONCE or rendering.shape.filters_html):
+        return await asyncio.to_thread(rendering.parts, view, is_streamed)
+    return rendering.parts(view, is_streamed)
+
+
+async def prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
     """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
     names = extended.names_of(rendering.extended)
     by_kind: dict[str, list[ItemView]] = {}
     for view in views:
-        by_kind.setdefault(view.stored.item_class, []).append(view)
-    for item_class in by_kind:
-        if rendering.needs_of(kind_of(item_class)) & Need.BAG:
-            names.extend(kind_of(item_class).bag_names)
+        by_kind.setdefault(kind_of_view(view).element, []).append(view)
+    for name in by_kind:
+        if rendering.needs_of(BY_ELEMENT[name]) & Need.BAG:
+            names.extend(BY_ELEMENT[name].bag_names)
     numbers = await mailbox.numbers(names) if names and views else {}
-    for item_class, alike in by_kind.items():
+    for name, alike in by_kind.items():
         for view in alike:
             view.numbers = numbers
-        for prepare in rendering.preparations(kind_of(item_class)):
-            await prepare(alike)
+        for each in rendering.preparations(BY_ELEMENT[name]):
+            await each(alike)
 
 
 async def markup_of_walk(
@@ -164,3 +235,25 @@ async def markup_of_walk(
         after = told.items[-2].uid
         if len(elements) >= most:
             return elements, after, False
+
+
+def _pages(items: Sequence[StoredItem], needs: Need) -> Iterator[list[int]]:
+    """The ids, as many at a time as are read at once: PAGE, or contents of PAGE_OCTETS together."""
+    page: list[int] = []
+    octets = 0
+    for item in items:
+        if page and (len(page) >= PAGE or (needs & Need.CONTENT and octets + item.size > PAGE_OCTETS)):
+            yield page
+            page, octets = [], 0
+        page.append(item.id)
+        octets += item.size
+    if page:
+        yield page
+
+
+async def markup_of_occurrence(call: Call, wanted: ItemId, rendering: Rendering) -> str:
+    """The element of one occurrence of a series. Raises EwsError as `appointments.of_view`."""
+    view = await appointment_view(call, wanted, Need.BAG)
+    of_view(view)
+    await prepare(view.mailbox, [view], rendering)
+    return rendering.markup(view)

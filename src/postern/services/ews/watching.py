@@ -8,6 +8,13 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.subscriptions import SubscriptionId
 from postern.services.ews.access import Call, Mailbox
 
+GATHER = 0.2
+"""Seconds for which changes are gathered before they are told."""
+RETRY = 5.0
+"""Seconds until a mailbox that could not be read is asked again."""
+UNREACHABLE = frozenset({Code.MAILBOX_STORE_UNAVAILABLE, Code.SERVER_BUSY})
+"""The errors of a mailbox that comes back."""
+
 
 async def open_watched(call: Call, subscription: SubscriptionId) -> Mailbox:
     """Opens the mailbox of a subscription. Raises EwsError: ErrorAccessDenied where the caller may read none of what it watches;

@@ -68,15 +68,17 @@ async def statuses_of(directory: Directory, domains: Collection[str], sendings: 
     }
 
 
-def letters_of(sender: str, sendings: Sequence[Sending], statuses: Mapping[str, str], now: int) -> list[bytes]:
-    """The mails with these messages, to those of their addresses that get one."""
+def letters_of(
+    sender: str, sendings: Sequence[Sending], statuses: Mapping[str, str], now: int, comment: str = ""
+) -> list[bytes]:
+    """The mails with these messages, to those of their addresses that get one; `comment` are words of the sender."""
     domain = sender.rpartition("@")[2]
     letters: list[bytes] = []
     for sending in sendings:
         recipients = [address for address in sending.addresses if statuses[address] is SENT]
         for start in range(0, len(recipients), MAX_ADDRESSED):
             part = recipients[start : start + MAX_ADDRESSED]
-            letters.append(letter(sending, sender, part, f"{uuid4()}@{domain}", now))
+            letters.append(letter(sending, sender, part, f"{uuid4()}@{domain}", now, comment))
     return letters
 
 

@@ -18,7 +18,7 @@ from postern.services.ews.fields.dictionaries import (
 )
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.mapped import DATE_AT_NOON, Form, choices, constant
-from postern.services.ews.fields.own_items import body_text, common, item_fields
+from postern.services.ews.fields.own_items import common, item_fields
 from postern.services.ews.item_view import ItemView, Need
 from postern.services.ews.map_editor import MapEditor
 
@@ -56,7 +56,7 @@ def _file_as(view: ItemView, shape: Shape) -> str:
 
 
 def _put_file_as(editor: MapEditor, sent: xml.Element | None) -> None:
-    editor.put(CONTACTS.property("PidLidFileUnder"), body_text(sent) or None)
+    editor.put(CONTACTS.property("PidLidFileUnder"), sent.text or None if sent is not None else None)
 
 
 def _complete_name(view: ItemView, shape: Shape) -> str:

@@ -13,6 +13,8 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, value
 from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
+from postern.protocols.ews.versions import Version
+from postern.protocols.mime.text import html_text
 from postern.services.ews.fields.field import Field, Read
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.mapped import Form, MapSource, choices, constant
@@ -102,7 +104,7 @@ def body(source: MapSource) -> Field:
     property_ = source.property("PidTagBody")
 
     def read(view: ItemView, shape: Shape) -> str:
-        return body_markup(source.value(view, property_), shape)
+        return body_markup(source.value(view, property_), shape, view.call.header.version)
 
     def write(editor: MapEditor, sent: xml.Element | None) -> None:
         editor.put(property_, body_text(sent) or None)
@@ -110,21 +112,25 @@ def body(source: MapSource) -> Field:
     return Field("item:Body", "Body", read, needs=Need.CONTENT, single=True, property=property_, write=write)
 
 
-def body_markup(held: Value | None, shape: Shape) -> str:
+def body_markup(held: Value | None, shape: Shape, version: Version) -> str:
     """The Body for a text; HTML is made of it where that is asked for."""
     text = str(held) if held is not None else ""
     if shape.body is BodyType.HTML:
         lines = "<br>".join(escape(text).splitlines())
         text = f"<html><body>{lines}</body></html>"
     cut = text[: shape.most] if shape.most else text
-    is_cut = ' IsTruncated="true"' if len(cut) < len(text) else ""
+    is_cut = ""
+    if version >= Version.V2013:
+        is_cut = f' IsTruncated="{"true" if len(cut) < len(text) else "false"}"'
     kind = "HTML" if shape.body is BodyType.HTML else "Text"
     return f'<t:Body BodyType="{kind}"{is_cut}>{xml.text(cut)}</t:Body>'
 
 
 def body_text(sent: xml.Element | None) -> str:
-    """The text of a Body that a request gives."""
-    return sent.text if sent is not None else ""
+    """The text of a Body that a request gives; HTML is shown as text."""
+    if sent is None:
+        return ""
+    return html_text(sent.text).strip() if sent.attributes.get("BodyType") == "HTML" else sent.text
 
 
 def _item_class(view: ItemView, shape: Shape) -> str:

@@ -10,10 +10,10 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import change_key
 from postern.protocols.ews.names import TYPES, element, m
 from postern.protocols.ews.versions import Version
-from postern.services.ews import extended, places
+from postern.services.ews import places
 from postern.services.ews.access import Call
-from postern.services.ews.editing import Disposition, Editor, How, Saved
-from postern.services.ews.kinds import BY_ELEMENT, ItemKind
+from postern.services.ews.editing import Disposition, How, Saved
+from postern.services.ews.kinds import BY_ELEMENT, ItemKind, put_all
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.places import Place
 from postern.services.ews.responses import RESPONSES
@@ -56,26 +56,12 @@ async def _create(call: Call, made: xml.Element, how: How) -> str:
     return items_markup(kind, await editor.create(how))
 
 
-def put_all(kind: ItemKind, editor: Editor, made: xml.Element) -> None:
-    """Puts all properties of an item's element into its editor. Raises EwsError."""
-    for each in made.elements:
-        if each.local == "ExtendedProperty":
-            editor.extend(*extended.read(each))
-            continue
-        field = kind.by_element.get(each.local)
-        if field is None or field.since > editor.call.header.version:
-            raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=element("t:FieldURI", FieldURI=f"item:{each.local}"))
-        if field.write is None:
-            raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI=field.uri))
-        field.write(editor, each)
-
-
 def items_markup(kind: ItemKind, saved: Saved | None) -> str:
     """The m:Items of an answer with the id of what was stored."""
     if saved is None:
         return "<m:Items/>"
     item_id = element("t:ItemId", Id=str(saved.id), ChangeKey=change_key(saved.change))
-    return f"<m:Items><t:{kind.element}>{item_id}</t:{kind.element}></m:Items>"
+    return f"<m:Items><t:{kind.element}>{item_id}{saved.more}</t:{kind.element}></m:Items>"
 
 
 CREATE_ITEM = Batch("CreateItem", Version.V2007, "MS-OXWSCORE 3.1.4.2", run)

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
 
 from postern.model.folders import Right
-from postern.model.search import SortKey
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
+from postern.protocols.ews.conditions import And, Condition, read_restriction
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import m
+from postern.protocols.ews.names import m, value
+from postern.protocols.ews.query_strings import read_query
 from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
+from postern.protocols.ews.views import Seek, View, read_grouping, read_order, read_view
 from postern.services.ews import places
 from postern.services.ews.access import Call
+from postern.services.ews.finding import Finder, Page, Search, paging
 from postern.services.ews.operation import Batch, attempted
+from postern.services.ews.operations import find_calendar
 from postern.services.ews.rendering import Rendering, markup_of
 
 MAX_PARENTS = 100
-MAX_ROWS = 1_000
-"""Items of one page, as Exchange 2010 and later have it."""
+_NOTHING = Page((), 0, 0, 0, True)
+
+
+class Traversal(StrEnum):
+    """Which items of a folder are searched (MS-OXWSSRCH section 2.2.5.5)."""
+
+    SHALLOW = "Shallow"
+    SOFT_DELETED = "SoftDeleted"
+    ASSOCIATED = "Associated"
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
@@ -27,27 +40,73 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
     parents = (request.find(m("ParentFolderIds")) or xml.Element("")).elements
     if not 0 < len(parents) <= MAX_PARENTS:
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_PARENTS} folders.")
-    view = request.find(m("IndexedPageItemView"))
-    offset = int(view.attributes.get("Offset", "0")) if view is not None else 0
-    most = int(view.attributes.get("MaxEntriesReturned", str(MAX_ROWS))) if view is not None else MAX_ROWS
+    calendar = request.find(m("CalendarView"))
+    if calendar is not None:
+        span = find_calendar.read_view(call, calendar)
+        for each in parents:
+            yield await attempted(_calendar(call, each, span, rendering))
+        return
+    try:
+        traversal = Traversal(request.attributes.get("Traversal", Traversal.SHALLOW))
+    except ValueError:
+        raise EwsError(Code.SCHEMA_VALIDATION) from None
+    view = read_view(request)
+    if isinstance(view, Seek) and call.header.version < Version.V2013:
+        raise EwsError(Code.INVALID_REQUEST, "SeekToConditionPageItemView came with Exchange2013.")
+    search = Search(_condition(call, request), read_order(request.find(m("SortOrder"))), read_grouping(request))
+    finder = Finder(call, search, view)
     for each in parents:
-        yield await attempted(_page(call, each, rendering, offset, min(most, MAX_ROWS)))
+        yield await attempted(_answer(call, each, finder, rendering, traversal, view, search.grouping is not None))
 
 
-async def _page(call: Call, named: xml.Element, rendering: Rendering, offset: int, most: int) -> str:
+async def _calendar(call: Call, named: xml.Element, span: find_calendar.Span, rendering: Rendering) -> str:
+    return await find_calendar.root_folder(call, await places.folder(call, named), span, rendering)
+
+
+def _condition(call: Call, request: xml.Element) -> Condition | None:
+    restriction = read_restriction(request.find(m("Restriction")))
+    text = request.text_of(m("QueryString"))
+    if text and call.header.version < Version.V2010:
+        raise EwsError(Code.INVALID_REQUEST, "QueryString came with Exchange2010.")
+    query = read_query(text, int(time.time())) if text else None
+    terms = [each for each in (restriction, query) if each is not None]
+    return And(tuple(terms)) if len(terms) > 1 else terms[0] if terms else None
+
+
+async def _answer(
+    call: Call,
+    named: xml.Element,
+    finder: Finder,
+    rendering: Rendering,
+    traversal: Traversal,
+    view: View,
+    is_grouped: bool,
+) -> str:
     place = await places.folder(call, named)
     mailbox = place.mailbox
     await mailbox.nodes()
-    mailbox.demand(place.node, Right.READ_ANY)
-    page = await mailbox.store.find(mailbox.id, place.node.id, [SortKey("arrival", True)], offset, most)
+    page = _NOTHING
+    if place.node.id > 0:
+        mailbox.demand(place.node, Right.READ_ANY)
+        # Nothing here is deleted softly, and nothing is associated with a folder.
+        if traversal is Traversal.SHALLOW:
+            page = await finder.page(place)
     elements = await markup_of(call, mailbox, page.ids, rendering)
-    items = "".join([elements[number] for number in page.ids if number in elements])
-    end = offset + len(page.ids)
-    is_last = "true" if end >= page.total else "false"
-    return (
-        f'<m:RootFolder IndexedPagingOffset="{end}" TotalItemsInView="{page.total}" IncludesLastItemInRange="{is_last}">'
-        f"<t:Items>{items}</t:Items></m:RootFolder>"
-    )
+    if is_grouped:
+        groups = "".join(
+            [
+                f"<t:GroupedItems>{value('t:GroupIndex', text)}{_items(elements, ids)}</t:GroupedItems>"
+                for text, ids in page.groups
+            ]
+        )
+        content = f"<t:Groups>{groups}</t:Groups>"
+    else:
+        content = _items(elements, page.ids)
+    return f"<m:RootFolder{paging(page, view)}>{content}</m:RootFolder>"
+
+
+def _items(elements: dict[int, str], ids: Sequence[int]) -> str:
+    return f"<t:Items>{''.join([elements[number] for number in ids if number in elements])}</t:Items>"
 
 
 FIND_ITEM = Batch("FindItem", Version.V2007, "MS-OXWSSRCH 3.1.4.2", run)

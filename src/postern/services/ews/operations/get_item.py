@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import groupby
 from uuid import UUID
 
 from postern.model.directory import DirectoryUnavailable
@@ -14,50 +15,57 @@ from postern.protocols.ews.names import m
 from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
-from postern.services.ews.operation import Batch, as_error
-from postern.services.ews.places import ItemRef, item_ref
-from postern.services.ews.rendering import Rendering, markup_of
+from postern.services.ews.operation import Batch, Long, as_error, attempted
+from postern.services.ews.places import ItemRef, item_refs
+from postern.services.ews.rendering import Rendering, markup_of_occurrence, streamed
 
 MAX_IDS = 1_000
 """Items of one request."""
 
 
-async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
+async def run(call: Call, request: xml.Element) -> AsyncIterator[str | Long | EwsError]:
     rendering = Rendering(read_shape(request.find(m("ItemShape"))), call.header.version)
-    named = (request.find(m("ItemIds")) or xml.Element("")).elements
-    if not 0 < len(named) <= MAX_IDS:
-        raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_IDS} items.")
-    refs = [_ref(each) for each in named]
-    mailboxes: dict[UUID, list[int]] = {}
-    for ref in refs:
-        if isinstance(ref, ItemRef):
-            mailboxes.setdefault(ref.id.mailbox, []).append(ref.id.item)
-    elements: dict[tuple[UUID, int], str] = {}
-    failed: dict[UUID, EwsError] = {}
-    for guid, ids in mailboxes.items():
-        try:
-            mailbox = await call.mailbox_with(guid)
-            await mailbox.nodes()
-            for number, markup in (await markup_of(call, mailbox, ids, rendering)).items():
-                elements[guid, number] = markup
-        except (EwsError, MailboxError, DirectoryUnavailable) as error:
-            failed[guid] = as_error(error)
-    for ref in refs:
-        if isinstance(ref, EwsError):
-            yield ref
+    refs = await item_refs(call, request.find(m("ItemIds")), MAX_IDS)
+    for guid, group in groupby(refs, _mailbox_of):
+        if guid is not None:
+            ids = [ref.id.item for ref in group if isinstance(ref, ItemRef)]
+            async for part in _items(call, guid, ids, rendering):
+                yield part
             continue
-        element = elements.get((ref.id.mailbox, ref.id.item))
-        if element is None:
-            yield failed.get(ref.id.mailbox) or EwsError(Code.ITEM_NOT_FOUND)
-        else:
-            yield f"<m:Items>{element}</m:Items>"
+        for ref in group:
+            yield ref if isinstance(ref, EwsError) else await attempted(_occurrence(call, ref, rendering))
 
 
-def _ref(named: xml.Element) -> ItemRef | EwsError:
+def _mailbox_of(ref: ItemRef | EwsError) -> UUID | None:
+    """The mailbox of an item that is read together with others; None: it is an occurrence, or there is none."""
+    return ref.id.mailbox if isinstance(ref, ItemRef) and ref.id.start is None else None
+
+
+async def _items(call: Call, guid: UUID, ids: list[int], rendering: Rendering) -> AsyncIterator[str | Long | EwsError]:
+    """The answers for these items of one mailbox, in their order."""
+    waiting: dict[int, str | Long] = {}
+    place = 0
+    last = {number: place for place, number in enumerate(ids)}
+    failed = EwsError(Code.ITEM_NOT_FOUND)
     try:
-        return item_ref(named)
-    except EwsError as error:
-        return error
+        mailbox = await call.mailbox_with(guid)
+        await mailbox.nodes()
+        async for each in streamed(call, mailbox, list(last), rendering):
+            inner = ("<m:Items>", *each.parts, "</m:Items>")
+            waiting[each.number] = Long(inner) if each.is_long else "".join([str(part) for part in inner])
+            while place < len(ids) and ids[place] in waiting:
+                number = ids[place]
+                yield waiting.pop(number) if last[number] == place else waiting[number]
+                place += 1
+    except (EwsError, MailboxError, DirectoryUnavailable) as error:
+        failed = as_error(error)
+    while place < len(ids):
+        yield waiting.get(ids[place], failed)
+        place += 1
+
+
+async def _occurrence(call: Call, ref: ItemRef, rendering: Rendering) -> str:
+    return f"<m:Items>{await markup_of_occurrence(call, ref.id, rendering)}</m:Items>"
 
 
 GET_ITEM = Batch("GetItem", Version.V2007, "MS-OXWSCORE 3.1.4.4", run)

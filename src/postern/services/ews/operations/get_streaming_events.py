@@ -26,17 +26,12 @@ from postern.services.ews.access import Call
 from postern.services.ews.events import events_since, streamed
 from postern.services.ews.operation import as_error
 from postern.services.ews.subscriptions import MAX_SUBSCRIPTIONS, Kept
-from postern.services.ews.watching import open_watched
+from postern.services.ews.watching import GATHER, RETRY, UNREACHABLE, open_watched
 
 MAX_MINUTES = 30
 """Minutes that a connection stays open at most (MS-OXWSNTIF section 2.2.5.7)."""
 HEARTBEAT = 30.0
 """Seconds after which an envelope says that the connection still stands: proxies cut those on which nothing comes in a minute."""
-GATHER = 0.2
-"""Seconds for which changes are gathered before they are told."""
-RETRY = 5.0
-"""Seconds until a mailbox that could not be read is asked again."""
-_UNREACHABLE = frozenset({Code.MAILBOX_STORE_UNAVAILABLE, Code.SERVER_BUSY})
 
 
 @dataclass(slots=True)
@@ -88,7 +83,7 @@ class _Stream:
                     kept.change, more = told.change, told.more
             except (EwsError, MailboxError, DirectoryUnavailable) as error:
                 known = as_error(error)
-                if known.code in _UNREACHABLE:
+                if known.code in UNREACHABLE:
                     asyncio.get_running_loop().call_later(RETRY, self.tell, text)
                     continue
                 self.drop(text)

@@ -18,7 +18,7 @@ from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.kinds import ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations.create_item import items_markup
-from postern.services.ews.places import ItemRef, Place, item_ref
+from postern.services.ews.places import ItemRef, Place, resolved_ref
 
 MAX_CHANGES = 1_000
 
@@ -45,7 +45,7 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
     named = [each for each in change.elements if each is not updates]
     if updates is None or len(named) != 1:
         raise EwsError(Code.SCHEMA_VALIDATION)
-    ref = item_ref(named[0])
+    ref = await resolved_ref(call, named[0])
     view = await whole(call, ref)
     kind = kind_of(view.stored.item_class)
     if kind.edit is None:

@@ -1,0 +1,74 @@
+"""The bodies of messages (MS-OXWSCORE section 2.2.4.24): the whole one, that without what it answers, as text, and a preview."""
+
+from __future__ import annotations
+
+import re
+
+from postern.items import html
+from postern.items.mail_content import Form
+from postern.protocols import xml
+from postern.protocols.ews.shapes import BodyType, Shape
+from postern.protocols.ews.versions import Version
+from postern.services.ews.fields import mime
+from postern.services.ews.item_view import ItemView
+
+PREVIEW = 255
+"""Characters of a preview."""
+_QUOTED_TEXT = re.compile(
+    r"^(?:-{3,10} ?(?:Original Message|Forwarded message) ?-{3,10}|_{20,40}|On [^\n]{5,200} wrote:|From: [^\n]{1,200})\r?$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_QUOTED_HTML = re.compile(
+    r"""<(?:blockquote[\s>]|(?:div|hr)[^<>]{1,200}(?:gmail_quote|divRplyFwdMsg|stopSpelling|moz-cite-prefix|yahoo_quoted))""",
+    re.IGNORECASE,
+)
+
+
+def body_markup(name: str, form: Form, shape: Shape, version: Version) -> str:
+    """A body as an element. IsTruncated came with Exchange 2013 (MS-OXWSCDATA section 2.2.4.8)."""
+    text = form.text
+    cut = ""
+    if len(text) > shape.most:
+        text = text[: shape.most]
+        cut = ' IsTruncated="true"'
+    elif version >= Version.V2013:
+        cut = ' IsTruncated="false"'
+    kind = "HTML" if form.is_html else "Text"
+    return f'<t:{name} BodyType="{kind}"{cut if version >= Version.V2013 else ""}>{xml.text(text)}</t:{name}>'
+
+
+def _filtered(form: Form, shape: Shape) -> Form:
+    return Form(html.filtered(form.text), True) if form.is_html and shape.filters_html else form
+
+
+def body(view: ItemView, shape: Shape) -> str:
+    form = _filtered(mime.form(view, shape.body), shape)
+    return body_markup("Body", form, shape, view.call.header.version)
+
+
+def normalized_body(view: ItemView, shape: Shape) -> str:
+    form = _filtered(mime.form(view, BodyType.HTML if shape.body is BodyType.BEST else shape.body), shape)
+    return body_markup("NormalizedBody", form, shape, view.call.header.version)
+
+
+def text_body(view: ItemView, shape: Shape) -> str:
+    return body_markup("TextBody", mime.form(view, BodyType.TEXT), shape, view.call.header.version)
+
+
+def unique_body(view: ItemView, shape: Shape) -> str:
+    """The body up to the message that it answers."""
+    form = mime.form(view, shape.body)
+    match = (_QUOTED_HTML if form.is_html else _QUOTED_TEXT).search(form.text)
+    if match is not None and match.start() > 0:
+        form = Form(form.text[: match.start()].rstrip(), form.is_html)
+        if form.is_html:
+            # Elements that were cut off are closed.
+            form = Form(html.filtered(form.text), True)
+    return body_markup("UniqueBody", _filtered(form, shape), shape, view.call.header.version)
+
+
+def preview(view: ItemView) -> str:
+    """The beginning of the body as text, on one line."""
+    form = mime.form(view, BodyType.BEST)
+    text = html.text_of(form.text[: 64 * PREVIEW * 8]) if form.is_html else form.text[: 8 * PREVIEW]
+    return " ".join(text.split())[:PREVIEW]

@@ -1,0 +1,113 @@
+"""Messages with a meeting in them, which are items of kinds of their own: requests, answers and cancellations (MS-OXWSMTGS
+section 2.2.4).
+
+They are mail (IPM.Note) in the store, for IMAP shows them as such. BODYSTRUCTURE says whether a message may bring a meeting, and
+only then its content is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from postern.items import calendar_object
+from postern.items.calendar_object import CalendarObject
+from postern.items.imip import invitation_in
+from postern.items.rendered import answer_of, sequence_of
+from postern.model.items import MESSAGE
+from postern.protocols.ews.ids import ItemId, change_key
+from postern.services.ews.item_view import ItemView
+
+_CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
+CALENDAR_CLASS = "IPF.Appointment"
+REQUEST, RESPONSE, CANCELLATION = "MeetingRequest", "MeetingResponse", "MeetingCancellation"
+_BY_METHOD = {"REQUEST": REQUEST, "REPLY": RESPONSE, "COUNTER": RESPONSE, "CANCEL": CANCELLATION}
+ANSWERS = {
+    "ACCEPTED": "Accept",
+    "DECLINED": "Decline",
+    "TENTATIVE": "Tentative",
+    "NEEDS-ACTION": "NoResponseReceived",
+    "DELEGATED": "NoResponseReceived",
+}
+"""ResponseTypeType by PARTSTAT."""
+_ENDS = {"ACCEPTED": "Pos", "DECLINED": "Neg", "TENTATIVE": "Tent"}
+
+
+ASSOCIATED = "associated"
+"""The place of an Associated in `ItemView.parsed`."""
+
+
+class Associated(NamedTuple):
+    """The appointment in the calendar that a message is about: its id and change key, SEQUENCE, and the owner's answer as
+    ResponseTypeType. All are empty where there is none."""
+
+    id: str = ""
+    change_key: str = ""
+    sequence: int = -1
+    answer: str = ""
+
+
+def may_bring_meeting(structure: bytes) -> bool:
+    """Whether it is worth reading a message to look for a meeting."""
+    return _CALENDAR.search(structure) is not None
+
+
+def invitation_of(view: ItemView) -> CalendarObject | None:
+    """The meeting that a message brings; None: it brings none, or is no message. It is read once, and needs the content."""
+    if not view.stored.item_class.startswith(MESSAGE):
+        return None
+    if invitation_of not in view.parsed:
+        view.parsed[invitation_of] = invitation_in(view.content or b"")
+    invitation: CalendarObject | None = view.parsed[invitation_of]
+    return invitation
+
+
+def element_of(view: ItemView) -> str:
+    """The element of a message with its content: "MeetingRequest" and its like; "" for other mail."""
+    invitation = invitation_of(view)
+    if invitation is None or invitation.kind != "VEVENT":
+        return ""
+    return _BY_METHOD.get(invitation.method, "")
+
+
+def class_of(view: ItemView) -> str:
+    """The class under which a message with a meeting is told (MS-OXOCAL section 2.2.4): "IPM.Schedule.Meeting.Request"."""
+    name = element_of(view)
+    if name == REQUEST:
+        return "IPM.Schedule.Meeting.Request"
+    if name == CANCELLATION:
+        return "IPM.Schedule.Meeting.Canceled"
+    invitation = invitation_of(view)
+    attendee = invitation.main.first("ATTENDEE") if invitation is not None else None
+    answer = attendee.parameter("PARTSTAT").strip().upper() if attendee is not None else ""
+    return f"IPM.Schedule.Meeting.Resp.{_ENDS.get(answer, 'Tent')}"
+
+
+async def associate(views: Sequence[ItemView]) -> None:
+    """Finds the appointments of messages of one mailbox, for the properties that tell of them."""
+    by_uid: dict[str, list[ItemView]] = {}
+    for view in views:
+        invitation = invitation_of(view)
+        if invitation is not None and invitation.uid:
+            by_uid.setdefault(invitation.uid, []).append(view)
+    if not by_uid:
+        return
+    mailbox = views[0].mailbox
+    nodes = await mailbox.nodes()
+    copies = [
+        each
+        for each in await mailbox.store.with_uids(mailbox.id, None, list(by_uid))
+        if each.folder in nodes and nodes[each.folder].folder_class.startswith(CALENDAR_CLASS)
+    ]
+    stored = {item.id: item for item in await mailbox.store.get(mailbox.id, [each.id for each in copies], True)}
+    for copy in copies:
+        item = stored.get(copy.id)
+        read = calendar_object.read(item.content or b"") if item is not None else None
+        if item is None or not isinstance(read, CalendarObject):
+            continue
+        answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")
+        number = ItemId(mailbox.id, copy.id)
+        there = Associated(str(number), change_key(item.change), sequence_of(read.main), answer)
+        for view in by_uid.get(copy.uid, ()):
+            view.parsed.setdefault(ASSOCIATED, there)

@@ -1,0 +1,171 @@
+"""Sends messages: the item goes to the sender's outbox and is submitted, as a client of MAPI does it (MS-OXOMSG section 3.2.4).
+
+A hub takes it from there and judges the sender again. Properties of the item say what then becomes of it, and the store obeys
+them when the hub has it: it goes to Sent Items, to the folder of PidTagSentMailEntryId, or away with PidTagDeleteAfterSubmit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from uuid import uuid4
+
+from postern.items import conversations
+from postern.items.mail_content import MailContent
+from postern.items.message_properties import DELETE_AFTER_SUBMIT, SENT_FOLDER
+from postern.items.properties import Property, Value
+from postern.model.directory import Recipient
+from postern.model.domains import fold
+from postern.model.folders import FolderKind, Right
+from postern.model.items import MESSAGE, Flag, NewItem
+from postern.model.mailbox import MailboxError
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ItemId
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.editing import keep_bag
+from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.places import Place
+
+MAX_RECIPIENTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The fate of a sent message: whether it is kept, and where; `place` None: in Sent Items."""
+
+    is_kept: bool = True
+    place: Place | None = None
+
+
+async def send(
+    call: Call, message: MailContent, copy: Copy, bag: Mapping[Property, Value | None] | None = None
+) -> None:
+    """Sends a message that is nowhere yet. Raises EwsError: ErrorMissingRecipients, ErrorSendAsDenied, ErrorAccessDenied;
+    MailboxError."""
+    own = await call.own()
+    await own.nodes()
+    octets = await _prepared(call, own, message)
+    outbox = await own.of_kind(FolderKind.OUTBOX)
+    away = await _copied_elsewhere(own, copy, octets)
+    ids: list[int] = []
+    try:
+        ids = await own.store.create(own.id, outbox.id, [NewItem(octets, Flag.SEEN, item_class=MESSAGE)])
+        await keep_bag(own, ids[0], {**(bag or {}), **_fate(own, copy)})
+        await _submit(own, ids[0])
+    except (MailboxError, EwsError):
+        await own.store.delete(own.id, ids)
+        if away is not None and copy.place is not None:
+            await copy.place.mailbox.store.delete(copy.place.mailbox.id, [away])
+        raise
+
+
+async def send_stored(call: Call, item: ItemId, copy: Copy, known: int | None = None) -> None:
+    """Sends a message that is stored, as a draft is; `known` is the number of its change that the client knows. Raises EwsError:
+    ErrorItemNotFound, ErrorStaleObject, ErrorInvalidItemForOperationSendItem, and as `send` does."""
+    mailbox = await call.mailbox_with(item.mailbox)
+    await mailbox.nodes()
+    views = await load(call, mailbox, [item.item], Need.CONTENT)
+    if not views:
+        raise EwsError(Code.ITEM_NOT_FOUND)
+    view = views[0]
+    if not view.stored.item_class.lower().startswith(MESSAGE.lower()):
+        raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_SEND_ITEM)
+    if known is not None and view.stored.change > known:
+        raise EwsError(Code.STALE_OBJECT)
+    own = await call.own()
+    message = MailContent(view.content or b"")
+    if mailbox.id != own.id:
+        mailbox.demand(view.node, Right.DELETE_ANY)
+        await send(call, message, copy)
+        await mailbox.store.delete(mailbox.id, [item.item])
+        return
+    await _send_own(call, own, view, message, copy)
+
+
+async def _send_own(call: Call, own: Mailbox, view: ItemView, message: MailContent, copy: Copy) -> None:
+    number, home = view.stored.id, view.node
+    octets = await _prepared(call, own, message)
+    outbox = await own.of_kind(FolderKind.OUTBOX)
+    if octets != view.content:
+        await own.store.update(own.id, number, octets, "", view.stored.change)
+    away = await _copied_elsewhere(own, copy, octets)
+    try:
+        await own.store.move_items(own.id, [number], outbox.id)
+        await own.change_flags(number, (view.stored.flags | Flag.SEEN) & ~Flag.DRAFT)
+        await keep_bag(own, number, _fate(own, copy))
+        await _submit(own, number)
+    except (MailboxError, EwsError):
+        await own.store.move_items(own.id, [number], home.id)
+        if away is not None and copy.place is not None:
+            await copy.place.mailbox.store.delete(copy.place.mailbox.id, [away])
+        raise
+
+
+async def _submit(own: Mailbox, number: int) -> None:
+    for stored in await own.store.get(own.id, [number]):
+        await own.server.mailboxes.submit(own.id, stored.uid)
+        return
+    raise EwsError(Code.ITEM_NOT_FOUND)
+
+
+def _fate(own: Mailbox, copy: Copy) -> dict[Property, Value | None]:
+    """The properties by which the store knows what becomes of the item."""
+    if not copy.is_kept or (copy.place is not None and copy.place.mailbox.id != own.id):
+        return {DELETE_AFTER_SUBMIT: True, SENT_FOLDER: None}
+    if copy.place is None or copy.place.node.kind is FolderKind.SENT:
+        return {}
+    return {DELETE_AFTER_SUBMIT: None, SENT_FOLDER: copy.place.node.id.to_bytes(8, "big")}
+
+
+async def _copied_elsewhere(own: Mailbox, copy: Copy, octets: bytes) -> int | None:
+    """Puts the copy into a folder of somebody else, if it is to go there, and returns its id."""
+    place = copy.place
+    if not copy.is_kept or place is None:
+        return None
+    if place.node.id <= 0:
+        raise EwsError(Code.SAVED_ITEM_FOLDER_NOT_FOUND)
+    if place.mailbox.id == own.id:
+        return None
+    await place.mailbox.nodes()
+    place.mailbox.demand(place.node, Right.CREATE)
+    (number,) = await place.mailbox.store.create(place.mailbox.id, place.node.id, [NewItem(octets, Flag.SEEN)])
+    return number
+
+
+async def _prepared(call: Call, own: Mailbox, message: MailContent) -> bytes:
+    """The octets of a message that is about to be sent: with its author, its time, and an id of its own."""
+    people = [each for field in ("To", "Cc", "Bcc") for each in message.people(field)]
+    if not people:
+        raise EwsError(Code.MISSING_RECIPIENTS)
+    if len(people) > MAX_RECIPIENTS:
+        raise EwsError(Code.INVALID_RECIPIENTS, f"A message has at most {MAX_RECIPIENTS} recipients.")
+    me = own.recipient
+    authors = [each.address for each in message.people("From")]
+    if not authors:
+        message.set_people("From", [(me.display_name, me.primary)])
+    if authors and not all([await _is_own(call, me, author) for author in authors[:10]]):
+        for author in authors[:10]:
+            owner = await call.access.directory.recipient(fold(author))
+            if owner is None or not await call.access.sharing.may_send_on_behalf(call.identity.guid, owner):
+                raise EwsError(Code.SEND_AS_DENIED)
+        # RFC 5322 section 3.6.2: who sends for another stands in Sender.
+        message.set_people("Sender", [(me.display_name, me.primary)])
+    else:
+        message.set_people("Sender", [])
+    if not message.raw("Message-ID"):
+        message.set_text("Message-ID", f"<{uuid4()}@{me.primary.rpartition('@')[2]}>")
+    if not message.raw("Thread-Topic") and (topic := conversations.topic_of(message.text("Subject"))):
+        message.set_text("Thread-Topic", topic)
+    message.set_text("Date", formatdate(time.time(), localtime=False).replace("-0000", "+0000"))
+    return message.octets()
+
+
+async def _is_own(call: Call, me: Recipient, author: str) -> bool:
+    """Whether the caller sends as himself under this address."""
+    if fold(author) in me.folded_addresses:
+        return True
+    account = await call.access.directory.account(me.primary)
+    return account is not None and fold(author) in map(fold, account.send_as)

@@ -1,0 +1,157 @@
+"""Items that are exported, and made or changed by what was exported."""
+
+from __future__ import annotations
+
+import asyncio
+
+from postern.model.folders import Right
+from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
+from postern.model.items import KEYWORD_BASE, MESSAGE, NewItem
+from postern.model.mailbox import MailboxError
+from postern.model.resources import NOTHING_RENDERED, NewResource
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.exported import Exported, ExportedProperty, read, write
+from postern.services.access.guarded import MAKER_TAG
+from postern.services.ews.access import Mailbox
+from postern.services.ews.moving import demand_target, rendered
+from postern.services.ews.places import ItemRef, Place
+
+_SYSTEM = (1 << KEYWORD_BASE) - 1
+_AT_ONCE = 65_536
+"""Octets that are packed or read in the loop; more are in a thread."""
+_NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.activity", "ipm.stickynote")
+"""The classes of what is iCalendar or a vCard."""
+
+
+async def exported(mailbox: Mailbox, number: int) -> tuple[StoredItem, str]:
+    """An item, and the text of its element Data. Raises EwsError ErrorItemNotFound."""
+    await mailbox.nodes()
+    for item in await mailbox.store.get(mailbox.id, [number], True):
+        if item.content is None:
+            break
+        packed = Exported(
+            item.item_class,
+            bool(len(await mailbox.store.with_ids(mailbox.id, [number]))),
+            item.flags & _SYSTEM,
+            item.internal_date,
+            await _keywords_of(mailbox, item),
+            await _properties_of(mailbox, number),
+            item.content,
+        )
+        if len(item.content) > _AT_ONCE:
+            return item, await asyncio.to_thread(write, packed)
+        return item, write(packed)
+    raise EwsError(Code.ITEM_NOT_FOUND)
+
+
+async def _keywords_of(mailbox: Mailbox, item: StoredItem) -> tuple[str, ...]:
+    bits = item.flags >> KEYWORD_BASE
+    if not bits:
+        return ()
+    known = (await mailbox.server.mailboxes.folder(mailbox.id, item.folder)).keywords
+    return tuple(name for place, name in enumerate(known) if bits >> place & 1)
+
+
+async def _properties_of(mailbox: Mailbox, number: int) -> tuple[ExportedProperty, ...]:
+    bag = dict((await mailbox.store.bags(mailbox.id, [number])).get(number, {}))
+    bag.pop(MAKER_TAG, None)
+    names = (
+        await mailbox.store.property_names(mailbox.id) if any(tag >> 16 >= FIRST_PROPERTY_NAME for tag in bag) else {}
+    )
+    return tuple(
+        ExportedProperty(0 if tag >> 16 in names else tag >> 16, names.get(tag >> 16), tag & 0xFFFF, value)
+        for tag, value in sorted(bag.items())
+        if tag >> 16 < FIRST_PROPERTY_NAME or tag >> 16 in names
+    )
+
+
+async def unpacked(text: str) -> Exported:
+    """Reads the text of an element Data. Raises EwsError ErrorCorruptData, also for a content that its class does not have."""
+    item = await asyncio.to_thread(read, text) if len(text) > _AT_ONCE else read(text)
+    if not 0 < len(item.item_class) <= 255 or not item.item_class.isascii() or not item.item_class.isprintable():
+        raise EwsError(Code.CORRUPT_DATA)
+    is_known = item.item_class.lower().startswith(_NAMED)
+    if (is_known and not item.is_named) or (item.is_named and item.item_class.lower().startswith(MESSAGE.lower())):
+        raise EwsError(Code.CORRUPT_DATA)
+    return item
+
+
+async def upload_new(place: Place, item: Exported) -> StoredItem:
+    """Makes an item in a folder. Raises EwsError: ErrorAccessDenied, ErrorCorruptData; MailboxError."""
+    mailbox, folder = place.mailbox, place.node.id
+    demand_target(place)
+    flags = item.flags | await _keywords(place, item) if not item.is_named else item.flags
+    if item.is_named:
+        resource = NewResource(item.content, item.item_class, _values(place, item), "", flags, _received(item.received))
+        (number,) = await mailbox.store.add(mailbox.id, folder, [resource])
+    else:
+        new = NewItem(item.content, flags, _received(item.received), item.item_class)
+        (number,) = await mailbox.store.create(mailbox.id, folder, [new])
+    try:
+        await _put_properties(mailbox, number, item, {})
+    except MailboxError:
+        await mailbox.server.items.delete(mailbox.id, [number])
+        raise
+    return await _stored(mailbox, number)
+
+
+async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredItem:
+    """Gives an item another content, and other flags and properties. Raises EwsError: ErrorItemNotFound, ErrorAccessDenied,
+    ErrorCorruptData for an item of another class; MailboxError."""
+    nodes = await mailbox.nodes()
+    number = ref.id.item
+    stored = next(iter(await mailbox.store.get(mailbox.id, [number])), None)
+    if stored is None:
+        raise EwsError(Code.ITEM_NOT_FOUND)
+    place = Place(mailbox, nodes[stored.folder])
+    mailbox.demand(place.node, Right.EDIT_ANY)
+    is_named = bool(len(await mailbox.store.with_ids(mailbox.id, [number])))
+    if is_named != item.is_named:
+        raise EwsError(Code.CORRUPT_DATA)
+    if is_named:
+        values = _values(place, item)
+        await mailbox.store.replace(mailbox.id, number, item.content, values, item.item_class, ref.change)
+    else:
+        await mailbox.store.update(mailbox.id, number, item.content, item.item_class, ref.change)
+    await mailbox.change_flags(number, item.flags)
+    old = (await mailbox.store.bags(mailbox.id, [number])).get(number, {})
+    await _put_properties(mailbox, number, item, old)
+    return await _stored(mailbox, number)
+
+
+def _values(place: Place, item: Exported) -> RenderedItem:
+    """The values by which an item is looked up."""
+    values = rendered(item.content, place.mailbox.recipient.folded_addresses)
+    if values is NOTHING_RENDERED and item.item_class.lower().startswith(_NAMED):
+        raise EwsError(Code.CORRUPT_DATA)
+    return values
+
+
+def _received(seconds: int) -> int:
+    """A time that every program can show."""
+    return min(max(seconds, 0), (1 << 32) - 1)
+
+
+async def _keywords(place: Place, item: Exported) -> int:
+    if not item.keywords:
+        return 0
+    mailbox = place.mailbox
+    return await mailbox.server.mailboxes.keywords(mailbox.id, place.node.id, item.keywords, True)
+
+
+async def _put_properties(mailbox: Mailbox, number: int, item: Exported, old: dict[int, bytes]) -> None:
+    """Replaces the bag of an item."""
+    numbers = await mailbox.numbers([each.name for each in item.properties if each.name is not None], create=True)
+    values: dict[int, bytes | None] = dict.fromkeys(old)
+    for each in item.properties:
+        values[(numbers[each.name] if each.name is not None else each.id) << 16 | each.type] = each.value
+    values.pop(MAKER_TAG, None)
+    if values:
+        await mailbox.server.items.set_properties(mailbox.id, number, values)
+
+
+async def _stored(mailbox: Mailbox, number: int) -> StoredItem:
+    for item in await mailbox.server.items.get(mailbox.id, [number]):
+        return item
+    raise EwsError(Code.ITEM_NOT_FOUND)

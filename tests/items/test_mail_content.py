@@ -1,0 +1,136 @@
+"""Messages as they are changed: what is not touched stays, and what is answered is quoted.
+
+covers: html, quoting, conversations, message_properties
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage
+
+from postern.items import conversations, html, mail_content, quoting
+from postern.items.mail_content import Form, MailContent
+from postern.items.message_properties import INTERNET_HEADERS, MESSAGE_PROPERTIES, MailRecord
+from postern.items.properties import Property, Type, tagged
+from postern.items.quoting import Quoted
+from postern.model.item_store import PropertyName
+from postern.model.items import Flag
+
+FOREIGN = (
+    b"Received: by x\r\nSubject: Old\r\nX-Odd:  \ttwo\r\n  lines\r\nSubject: twice\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=B\r\n\r\npreamble\r\n--B\r\nContent-Type: text/html\r\n\r\n<p>x</p>\r\n"
+    b"--B\r\nContent-Type: a/b; name=f\r\nX-Part: 1\r\n\r\n\x80raw\r\n--B--\r\nepilogue\r\n"
+)
+
+
+def read(octets: bytes) -> EmailMessage:
+    told = email.message_from_bytes(octets, policy=email.policy.default)
+    assert isinstance(told, EmailMessage)
+    return told
+
+
+def test_a_change_of_the_header_leaves_the_rest() -> None:
+    content = MailContent(FOREIGN)
+    content.set_text("Subject", "New")
+    assert content.octets() == FOREIGN.replace(b"Subject: Old\r\n", b"Subject: New\r\n").replace(
+        b"Subject: twice\r\n", b""
+    )
+    assert MailContent(FOREIGN).octets() == FOREIGN
+
+
+def test_a_change_of_the_body_leaves_attachments() -> None:
+    content = MailContent(FOREIGN)
+    content.set_form(Form("Grüße", False))
+    content.attach(mail_content.file(b"\0\xff", "é.bin", "application/x-b"))
+    content.attach(mail_content.message(FOREIGN, "inner.eml"))
+    octets = content.octets()
+    assert octets.startswith(b"Received: by x\r\nSubject: Old\r\nX-Odd:  \ttwo\r\n  lines\r\n")
+    assert octets.count(b"\r\nMIME-Version: 1.0\r\n") == 2 and b"X-Part: 1\r\n\r\n\x80raw\r\n" in octets
+    told = read(octets)
+    parts = [part.get_content_type() for part in told.walk()]
+    assert parts[:5] == ["multipart/mixed", "text/plain", "a/b", "application/x-b", "message/rfc822"]
+    again = MailContent(octets)
+    assert again.form == Form("Grüße", False) and len(again.parts.attached) == 3
+    again.detach(1)
+    assert [
+        part.get_filename()
+        for part in email.message_from_bytes(again.octets(), policy=email.policy.default).iter_attachments()
+    ] == ["f", "inner.eml"]  # type: ignore[attr-defined]
+
+
+def test_pictures_stand_within_html() -> None:
+    content = MailContent()
+    content.set_form(Form("<img src='cid:p@x'>text", True))
+    content.attach(mail_content.file(b"P", "p.png", "image/png", "<p@x>", is_inline=True))
+    content.attach(mail_content.file(b"F", "f.txt", "text/plain"))
+    told = read(content.octets())
+    assert [part.get_content_type() for part in told.walk()] == [
+        "multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png", "text/plain",
+    ]  # fmt: skip
+    assert MailContent(content.octets()).parts.plain == "text"
+
+
+def test_what_is_active_is_taken_out_of_html() -> None:
+    told = html.filtered(
+        "<body onload=x()><B CLASS=c>bold</B><font color=red>r</font><script>evil()</script><style>p{}</style>"
+        "<a href='javascript:x'>l</a><iframe src=x></iframe><form><input></form><svg onload=x><img src=http://x/ onerror=y()>"
+        "<p style='color:red;background:url(http://x)'>&lt;script&gt;</p>"
+    )
+    for name in ("evil", "javascript", "onload", "onerror", "iframe", "input", "svg", "url("):
+        assert name not in told, name
+    assert '<b class="c">bold</b>' in told and '<font color="red">r</font>' in told and "&lt;script&gt;" in told
+    many = html.filtered("<p><b title=1>" + "<i><p>x" * html.MAX_TAGS)
+    assert "<p>" not in many and "x" in many
+
+
+def test_text_and_html_of_each_other() -> None:
+    assert html.text_of("<style>p{}</style><p>A<script>x</script>b</p><p>c</p>") == "Ab\nc"
+    assert "a &lt;b&gt;<br>\n &nbsp;c" in html.of_text("a <b>\r\n  c")
+
+
+def test_answers_quote_what_they_answer() -> None:
+    quoted = Quoted("Bob", "Mon", "Alice", "", "Hi", Form("one\r\ntwo", False))
+    told = quoting.with_quoted(Form("new", False), quoted)
+    assert (
+        not told.is_html
+        and told.text.startswith("new\r\n")
+        and "From: Bob\r\nSent: Mon\r\nTo: Alice\r\nSubject: Hi" in told.text
+    )
+    told = quoting.with_quoted(Form("<html><body><p>new</p></body></html>", True), quoted)
+    assert told.is_html and told.text.index("new") < told.text.index("<b>From:</b> Bob") < told.text.index("</body>")
+    told = quoting.with_quoted(
+        Form("a <b>", False), quoted._replace(form=Form("<html><BODY x=y><i>q</i></BODY>", True))
+    )
+    assert told.is_html and "a &lt;b&gt;" in told.text and "<i>q</i>" in told.text and "BODY" not in told.text
+    assert quoting.reply_subject("Re: x") == "Re: x" and quoting.reply_subject("FW: x") == "RE: x"
+    assert quoting.forward_subject("Ärger: x") == "FW: Ärger: x"
+    assert quoting.references(b"<c@d>", b"<a@b> <c@d>") == "<a@b> <c@d>"
+    assert (
+        len(quoting.references(b"<n@n>", b"".join(b"<%d@x>" % n for n in range(500))).split()) == quoting.MAX_REFERENCES
+    )
+
+
+def test_a_conversation_is_what_has_one_topic() -> None:
+    topics = [conversations.topic_of(subject) for subject in ("Lunch", "RE: Lunch", "Re: FW: lunch ", "AW[2]: Lunch")]
+    assert len({conversations.number_of(topic) for topic in topics}) == 1
+    assert conversations.topic_of("Note: x") == "Note: x"
+
+
+def test_properties_of_messages_are_mapped() -> None:
+    record = MailRecord(MailContent(FOREIGN), Flag.DRAFT)
+    odd = Property("", Type.STRING, 0, PropertyName(INTERNET_HEADERS, None, "X-Odd"))
+    values = MESSAGE_PROPERTIES.read(record)
+    assert values[tagged("PidTagSubject", 0x0037)] == "Old"
+    assert values[tagged("PidTagHasAttachments", 0x0E1B, Type.BOOLEAN)] is True
+    entry = MESSAGE_PROPERTIES.find(odd.key)
+    assert entry is not None and entry.read is not None and entry.read(record) == "two  lines"
+    importance = tagged("PidTagImportance", 0x0017, Type.INTEGER32)
+    flags = tagged("PidTagMessageFlags", 0x0E07, Type.INTEGER32)
+    topic = tagged("PidTagConversationIndex", 0x0071, Type.BINARY)
+    left = MESSAGE_PROPERTIES.write(record, {importance: 2, flags: 1, topic: b"\1\2", tagged("x", 0x1234): "bag"})
+    assert list(left.values()) == ["bag"] and record.flags == Flag.SEEN
+    assert record.content.text("Importance") == "high" and record.content.text("Thread-Index") == "AQI="
+    assert MESSAGE_PROPERTIES.read(record, [topic]) == {topic: b"\1\2"}
+    hidden = PropertyName(INTERNET_HEADERS, None, "Content-Type")
+    assert MESSAGE_PROPERTIES.find(hidden) is None

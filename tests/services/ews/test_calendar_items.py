@@ -1,0 +1,313 @@
+"""Appointments by Exchange Web Services: made, read, changed and deleted, as a whole and by occurrence.
+
+covers: appointments, attendees, calendar_deleting, calendar_editor, calendar_times, meeting_changes, occurrences
+covers: services.ews.fields.calendar, services.ews.fields.calendar_item, services.ews.fields.calendar_read
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from postern.items import calendar_object
+from postern.items.calendar_object import CalendarObject
+from postern.items.stored import values_of
+from postern.model.folders import FolderKind
+from postern.protocols.ews.ids import ItemId
+from tests.services.dav.site import ALICE, BOB, event, guid_of
+from tests.services.ews.site import Answer, EwsSite
+
+ZONE = '<t:StartTimeZone Id="W. Europe Standard Time"/>'
+HOUR = "<t:Start>2026-12-01T09:00:00+01:00</t:Start><t:End>2026-12-01T10:00:00+01:00</t:End>"
+DAILY = "<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>"
+FIVE = (
+    "<t:NumberedRecurrence><t:StartDate>2026-12-01</t:StartDate><t:NumberOfOccurrences>5</t:NumberOfOccurrences>"
+    "</t:NumberedRecurrence>"
+)
+SERIES = f"{HOUR}<t:Recurrence>{DAILY}{FIVE}</t:Recurrence>{ZONE}"
+
+
+def made(more: str, mode: str = "SendToNone", subject: str = "Lunch") -> str:
+    return (
+        f'<m:CreateItem SendMeetingInvitations="{mode}"><m:Items><t:CalendarItem><t:Subject>{subject}</t:Subject>'
+        f"{more}</t:CalendarItem></m:Items></m:CreateItem>"
+    )
+
+
+def read(*ids: str, base: str = "AllProperties") -> str:
+    named = "".join([each if each.startswith("<") else f'<t:ItemId Id="{each}"/>' for each in ids])
+    return (
+        f"<m:GetItem><m:ItemShape><t:BaseShape>{base}</t:BaseShape></m:ItemShape>"
+        f"<m:ItemIds>{named}</m:ItemIds></m:GetItem>"
+    )
+
+
+def changed(item: str, uri: str, value: str, mode: str = "SendToNone") -> str:
+    field = f'<t:FieldURI FieldURI="{uri}"/>'
+    update = (
+        f"<t:SetItemField>{field}<t:CalendarItem>{value}</t:CalendarItem></t:SetItemField>"
+        if value
+        else f"<t:DeleteItemField>{field}</t:DeleteItemField>"
+    )
+    return (
+        f'<m:UpdateItem ConflictResolution="AutoResolve" SendMeetingInvitationsOrCancellations="{mode}"><m:ItemChanges>'
+        f'<t:ItemChange><t:ItemId Id="{item}"/><t:Updates>{update}</t:Updates></t:ItemChange>'
+        "</m:ItemChanges></m:UpdateItem>"
+    )
+
+
+def deleted(item: str, mode: str = "SendToNone", how: str = "HardDelete") -> str:
+    return (
+        f'<m:DeleteItem DeleteType="{how}" SendMeetingCancellations="{mode}"><m:ItemIds>'
+        f'<t:ItemId Id="{item}"/></m:ItemIds></m:DeleteItem>'
+    )
+
+
+def occurrence(item: str, index: int) -> str:
+    return f'<t:OccurrenceItemId RecurringMasterId="{item}" InstanceIndex="{index}"/>'
+
+
+def id_of(answer: Answer) -> str:
+    return answer.find(".//t:ItemId").attrib["Id"]
+
+
+def work(steps: Callable[[EwsSite], Awaitable[None]]) -> None:
+    async def all_steps() -> None:
+        await steps(EwsSite())
+
+    asyncio.run(all_steps())
+
+
+async def stored(site: EwsSite, address: str = ALICE) -> CalendarObject:
+    """The one object in a calendar."""
+    folder = await site.folder(FolderKind.CALENDAR, address)
+    page = await site.mailboxes.resources(guid_of(address), folder)
+    (resource,) = await site.mailboxes.named(guid_of(address), folder, page.names, True)
+    read_ = calendar_object.read(resource.content or b"")
+    assert isinstance(read_, CalendarObject) and calendar_object.check(read_) is None
+    return read_
+
+
+def test_an_appointment_is_made_as_dav_shows_it_and_read_again() -> None:
+    async def steps(site: EwsSite) -> None:
+        more = (
+            "<t:Sensitivity>Private</t:Sensitivity>"
+            '<t:Body BodyType="HTML">&lt;p&gt;Hello &lt;b&gt;you&lt;/b&gt;&lt;/p&gt;</t:Body>'
+            "<t:Categories><t:String>Red</t:String><t:String>Blue</t:String></t:Categories><t:Importance>High</t:Importance>"
+            "<t:ReminderIsSet>true</t:ReminderIsSet><t:ReminderMinutesBeforeStart>30</t:ReminderMinutesBeforeStart>"
+            f"{HOUR}<t:LegacyFreeBusyStatus>OOF</t:LegacyFreeBusyStatus><t:Location>Room 1</t:Location>{ZONE}"
+        )
+        item = id_of(await site.ask(made(more)))
+        part = (await stored(site)).main
+        assert part.value("DTSTART") == "20261201T090000"
+        start = part.first("DTSTART")
+        assert start is not None and start.parameter("TZID") == "Europe/Berlin"
+        assert (part.value("CLASS"), part.value("LOCATION"), part.value("CATEGORIES")) == (
+            "PRIVATE",
+            "Room 1",
+            "Red,Blue",
+        )
+        assert "VTIMEZONE" in {each.name for each in (await stored(site)).root.components()}
+        told = await site.ask(read(item))
+        for name, text in (
+            ("Subject", "Lunch"),
+            ("Sensitivity", "Private"),
+            ("Body", "<p>Hello <b>you</b></p>"),
+            ("Importance", "High"),
+            ("ReminderIsSet", "true"),
+            ("ReminderMinutesBeforeStart", "30"),
+            ("Start", "2026-12-01T08:00:00Z"),
+            ("End", "2026-12-01T09:00:00Z"),
+            ("LegacyFreeBusyStatus", "OOF"),
+            ("Location", "Room 1"),
+            ("CalendarItemType", "Single"),
+            ("Duration", "PT1H"),
+        ):
+            assert told.texts(f".//t:{name}") == [text], name
+        assert told.texts(".//t:Categories/t:String") == ["Red", "Blue"]
+        assert told.find(".//t:StartTimeZone").attrib["Id"] == "W. Europe Standard Time"
+
+    work(steps)
+
+
+def test_each_version_sees_its_own_zones() -> None:
+    async def steps(site: EwsSite) -> None:
+        zone = '<t:MeetingTimeZone TimeZoneName="Korea Standard Time"/>'
+        times = "<t:Start>2026-12-01T09:00:00</t:Start><t:End>2026-12-01T10:00:00</t:End>"
+        item = id_of(await site.ask(made(times + zone), version="Exchange2007_SP1"))
+        told = await site.ask(read(item), version="Exchange2007_SP1")
+        assert told.texts(".//t:Start") == ["2026-12-01T00:00:00Z"]
+        assert told.find(".//t:MeetingTimeZone").attrib["TimeZoneName"] == "Korea Standard Time"
+        assert not told.all(".//t:StartTimeZone")
+        assert not (await site.ask(read(item), version="Exchange2007")).all(".//t:UID")
+
+    work(steps)
+
+
+def test_times_without_an_offset_are_in_the_zone_of_the_request() -> None:
+    async def steps(site: EwsSite) -> None:
+        context = '<t:TimeZoneContext><t:TimeZoneDefinition Id="Tokyo Standard Time"/></t:TimeZoneContext>'
+        times = "<t:Start>2026-12-01T09:00:00</t:Start><t:End>2026-12-01T10:00:00</t:End>"
+        item = id_of(await site.ask(made(times), header=context))
+        assert (await site.ask(read(item))).texts(".//t:Start") == ["2026-12-01T00:00:00Z"]
+
+    work(steps)
+
+
+def test_days_begin_at_midnight_in_their_zone() -> None:
+    async def steps(site: EwsSite) -> None:
+        times = "<t:Start>2026-12-01T08:00:00Z</t:Start><t:End>2026-12-02T12:00:00Z</t:End>"
+        item = id_of(await site.ask(made(f"{times}<t:IsAllDayEvent>true</t:IsAllDayEvent>{ZONE}")))
+        part = (await stored(site)).main
+        assert (part.value("DTSTART"), part.value("DTEND")) == ("20261201", "20261203")
+        told = await site.ask(read(item))
+        assert told.texts(".//t:Start") + told.texts(".//t:End") == ["2026-11-30T23:00:00Z", "2026-12-02T23:00:00Z"]
+        assert told.texts(".//t:IsAllDayEvent") == ["true"]
+
+    work(steps)
+
+
+def test_a_series_has_occurrences_that_are_read_and_changed_by_themselves() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        master = await site.ask(read(item))
+        assert master.texts(".//t:CalendarItemType") == ["RecurringMaster"]
+        assert master.texts(".//t:LastOccurrence/t:Start") == ["2026-12-05T08:00:00Z"]
+        third = await site.ask(read(occurrence(item, 3)))
+        assert third.texts(".//t:CalendarItemType") == ["Occurrence"]
+        assert third.texts(".//t:Start") == ["2026-12-03T08:00:00Z"] and not third.all(".//t:Recurrence")
+        one_day = id_of(third)
+        assert (await site.ask(changed(one_day, "item:Subject", "<t:Subject>Tea</t:Subject>"))).codes == ["NoError"]
+        moved = "<t:Start>2026-12-03T15:00:00+01:00</t:Start>"
+        assert (await site.ask(changed(one_day, "calendar:Start", moved))).codes == [
+            "ErrorCalendarEndDateIsEarlierThanStartDate"
+        ]
+        moved_end = "<t:End>2026-12-03T16:00:00+01:00</t:End>"
+        assert (await site.ask(changed(one_day, "calendar:End", moved_end))).codes == ["NoError"]
+        assert (await site.ask(changed(one_day, "calendar:Start", moved))).codes == ["NoError"]
+        exception = await site.ask(read(one_day))
+        assert exception.texts(".//t:CalendarItemType") == ["Exception"] and exception.texts(".//t:Subject") == ["Tea"]
+        assert exception.texts(".//t:Start") == ["2026-12-03T14:00:00Z"]
+        assert exception.texts(".//t:OriginalStart") == ["2026-12-03T08:00:00Z"]
+        master = await site.ask(read(item))
+        assert master.texts(".//t:Subject") == ["Lunch"]
+        assert master.texts(".//t:ModifiedOccurrences/t:Occurrence/t:Start") == ["2026-12-03T14:00:00Z"]
+        back = await site.ask(read(f'<t:RecurringMasterItemId OccurrenceId="{one_day}"/>'))
+        assert back.texts(".//t:CalendarItemType") == ["RecurringMaster"]
+
+    work(steps)
+
+
+def test_an_occurrence_is_taken_out() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        second = id_of(await site.ask(read(occurrence(item, 2))))
+        assert (await site.ask(deleted(second))).codes == ["NoError"]
+        master = await site.ask(read(item))
+        assert master.texts(".//t:DeletedOccurrence/t:Start") == ["2026-12-02T08:00:00Z"]
+        code = "ErrorCalendarOccurrenceIsDeletedFromRecurrence"
+        assert (await site.ask(read(second, occurrence(item, 2)))).codes == [code, code]
+        assert (await site.ask(deleted(second))).codes == [code]
+
+    work(steps)
+
+
+def test_a_series_that_is_moved_loses_its_exceptions() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        second = id_of(await site.ask(read(occurrence(item, 2))))
+        assert (await site.ask(changed(second, "item:Subject", "<t:Subject>Tea</t:Subject>"))).codes == ["NoError"]
+        assert len((await stored(site)).parts) == 2
+        weekly = (
+            "<t:Recurrence><t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Wednesday</t:DaysOfWeek>"
+            f"<t:FirstDayOfWeek>Monday</t:FirstDayOfWeek></t:WeeklyRecurrence>{FIVE}</t:Recurrence>"
+        )
+        assert (await site.ask(changed(item, "calendar:Recurrence", weekly))).codes == ["NoError"]
+        calendar = await stored(site)
+        # Its first occurrence is the first Wednesday.
+        assert len(calendar.parts) == 1 and calendar.main.value("DTSTART") == "20261202T090000"
+        assert (await site.ask(changed(item, "calendar:Recurrence", ""))).codes == ["NoError"]
+        assert (await site.ask(read(item))).texts(".//t:CalendarItemType") == ["Single"]
+
+    work(steps)
+
+
+@pytest.mark.parametrize(
+    ("index", "code"),
+    [
+        (0, "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange"),
+        (6, "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange"),
+        (10**9, "ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange"),
+    ],
+)
+def test_there_is_no_occurrence_beyond_the_range(index: int, code: str) -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        assert (await site.ask(read(occurrence(item, index)))).codes == [code]
+
+    work(steps)
+
+
+def test_ids_of_occurrences_are_for_series_alone() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(HOUR)))
+        answer = await site.ask(read(occurrence(item, 1), f'<t:RecurringMasterItemId OccurrenceId="{item}"/>'))
+        assert answer.codes == [
+            "ErrorCalendarCannotUseIdForOccurrenceId",
+            "ErrorCalendarCannotUseIdForRecurringMasterId",
+        ]
+        assert (await site.ask(read(occurrence(item, 1)), BOB)).codes == ["ErrorItemNotFound"]
+
+    work(steps)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (
+            HOUR.replace("T10:00", "T08:00"),
+            "ErrorCalendarEndDateIsEarlierThanStartDate",
+        ),
+        (
+            "<t:Start>2026-12-01T09:00:00Z</t:Start><t:End>2036-12-01T08:00:00Z</t:End>",
+            "ErrorCalendarDurationIsTooLong",
+        ),
+        (f'{HOUR}<t:StartTimeZone Id="Nowhere"/>', "ErrorCalendarInvalidTimeZone"),
+        (f"{HOUR}<t:Recurrence>{DAILY}</t:Recurrence>", "ErrorCalendarInvalidRecurrence"),
+        (f"{HOUR}<t:IsMeeting>true</t:IsMeeting>", "ErrorInvalidPropertySet"),
+        ("<t:Start>tomorrow</t:Start>", "ErrorSchemaValidation"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(more: str, code: str) -> None:
+    async def steps(site: EwsSite) -> None:
+        assert (await site.ask(made(more))).codes == [code]
+
+    work(steps)
+
+
+def test_a_request_says_who_is_told() -> None:
+    async def steps(site: EwsSite) -> None:
+        assert (await site.ask(made(HOUR, ""))).codes == ["ErrorSendMeetingInvitationsRequired"]
+        item = id_of(await site.ask(made(HOUR)))
+        subject = "<t:Subject>x</t:Subject>"
+        code = "ErrorSendMeetingInvitationsOrCancellationsRequired"
+        assert (await site.ask(changed(item, "item:Subject", subject, ""))).codes == [code]
+
+    work(steps)
+
+
+def test_what_dav_has_stored_is_shown() -> None:
+    async def steps(site: EwsSite) -> None:
+        folder = await site.folder(FolderKind.CALENDAR)
+        content = event("u1", "Talk", "20260301T120000Z", "RRULE:FREQ=HOURLY;COUNT=3", "ATTENDEE:mailto:x")
+        calendar = calendar_object.read(content)
+        assert isinstance(calendar, CalendarObject)
+        values = values_of(calendar, 0)
+        put = await site.mailboxes.put(guid_of(ALICE), folder, "a.ics", content, "IPM.Appointment", values)
+        told = await site.ask(read(str(ItemId(guid_of(ALICE), put.id))))
+        assert told.texts(".//t:Subject") == ["Talk"] and told.texts(".//t:UID") == ["u1"]
+        assert told.texts(".//t:CalendarItemType") == ["RecurringMaster"] and not told.all(".//t:Recurrence")
+
+    work(steps)

@@ -1,0 +1,261 @@
+"""Meetings by Exchange Web Services: invited to, changed, answered, cancelled; and the messages that bring them.
+
+covers: meeting_answers, meeting_changes, meeting_messages, services.ews.fields.meeting
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from postern.items.imip import invitation_in
+from postern.model.folders import FolderKind
+from tests.services.dav.site import ALICE, BOB, guid_of
+from tests.services.ews.post import Post
+from tests.services.ews.site import Answer, EwsSite
+from tests.services.ews.test_calendar_items import (
+    HOUR,
+    SERIES,
+    ZONE,
+    changed,
+    deleted,
+    id_of,
+    made,
+    occurrence,
+    read,
+    stored,
+)
+
+CAROL = "carol@elsewhere.test"
+
+
+def people(kind: str, *addresses: str) -> str:
+    each = "".join(
+        [
+            f"<t:Attendee><t:Mailbox><t:EmailAddress>{address}</t:EmailAddress></t:Mailbox></t:Attendee>"
+            for address in addresses
+        ]
+    )
+    return f"<t:{kind}>{each}</t:{kind}>"
+
+
+def answer(name: str, item: str, more: str = "", disposition: str = "SendAndSaveCopy") -> str:
+    return (
+        f'<m:CreateItem MessageDisposition="{disposition}"><m:Items><t:{name}>{more}<t:ReferenceItemId Id="{item}"/>'
+        f"</t:{name}></m:Items></m:CreateItem>"
+    )
+
+
+def work(steps: Callable[[EwsSite, Post], Awaitable[None]]) -> None:
+    async def all_steps() -> None:
+        site = EwsSite()
+        await steps(site, Post(site.mailboxes, site.recipients, {each: guid_of(each) for each in (ALICE, BOB)}))
+
+    asyncio.run(all_steps())
+
+
+async def messages(site: EwsSite, address: str = BOB, base: str = "AllProperties") -> Answer:
+    """The messages in an inbox, whole."""
+    folder = '<t:DistinguishedFolderId Id="inbox"/>'
+    shape = "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
+    listed = await site.ask(
+        f'<m:FindItem Traversal="Shallow">{shape}<m:ParentFolderIds>{folder}</m:ParentFolderIds></m:FindItem>', address
+    )
+    ids = [each.attrib["Id"] for each in listed.all(".//t:ItemId")]
+    return await site.ask(read(*ids, base=base), address)
+
+
+async def invited(site: EwsSite, post: Post, times: str = HOUR + ZONE) -> str:
+    """A meeting of alice to which bob is invited; returns its id."""
+    more = people("RequiredAttendees", BOB)
+    place = times.index("<t:Recurrence>") if "<t:Recurrence>" in times else times.index("<t:StartTimeZone")
+    item = id_of(await site.ask(made(times[:place] + more + times[place:], "SendToAllAndSaveCopy", "Talk")))
+    assert await post.carry() == [f"REQUEST {BOB}"]
+    return item
+
+
+def test_a_meeting_is_sent_as_the_request_says() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        more = HOUR + people("RequiredAttendees", BOB) + people("OptionalAttendees", CAROL) + ZONE
+        item = id_of(await site.ask(made(more)))
+        assert await post.carry() == []
+        told = await site.ask(read(item))
+        assert told.texts(".//t:MeetingRequestWasSent") == ["false"] and told.texts(".//t:IsMeeting") == ["true"]
+        assert told.texts(".//t:OptionalAttendees//t:EmailAddress") == [CAROL]
+        assert told.texts(".//t:MyResponseType") == ["Organizer"]
+        subject = "<t:Subject>Talk</t:Subject>"
+        assert (await site.ask(changed(item, "item:Subject", subject, "SendToAllAndSaveCopy"))).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {BOB} {CAROL}"]
+        assert (await site.ask(read(item))).texts(".//t:MeetingRequestWasSent") == ["true"]
+        # Those who stay see nothing new.
+        less = people("OptionalAttendees", "dave@elsewhere.test")
+        assert (
+            await site.ask(changed(item, "calendar:OptionalAttendees", less, "SendToChangedAndSaveCopy"))
+        ).codes == ["NoError"]
+        sent = await post.carry()
+        assert f"CANCEL {CAROL}" in sent and any("dave" in each for each in sent)
+
+    work(steps)
+
+
+def test_a_request_in_the_inbox_is_accepted() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        request = await messages(site)
+        element = request.find(".//t:MeetingRequest")
+        assert element is not None and request.texts(".//t:ItemClass") == ["IPM.Schedule.Meeting.Request"]
+        assert request.texts(".//t:MeetingRequestType") == ["NewMeetingRequest"]
+        assert request.texts(".//t:ResponseType")[0] == "NoResponseReceived"
+        assert request.texts(".//t:Organizer//t:EmailAddress") == [ALICE]
+        assert request.all(".//t:ResponseObjects/t:AcceptItem")
+        copy = request.find(".//t:AssociatedCalendarItemId").attrib["Id"]
+        assert (await site.ask(read(copy), BOB)).texts(".//t:MyResponseType") == ["NoResponseReceived"]
+        words = '<t:Body BodyType="Text">With pleasure</t:Body>'
+        told = await site.ask(answer("AcceptItem", id_of(request), words), BOB)
+        assert told.codes == ["NoError"] and id_of(told) == copy
+        assert await post.carry() == [f"REPLY {ALICE}"]
+        reply = invitation_in(post.mails[-1])
+        assert reply is not None and reply.main.value("COMMENT") == "With pleasure"
+        assert (await site.ask(read(copy), BOB)).texts(".//t:MyResponseType") == ["Accept"]
+        # The organizer's copy knows it, and the request is among the deleted items.
+        mine = await site.ask(read(item))
+        assert mine.texts(".//t:RequiredAttendees//t:ResponseType") == ["Accept"]
+        assert len(mine.texts(".//t:RequiredAttendees//t:LastResponseTime")) == 1
+        response = await messages(site, ALICE)
+        assert response.texts(".//t:MeetingResponse/t:ResponseType") == ["Accept"]
+        assert response.texts(".//t:ItemClass") == ["IPM.Schedule.Meeting.Resp.Pos"]
+        deleted_items = await site.folder(FolderKind.DELETED, BOB)
+        assert len(site.mailboxes._folder(guid_of(BOB), deleted_items).items) == 1
+
+    work(steps)
+
+
+def test_a_refusal_takes_the_appointment_away() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        request = await messages(site)
+        copy = request.find(".//t:AssociatedCalendarItemId").attrib["Id"]
+        assert (await site.ask(answer("DeclineItem", copy), BOB)).codes == ["NoError"]
+        assert await post.carry() == [f"REPLY {ALICE}"]
+        assert (await site.ask(read(copy), BOB)).codes == ["ErrorItemNotFound"]
+        assert (await site.ask(read(item))).texts(".//t:RequiredAttendees//t:ResponseType") == ["Decline"]
+
+    work(steps)
+
+
+def test_another_time_is_proposed() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        await invited(site, post)
+        request = await messages(site)
+        times = (
+            "<t:ProposedStart>2026-12-01T12:00:00Z</t:ProposedStart><t:ProposedEnd>2026-12-01T13:00:00Z</t:ProposedEnd>"
+        )
+        (element,) = request.all(".//t:MeetingRequest/t:ItemId")
+        asked = answer("TentativelyAcceptItem", element.attrib["Id"]).replace("/></t:Tent", f"/>{times}</t:Tent")
+        assert (await site.ask(asked, BOB)).codes == ["NoError"]
+        assert await post.carry() == [f"COUNTER {ALICE}"]
+        response = await messages(site, ALICE)
+        assert response.texts(".//t:MeetingResponse/t:ProposedStart") == ["2026-12-01T12:00:00Z"]
+
+    work(steps)
+
+
+def test_an_answer_may_be_kept_to_oneself() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        await invited(site, post)
+        request = await messages(site)
+        assert (await site.ask(answer("AcceptItem", id_of(request), disposition="SaveOnly"), BOB)).codes == ["NoError"]
+        assert await post.carry() == []
+
+    work(steps)
+
+
+def test_a_series_with_exceptions_is_answered_by_occurrence() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post, SERIES)
+        third = id_of(await site.ask(read(occurrence(item, 3))))
+        moved = "<t:End>2026-12-03T16:00:00+01:00</t:End>"
+        assert (await site.ask(changed(third, "calendar:End", moved, "SendToAllAndSaveCopy"))).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        copy = (await messages(site)).all(".//t:AssociatedCalendarItemId")[0].attrib["Id"]
+        theirs = await site.ask(read(copy), BOB)
+        assert theirs.texts(".//t:ModifiedOccurrences//t:End") == ["2026-12-03T15:00:00Z"]
+        second = id_of(await site.ask(read(occurrence(copy, 2)), BOB))
+        assert (await site.ask(answer("AcceptItem", second), BOB)).codes == ["NoError"]
+        assert await post.carry() == [f"REPLY {ALICE}"]
+        mine = await site.ask(read(occurrence(item, 2), item))
+        assert mine.texts(".//t:RequiredAttendees//t:ResponseType") == ["Accept", "NoResponseReceived"]
+        fourth = id_of(await site.ask(read(occurrence(copy, 4)), BOB))
+        assert (await site.ask(answer("DeclineItem", fourth), BOB)).codes == ["NoError"]
+        await post.carry()
+        assert (await site.ask(read(copy), BOB)).texts(".//t:DeletedOccurrence/t:Start") == ["2026-12-04T08:00:00Z"]
+
+    work(steps)
+
+
+def test_a_meeting_is_cancelled() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        copy = (await messages(site)).find(".//t:AssociatedCalendarItemId").attrib["Id"]
+        assert (await site.ask(answer("CancelCalendarItem", copy), BOB)).codes == ["ErrorCalendarIsNotOrganizer"]
+        words = '<t:NewBodyContent BodyType="Text">Sorry</t:NewBodyContent>'
+        assert (await site.ask(answer("CancelCalendarItem", item, words))).codes == ["NoError"]
+        assert await post.carry() == [f"CANCEL {BOB}"]
+        assert (await site.ask(read(item))).codes == ["ErrorItemNotFound"]
+        assert (await site.ask(read(copy), BOB)).texts(".//t:IsCancelled") == ["true"]
+        assert (await site.ask(answer("AcceptItem", copy), BOB)).codes == ["ErrorCalendarIsCancelledForAccept"]
+        cancellation = (await messages(site)).all(".//t:MeetingCancellation/t:ItemId")[0].attrib["Id"]
+        assert (await site.ask(answer("RemoveItem", cancellation), BOB)).codes == ["NoError"]
+        assert (await site.ask(read(copy), BOB)).texts(".//t:ParentFolderId") is not None
+
+    work(steps)
+
+
+def test_a_deletion_tells_the_others_if_it_is_asked_to() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post, SERIES)
+        second = id_of(await site.ask(read(occurrence(item, 2))))
+        assert (await site.ask(deleted(second, "SendToAllAndSaveCopy"))).codes == ["NoError"]
+        assert len(await post.carry()) == 1
+        copy = (await messages(site)).all(".//t:AssociatedCalendarItemId")[0].attrib["Id"]
+        assert (await site.ask(read(copy), BOB)).texts(".//t:DeletedOccurrence/t:Start") == ["2026-12-02T08:00:00Z"]
+        assert (await site.ask(deleted(item, "SendOnlyToAll", "MoveToDeletedItems"))).codes == ["NoError"]
+        assert await post.carry() == [f"CANCEL {BOB}"]
+        trash = await site.folder(FolderKind.DELETED)
+        assert len(site.mailboxes._folder(guid_of(ALICE), trash).items) == 1
+
+    work(steps)
+
+
+def test_the_organizer_does_not_answer_and_an_attendee_does_not_move() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        copy = (await messages(site)).find(".//t:AssociatedCalendarItemId").attrib["Id"]
+        assert (await site.ask(answer("AcceptItem", item))).codes == ["ErrorCalendarIsOrganizerForAccept"]
+        moved = "<t:End>2026-12-01T16:00:00+01:00</t:End>"
+        asked = changed(copy, "calendar:End", moved, "SendToAllAndSaveCopy")
+        assert (await site.ask(asked, BOB)).codes == ["ErrorCalendarIsNotOrganizer"]
+        others = changed(copy, "calendar:RequiredAttendees", people("RequiredAttendees", CAROL))
+        assert (await site.ask(others, BOB)).codes == ["ErrorCalendarIsNotOrganizer"]
+        # His own reminder is his to set.
+        reminder = changed(copy, "item:ReminderIsSet", "<t:ReminderIsSet>true</t:ReminderIsSet>")
+        assert (await site.ask(reminder, BOB)).codes == ["NoError"]
+        assert (await stored(site, BOB)).main.value("SUMMARY") == "Talk"
+        assert (await site.ask(answer("AcceptItem", copy), ALICE)).codes == ["ErrorItemNotFound"]
+
+    work(steps)
+
+
+def test_what_refers_to_no_meeting_is_refused() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = id_of(await site.ask(made(HOUR)))
+        for name, code in (
+            ("AcceptItem", "ErrorInvalidItemForOperationAcceptItem"),
+            ("TentativelyAcceptItem", "ErrorInvalidItemForOperationTentative"),
+            ("DeclineItem", "ErrorInvalidItemForOperationDeclineItem"),
+            ("CancelCalendarItem", "ErrorInvalidItemForOperationCancelItem"),
+        ):
+            assert (await site.ask(answer(name, item))).codes == [code]
+        assert (await site.ask(answer("AcceptItem", "x"))).codes == ["ErrorInvalidIdMalformed"]
+
+    work(steps)

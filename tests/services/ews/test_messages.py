@@ -1,0 +1,278 @@
+"""Messages: made, read in every shape, changed, sent.
+
+covers: mail_editor, sending, rendering, services.ews.fields.item, services.ews.fields.item_values, services.ews.fields.message
+covers: services.ews.fields.mime, services.ews.fields.body, services.ews.fields.people, services.ews.fields.bag
+covers: services.ews.operations.send_item
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+from postern.model.folders import FolderKind
+from postern.model.items import Flag, NewItem
+from postern.protocols.ews.ids import ItemId
+from tests.services.dav.site import ALICE, BOB, guid_of
+from tests.services.ews.site import EwsSite
+from tests.services.ews.test_items import read
+
+MIXED = (
+    b"From: =?utf-8?q?Bob_J=C3=B6?= <bob@example.test>\r\nTo: Alice <alice@example.test>, carol@else.test\r\n"
+    b"Cc: dave@else.test\r\nSubject: =?utf-8?b?w5xiZXI=?= lunch\r\nDate: Mon, 30 Nov 2026 01:02:03 +0000\r\n"
+    b"Message-ID: <m1@example.test>\r\nImportance: high\r\nSensitivity: Private\r\nX-Mine: yes\r\n"
+    b"Disposition-Notification-To: bob@example.test\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=B\r\n\r\n"
+    b"--B\r\nContent-Type: multipart/alternative; boundary=A\r\n\r\n"
+    b"--A\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=FC=DFe\r\n"
+    b"--A\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p onclick='x()'>Gr\xc3\xbc\xc3\x9fe"
+    b"<script>x()</script></p>\r\n--A--\r\n"
+    b"--B\r\nContent-Type: text/plain; name=note.txt\r\nContent-Disposition: attachment; filename=note.txt\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\nYWJj\r\n"
+    b"--B\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nFrom: eve@else.test\r\n"
+    b"Content-Type: multipart/mixed; boundary=C\r\n\r\n--C\r\n\r\nhello\r\n"
+    b"--C\r\nContent-Type: application/pdf; name=deep.pdf\r\n\r\nPDF\r\n--C--\r\n"
+    b"--B--\r\n"
+)
+
+
+def made(properties: str, disposition: str = "SaveOnly", folder: str = "", kind: str = "Message") -> str:
+    saved = f"<m:SavedItemFolderId>{folder}</m:SavedItemFolderId>" if folder else ""
+    return (
+        f'<m:CreateItem MessageDisposition="{disposition}">{saved}<m:Items><t:{kind}>{properties}</t:{kind}>'
+        "</m:Items></m:CreateItem>"
+    )
+
+
+def to(address: str, name: str = "") -> str:
+    shown = f"<t:Name>{name}</t:Name>" if name else ""
+    return f"<t:Mailbox>{shown}<t:EmailAddress>{address}</t:EmailAddress></t:Mailbox>"
+
+
+def recipients(field: str, *addresses: str) -> str:
+    return f"<t:{field}>{''.join(map(to, addresses))}</t:{field}>"
+
+
+async def received(site: EwsSite, octets: bytes, flags: int = 0) -> str:
+    """The id of a message in the inbox."""
+    inbox = await site.folder(FolderKind.INBOX)
+    (number,) = await site.mailboxes.create(guid_of(ALICE), inbox, [NewItem(octets, flags)])
+    return str(ItemId(guid_of(ALICE), number))
+
+
+async def content(site: EwsSite, kind: FolderKind, address: str = ALICE) -> list[bytes]:
+    folder = await site.folder(kind, address)
+    items = await site.mailboxes.get(guid_of(address), range(1, 100_000), True)
+    return [item.content or b"" for item in items if item.folder == folder]
+
+
+async def carried(site: EwsSite) -> None:
+    """Does what a hub does with the outbox."""
+    for uid in await site.mailboxes.outbox(guid_of(ALICE)):
+        await site.mailboxes.submitted(guid_of(ALICE), uid)
+
+
+def test_a_message_is_read_in_its_shapes() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED)
+        told = await site.ask(read(item, base="Default"))
+        names = [element.tag.rpartition("}")[2] for element in told.find(".//t:Message")]
+        assert names == [
+            "ItemId", "Subject", "Sensitivity", "Body", "Attachments", "Size", "DateTimeSent", "DateTimeCreated",
+            "ResponseObjects", "HasAttachments", "ToRecipients", "CcRecipients", "IsReadReceiptRequested",
+            "IsDeliveryReceiptRequested", "From", "IsRead",
+        ]  # fmt: skip
+        assert told.texts(".//t:Subject") == ["Über lunch"]
+        assert told.texts(".//t:Sensitivity") == ["Private"]
+        assert told.texts(".//t:DateTimeSent") == ["2026-11-30T01:02:03Z"]
+        assert told.texts(".//t:From/t:Mailbox/t:Name") == ["Bob Jö"]
+        assert told.texts(".//t:ToRecipients/t:Mailbox/t:EmailAddress") == [ALICE, "carol@else.test"]
+        assert told.find(".//t:Body").attrib["BodyType"] == "HTML" and "Grüße" in told.texts(".//t:Body")[0]
+        responses = [element.tag.rpartition("}")[2] for element in told.find(".//t:ResponseObjects")]
+        assert responses == ["ReplyToItem", "ReplyAllToItem", "ForwardItem", "SuppressReadReceipt"]
+        every = await site.ask(read(item, base="AllProperties"))
+        assert every.texts(".//t:Importance") == ["High"]
+        assert every.texts(".//t:DisplayTo") == ["Alice; carol@else.test"]
+        assert every.texts(".//t:ConversationTopic") == ["Über lunch"]
+        assert every.texts(".//t:InternetMessageId") == ["<m1@example.test>"]
+        assert every.texts(".//t:Preview") == ["Grüße"]
+        assert not every.all(".//t:MimeContent")
+        old = await site.ask(read(item, base="AllProperties"), version="Exchange2007")
+        for name in ("ConversationId", "UniqueBody", "Flag", "TextBody", "ReceivedBy"):
+            assert every.all(f".//t:{name}") and not old.all(f".//t:{name}"), name
+        mime = await site.ask(
+            read(item).replace("</t:BaseShape>", "</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>")
+        )
+        assert base64.b64decode(mime.texts(".//t:MimeContent")[0]) == MIXED
+
+    asyncio.run(steps())
+
+
+def test_bodies_are_told_in_the_form_that_is_asked_for() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED)
+        body = '<t:FieldURI FieldURI="item:Body"/>'
+
+        async def asked(options: str, version: str = "Exchange2013") -> tuple[str, str, str]:
+            shape = read(item, body).replace("</t:BaseShape>", f"</t:BaseShape>{options}")
+            element = (await site.ask(shape, version=version)).find(".//t:Body")
+            return element.attrib["BodyType"], element.text or "", element.attrib.get("IsTruncated", "")
+
+        assert await asked("<t:BodyType>Text</t:BodyType>") == ("Text", "Grüße", "false")
+        kind, text, _ = await asked("<t:BodyType>HTML</t:BodyType>", "Exchange2007")
+        assert (kind, _) == ("HTML", "") and "<script>" in text
+        kind, text, _ = await asked("<t:FilterHtmlContent>true</t:FilterHtmlContent>")
+        assert "<p>Grüße</p>" in text and "script" not in text and "onclick" not in text
+        assert await asked("<t:BodyType>Text</t:BodyType><t:MaximumBodySize>2</t:MaximumBodySize>") == (
+            "Text",
+            "Gr",
+            "true",
+        )
+        item = await received(site, b"Subject: x\r\n\r\nA <b> & c\r\n\r\nOn Monday Bob wrote:\r\n> more\r\n")
+        assert await asked("") == ("Text", "A <b> & c\r\n\r\nOn Monday Bob wrote:\r\n> more", "false")
+        kind, text, _ = await asked("<t:BodyType>HTML</t:BodyType>")
+        assert kind == "HTML" and "A &lt;b&gt; &amp; c<br>" in text
+        unique = await site.ask(read(item, '<t:FieldURI FieldURI="item:UniqueBody"/>'))
+        assert unique.texts(".//t:UniqueBody") == ["A <b> & c"]
+
+    asyncio.run(steps())
+
+
+def test_properties_of_mapi_are_read_from_the_message() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED, Flag.SEEN)
+        paths = [
+            ('PropertyTag="0x0037" PropertyType="String"', "Über lunch"),
+            ('PropertyTag="0x0017" PropertyType="Integer"', "2"),
+            ('PropertyTag="0x0e07" PropertyType="Integer"', "17"),
+            ('PropertyTag="0x5d02" PropertyType="String"', BOB),
+            ('PropertyTag="0x0039" PropertyType="SystemTime"', "2026-11-30T01:02:03Z"),
+            ('DistinguishedPropertySetId="InternetHeaders" PropertyName="X-Mine" PropertyType="String"', "yes"),
+        ]
+        told = await site.ask(read(item, *[f"<t:ExtendedFieldURI {path}/>" for path, _ in paths]))
+        assert told.texts(".//t:ExtendedProperty/t:Value") == [value for _, value in paths]
+        header = '<t:IndexedFieldURI FieldURI="item:InternetMessageHeader" FieldIndex="X-Mine"/>'
+        one = await site.ask(read(item, header))
+        assert [(each.attrib["HeaderName"], each.text) for each in one.all(".//t:InternetMessageHeader")] == [
+            ("X-Mine", "yes")
+        ]
+
+    asyncio.run(steps())
+
+
+def test_a_draft_is_made_of_properties_and_changed() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        answer = await site.ask(
+            made(
+                "<t:Subject>Größe</t:Subject><t:Sensitivity>Confidential</t:Sensitivity>"
+                '<t:Body BodyType="HTML">&lt;p&gt;Hällo &lt;img src="cid:pic@x"&gt;&lt;/p&gt;</t:Body>'
+                "<t:Attachments><t:FileAttachment><t:Name>é.txt</t:Name><t:ContentType>text/plain</t:ContentType>"
+                "<t:Content>YWJj</t:Content></t:FileAttachment>"
+                "<t:FileAttachment><t:Name>p.png</t:Name><t:ContentId>pic@x</t:ContentId><t:IsInline>true</t:IsInline>"
+                "<t:Content>AAAA</t:Content></t:FileAttachment></t:Attachments>"
+                "<t:Categories><t:String>Red Category</t:String></t:Categories><t:Importance>Low</t:Importance>"
+                "<t:ReminderIsSet>false</t:ReminderIsSet>"
+                + recipients("ToRecipients", BOB)
+                + recipients("BccRecipients", "eve@else.test")
+            )
+        )
+        assert answer.codes == ["NoError"]
+        assert len(answer.all(".//t:FileAttachment/t:AttachmentId")) == 2
+        item, key = (answer.find(".//t:ItemId").attrib[name] for name in ("Id", "ChangeKey"))
+        told = await site.ask(read(item, base="AllProperties"))
+        assert told.texts(".//t:Subject") == ["Größe"] and told.texts(".//t:Importance") == ["Low"]
+        assert told.texts(".//t:Sensitivity") == ["Confidential"] and told.texts(".//t:IsDraft") == ["true"]
+        assert told.texts(".//t:Categories/t:String") == ["Red Category"]
+        assert told.texts(".//t:BccRecipients/t:Mailbox/t:EmailAddress") == ["eve@else.test"]
+        assert told.texts(".//t:FileAttachment/t:Name") == ["p.png", "é.txt"]
+        assert told.texts(".//t:FileAttachment/t:IsInline") == ["true", "false"]
+        assert told.texts(".//t:HasAttachments") == ["true"] and told.texts(".//t:TextBody") == ["Hällo"]
+        before = (await content(site, FolderKind.DRAFTS))[0]
+        updates = "".join(
+            f'<t:SetItemField><t:FieldURI FieldURI="{uri}"/><t:Message>{value}</t:Message></t:SetItemField>'
+            for uri, value in (
+                ("item:Subject", "<t:Subject>Kleiner</t:Subject>"),
+                ("message:ToRecipients", recipients("ToRecipients", "carol@else.test")),
+                ("message:IsRead", "<t:IsRead>false</t:IsRead>"),
+                ("item:Flag", "<t:Flag><t:FlagStatus>Flagged</t:FlagStatus></t:Flag>"),
+            )
+        )
+        updates += '<t:DeleteItemField><t:FieldURI FieldURI="item:Categories"/></t:DeleteItemField>'
+        changed = await site.ask(
+            '<m:UpdateItem ConflictResolution="AutoResolve" MessageDisposition="SaveOnly"><m:ItemChanges><t:ItemChange>'
+            f'<t:ItemId Id="{item}" ChangeKey="{key}"/><t:Updates>{updates}</t:Updates></t:ItemChange>'
+            "</m:ItemChanges></m:UpdateItem>"
+        )
+        assert changed.codes == ["NoError"], changed.text
+        after = (await content(site, FolderKind.DRAFTS))[0]
+        assert before.partition(b"\r\n\r\n")[2] == after.partition(b"\r\n\r\n")[2], "the parts stay as they are"
+        told = await site.ask(read(item, base="AllProperties"))
+        assert told.texts(".//t:Subject") == ["Kleiner"] and told.texts(".//t:IsRead") == ["false"]
+        assert told.texts(".//t:FlagStatus") == ["Flagged"] and not told.all(".//t:Categories")
+        assert told.texts(".//t:ToRecipients/t:Mailbox/t:EmailAddress") == ["carol@else.test"]
+
+    asyncio.run(steps())
+
+
+def test_a_message_is_sent_and_kept_where_the_request_says() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        letter = "<t:Subject>Hi</t:Subject>" + '<t:Body BodyType="Text">x</t:Body>' + recipients("ToRecipients", BOB)
+        assert (await site.ask(made(letter, "SendOnly"))).codes == ["NoError"]
+        (waiting,) = await content(site, FolderKind.OUTBOX)
+        assert b"From: Alice <alice@example.test>\r\n" in waiting and b"\r\nMessage-ID: <" in waiting
+        await carried(site)
+        assert not await content(site, FolderKind.OUTBOX) and not await content(site, FolderKind.SENT)
+        assert (await site.ask(made(letter, "SendAndSaveCopy"))).codes == ["NoError"]
+        archive = '<t:DistinguishedFolderId Id="junkemail"/>'
+        assert (await site.ask(made(letter, "SendAndSaveCopy", archive))).codes == ["NoError"]
+        await carried(site)
+        assert len(await content(site, FolderKind.SENT)) == len(await content(site, FolderKind.JUNK)) == 1
+        assert (await site.ask(made("<t:Subject>x</t:Subject>", "SendOnly"))).codes == ["ErrorMissingRecipients"]
+        assert (await site.ask(made(letter, "SendOnly").replace(BOB, "bob"))).codes == ["ErrorInvalidRecipients"]
+        nameless = made(letter).replace(' MessageDisposition="SaveOnly"', "")
+        assert (await site.ask(nameless)).codes == ["ErrorMessageDispositionRequired"]
+
+    asyncio.run(steps())
+
+
+def test_a_draft_is_sent_once_as_it_was_read() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        letter = (
+            "<t:Subject>Hi</t:Subject>" + recipients("ToRecipients", BOB) + recipients("BccRecipients", "eve@else.test")
+        )
+        draft = (await site.ask(made(letter))).find(".//t:ItemId")
+        item, key = draft.attrib["Id"], draft.attrib["ChangeKey"]
+
+        def send(id_: str, more: str = 'SaveItemToFolder="true"') -> str:
+            return f"<m:SendItem {more}><m:ItemIds>{id_}</m:ItemIds></m:SendItem>"
+
+        named = f'<t:ItemId Id="{item}" ChangeKey="{key}"/>'
+        assert (await site.ask(send(f'<t:ItemId Id="{item}"/>'))).codes == ["ErrorChangeKeyRequired"]
+        assert (await site.ask(send(named), BOB)).codes == ["ErrorItemNotFound"]
+        assert (await site.ask(send(named))).codes == ["NoError"]
+        assert not await content(site, FolderKind.DRAFTS)
+        (octets,) = await content(site, FolderKind.OUTBOX)
+        assert octets.count(b"Message-ID:") == 1 and b"Bcc: eve@else.test" in octets
+        await carried(site)
+        assert len(await content(site, FolderKind.SENT)) == 1
+        told = await site.ask(read(item, base="AllProperties"))
+        assert told.texts(".//t:IsDraft") == ["false"] and told.texts(".//t:IsRead") == ["true"]
+        assert (await site.ask(send(named))).codes == ["ErrorStaleObject"]
+
+    asyncio.run(steps())
+
+
+def test_nobody_sends_as_another() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        letter = recipients("ToRecipients", BOB) + f"<t:From>{to(BOB)}</t:From>"
+        assert (await site.ask(made(letter, "SendOnly"))).codes == ["ErrorSendAsDenied"]
+        assert not await content(site, FolderKind.OUTBOX)
+
+    asyncio.run(steps())

@@ -1,0 +1,156 @@
+"""Notifications that are sent to subscribers: when, what, and to whom no more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from postern.model.folders import FolderKind
+from postern.model.items import NewItem
+from postern.model.security import Identity
+from postern.protocols.ews.names import MESSAGES
+from postern.protocols.http.client import Response
+from postern.protocols.http.events import Field
+from postern.services.ews import pushing
+from postern.services.ews.application import EwsApplication
+from postern.services.ews.operations.every import OPERATIONS
+from postern.services.ews.pushing import Pusher
+from postern.services.http.outgoing import OutgoingError, Target
+from tests.services.dav.site import ALICE, guid_of
+from tests.services.ews.site import NAMES, EwsSite
+from tests.services.ews.test_notifications import MESSAGE, changes_of, folders_of, subscribe, unsubscribe
+
+URL = "https://listener.example.org/notify?id=1"
+
+
+class Subscriber:
+    """A subscriber that answers as it is told, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.answers: list[str | OutgoingError | int] = []
+        self.sent: asyncio.Queue[tuple[Target, str]] = asyncio.Queue()
+
+    async def post(self, target: Target, body: bytes, fields: Sequence[Field]) -> Response:
+        assert (b"Content-Type", b"text/xml; charset=utf-8") in fields
+        self.sent.put_nowait((target, body.decode()))
+        answer = self.answers.pop(0) if self.answers else "OK"
+        if isinstance(answer, OutgoingError):
+            raise answer
+        if isinstance(answer, int):
+            return Response(answer, (), b"")
+        status = f"<m:SubscriptionStatus>{answer}</m:SubscriptionStatus>"
+        envelope = f'<s:Envelope xmlns:s="{NAMES["s"]}" xmlns:m="{MESSAGES}"><s:Body>{status}</s:Body></s:Envelope>'
+        return Response(200, (), envelope.encode())
+
+    async def events(self) -> list[str]:
+        async with asyncio.timeout(10):
+            self.target, text = await self.sent.get()
+        self.root = ElementTree.fromstring(text.encode())
+        content = self.root.find(".//m:SendNotification//m:Notification", NAMES)
+        assert content is not None
+        return [each.tag.rpartition("}")[2] for each in content if each.tag.endswith("Event")]
+
+
+class PushSite(EwsSite):
+    def __init__(self, is_clear: bool = False) -> None:
+        super().__init__()
+        self.subscriber = Subscriber()
+        self.revoked: list[Callable[[], None]] = []
+        self.pusher = Pusher(self.subscriber, self._register, is_clear)
+        self.access = replace(self.access, pushing=self.pusher)
+        self.application = EwsApplication(self.access, OPERATIONS)
+
+    def _register(self, identity: Identity, revoke: Callable[[], None]) -> None:
+        assert identity.guid == guid_of(ALICE)
+        self.revoked.append(revoke)
+
+    async def subscribed(self, url: str = URL, folders: str = "") -> Any:
+        body = subscribe("Push", folders)
+        return await self.ask(body.replace("</t:StatusFrequency>", f"</t:StatusFrequency><t:URL>{url}</t:URL>"))
+
+    async def ended(self) -> None:
+        async with asyncio.timeout(10):
+            await asyncio.gather(*self.pusher._tasks, return_exceptions=True)
+        await self.pusher.close()
+        changes = changes_of(self)
+        assert not changes._watches
+        await changes.close()
+
+
+def test_a_subscriber_is_notified_until_it_wants_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "GATHER", 0.0)
+
+    async def steps() -> None:
+        site = PushSite()
+        inbox = await site.folder(FolderKind.INBOX)
+        answer = await site.subscribed(folders=folders_of("inbox"))
+        assert answer.codes == ["NoError"]
+        subscription = answer.find(".//m:SubscriptionId").text
+        subscriber = site.subscriber
+        assert await subscriber.events() == ["StatusEvent"]
+        assert subscriber.target == Target("https", "listener.example.org", 443, "/notify?id=1")
+        assert subscriber.root.findtext(".//t:SubscriptionId", "", NAMES) == subscription
+        await site.mailboxes.create(guid_of(ALICE), inbox, [NewItem(MESSAGE)])
+        assert await subscriber.events() == ["CreatedEvent", "NewMailEvent", "ModifiedEvent"]
+        # Only the subscriber ends it.
+        assert (await site.ask(unsubscribe(subscription or ""))).codes == ["ErrorInvalidSubscription"]
+        subscriber.answers.append("Unsubscribe")
+        await site.mailboxes.create(guid_of(ALICE), inbox, [NewItem(MESSAGE)])
+        assert await subscriber.events() == ["CreatedEvent", "NewMailEvent", "ModifiedEvent"]
+        await site.ended()
+
+    asyncio.run(steps())
+
+
+def test_a_subscriber_hears_that_its_subscription_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "MINUTE", 0.02)
+
+    async def steps() -> None:
+        site = PushSite()
+        await site.folder(FolderKind.INBOX)
+        assert (await site.subscribed()).codes == ["NoError"]
+        assert [await site.subscriber.events() for _ in range(3)] == [["StatusEvent"]] * 3
+        # The account may not be logged on any more.
+        for revoke in site.revoked:
+            revoke()
+        await site.ended()
+
+    asyncio.run(steps())
+
+
+def test_a_subscriber_that_does_not_answer_is_asked_again_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr(pushing, "MINUTE", 0.03)
+
+    async def steps() -> None:
+        site = PushSite()
+        await site.folder(FolderKind.INBOX)
+        site.subscriber.answers = [500, OutgoingError("it is not there"), 302, "OK"]
+        assert (await site.subscribed()).codes == ["NoError"]
+        for _ in range(3):
+            assert await site.subscriber.events() == ["StatusEvent"]
+        # After waits of 0.01 and 0.02, the next one would be longer than the status frequency.
+        await site.ended()
+        assert site.subscriber.answers == ["OK"]
+
+    asyncio.run(steps())
+
+
+def test_urls_are_checked() -> None:
+    async def steps() -> None:
+        site = PushSite()
+        await site.folder(FolderKind.INBOX)
+        for url in ("", "x", "ftp://a.example/", "http://a.example/", "https://u:p@a.example/", "https://a.example:x/"):
+            assert (await site.subscribed(url)).codes == ["ErrorInvalidPushSubscriptionUrl"], url
+        clear = PushSite(is_clear=True)
+        await clear.folder(FolderKind.INBOX)
+        assert (await clear.subscribed("http://a.example/")).codes == ["NoError"]
+        await clear.pusher.close()
+        await clear.ended()
+
+    asyncio.run(steps())
