@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from postern.model.availability import Availability
 from postern.model.organization import DomainType
@@ -15,7 +14,6 @@ from postern.protocols.ews.envelope import MAX_OCTETS
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.access.availability import FreeBusy
-from postern.services.access.logon import MailboxServer
 from postern.services.ews.access import EwsAccess, EwsServer
 from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
@@ -48,8 +46,8 @@ def _pusher(runtime: Runtime, logon: ServerLogon) -> Pusher | None:
 
 def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
     calls, items = logon.rpc.calls, logon.shared.stores
-    servers: dict[str, MailboxServer] = logon.shared.servers
-    by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in servers.items()}
+    shared = logon.shared.servers.items()
+    by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in shared}
 
     def server(database: str) -> EwsServer | None:
         here = calls.server_of(database)
@@ -73,10 +71,10 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
+        pushing=_pusher(runtime, logon),
         free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
         impersonations=lambda: runtime.feed.current.impersonations,
     )
-    access = replace(access, pushing=_pusher(runtime, logon))
     application = EwsApplication(access, OPERATIONS)
     # One octet more, so that the application says by its own error that a request is too large.
     return [Route(PREFIX, logon.guard(*rows), application, METHODS, body=MAX_OCTETS + 1, kinds=KINDS)]
