@@ -197,7 +197,7 @@ def test_each_commented_line_of_the_default_can_be_uncommented_as_it_stands() ->
             blocks[-1] += f"\n{line}"
         else:
             blocks.append(line)
-    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 5
+    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 6
     for block in blocks:
         data = tomllib.loads(text.replace(f"\n{block}\n", "\n" + block[2:].replace("\n# ", "\n") + "\n"))
         assert data != tomllib.loads(text), block

@@ -6,42 +6,20 @@ from collections.abc import Sequence
 
 from postern.model.availability import Availability
 from postern.model.organization import DomainType
-from postern.net.dns import Resolver
-from postern.net.tls import authorities_file, validating_context
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.ews.envelope import MAX_OCTETS
+from postern.roles.push_notifications import pusher
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.access.availability import FreeBusy
 from postern.services.ews.access import EwsAccess, EwsServer
 from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
-from postern.services.ews.pushing import Pusher
-from postern.services.http.outgoing import Outgoing, Permitted
 from postern.services.http.site import Route
 from postern.services.mailbox.client import availability_client
 
 PREFIX = "/ews/exchange.asmx"
-
-
-def _pusher(runtime: Runtime, logon: ServerLogon) -> Pusher | None:
-    organization, rows = runtime.organization, runtime.rows
-    configured = organization.push_notifications
-    if configured is None:
-        return None
-    try:
-        tls = validating_context(authorities_file(organization.authorities))
-    except OSError:  # without the file of authorities, no subscriber can be proven
-        return None
-    outgoing = Outgoing(
-        rows["ews-notification"],
-        Resolver(rows["any-server-to-dns"], organization.dns_servers),
-        runtime.observed,
-        tls,
-        Permitted(configured.networks),
-    )
-    return Pusher(outgoing, logon.authenticator.reauthorization.register, configured.clear)
 
 
 def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
@@ -74,6 +52,7 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         pushing=_pusher(runtime, logon),
         free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
         impersonations=lambda: runtime.feed.current.impersonations,
+        pushing=pusher(runtime, logon),
     )
     application = EwsApplication(access, OPERATIONS)
     # One octet more, so that the application says by its own error that a request is too large.

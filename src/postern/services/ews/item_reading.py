@@ -26,7 +26,7 @@ class Reader(Protocol):
         ...
 
     def preparations(self, kind: ItemKind) -> Sequence[Prepare]:
-        """What has to be read for all items of this kind at once."""
+        """The parts that are read for all items of this kind at once."""
         ...
 
 

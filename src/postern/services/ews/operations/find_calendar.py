@@ -87,7 +87,7 @@ async def root_folder(call: Call, place: Place, span: Span, rendering: Rendering
 
 
 async def _entries(call: Call, place: Place, span: Span) -> tuple[list[_Entry], bool]:
-    """What is in the span, in the order of starts, and whether it is all."""
+    """The items in the span, in the order of starts, and whether it is all."""
     mailbox, entries = place.mailbox, list[_Entry]()
     budget = Budget(STEPS)
     after = looked = 0
