@@ -49,7 +49,6 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
-        pushing=_pusher(runtime, logon),
         free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
         impersonations=lambda: runtime.feed.current.impersonations,
         pushing=pusher(runtime, logon),
