@@ -225,13 +225,20 @@ _ABOVE = {
 
 @dataclass(slots=True)
 class Call:
-    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation."""
+    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation;
+    `impersonator` is the account that proved itself, where that is another."""
 
     access: EwsAccess
     identity: Identity
     header: Header = field(default_factory=Header)
+    impersonator: Identity | None = None
     _own: Mailbox | None = None
     _opened: dict[UUID, Mailbox] = field(default_factory=dict)
+
+    @property
+    def proven(self) -> Identity:
+        """The account whose end ends what goes on behind the request."""
+        return self.impersonator or self.identity
 
     async def own(self) -> Mailbox:
         """The caller's own mailbox. Raises EwsError: ErrorNonExistentMailbox for one who has none,

@@ -71,7 +71,7 @@ class Pusher:
             raise EwsError(Code.INVALID_PUSH_SUBSCRIPTION_URL)
         kept = call.access.subscriptions.add(subscription)
         # The request is not kept, only who made it.
-        own = Call(call.access, call.identity, call.header)
+        own = Call(call.access, call.identity, call.header, call.impersonator)
         task = asyncio.get_running_loop().create_task(self._serve(own, kept, target))
         kept.displace = partial(_end, task)
         self._tasks.add(task)
@@ -86,7 +86,7 @@ class Pusher:
 
     async def _serve(self, call: Call, kept: Kept, target: Target) -> None:
         """Notifies one subscriber until that ends."""
-        registration = self._registers(call.identity, kept.displace) if kept.displace is not None else None
+        registration = self._registers(call.proven, kept.displace) if kept.displace is not None else None
         why = "the server or the account ended it"
         try:
             await self._notify(call, kept, target)
