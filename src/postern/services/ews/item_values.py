@@ -55,7 +55,7 @@ def named_by_schema(path: PropertyPath) -> PropertyPath:
 
 def _fields_of(uri: str) -> dict[str, Field]:
     """By the element of each kind that has it, the property with this path."""
-    return {kind.element: kind.by_uri[uri] for kind in KINDS if uri in kind.by_uri}
+    return {kind.key: kind.by_uri[uri] for kind in KINDS if uri in kind.by_uri}
 
 
 _BY_TAG = {
@@ -80,13 +80,13 @@ class ItemValues:
         self._fields: dict[str, list[Field]] = {}
 
     def needs_of(self, kind: ItemKind) -> Need:
-        return self._needs.get(kind.element, NOTHING) | kind.needs
+        return self._needs.get(kind.key, NOTHING) | kind.needs
 
     def names_of(self, kind: ItemKind) -> list[PropertyName]:
         return [*self._names, *kind.bag_names] if self.needs_of(kind) & Need.BAG else self._names
 
     def preparations(self, kind: ItemKind) -> list[Prepare]:
-        fields = self._fields.get(kind.element, [])
+        fields = self._fields.get(kind.key, [])
         return list(dict.fromkeys(each.prepare for each in fields if each.prepare is not None))
 
     def is_text(self, path: PropertyPath) -> bool:
@@ -118,7 +118,7 @@ class ItemValues:
             self.likely = self.needs_of(BY_ELEMENT[element])
 
     def _everything(self) -> Values[ItemView]:
-        fields = {kind.element: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}
+        fields = {kind.key: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}
         for element, every in fields.items():
             self._need(element, needed(each.needs for each in every), every)
         return lambda view: [
@@ -152,7 +152,7 @@ class ItemValues:
             self._names.append(property_.name)
         for kind in KINDS:
             is_mapped = extended.is_in_content(path, kind.map)
-            self._need(kind.element, Need.BAG | Need.CONTENT if is_mapped else Need.BAG)
+            self._need(kind.key, Need.BAG | Need.CONTENT if is_mapped else Need.BAG)
 
         def read(view: ItemView) -> Sequence[str]:
             kind = kind_of_view(view)

@@ -15,6 +15,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
+from postern.protocols.ews.uris import URIS
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
@@ -27,6 +28,7 @@ from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, column
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of, kind_of_view
 from postern.services.ews.occurrences import appointment_view
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 AT_ONCE = 65_536
 """Octets of a content that is worked on in the loop; a larger one is so in a thread."""
@@ -39,7 +41,7 @@ _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:Conversation
 class Rendering:
     """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long. `base` is the base where
     it is not that of the shape; `is_attached`: to items that are attached to others, which have no id and no folder. Raises
-    EwsError ErrorInvalidPropertyRequest for a property that no kind has."""
+    EwsError ErrorInvalidPropertyRequest for a property that the schema does not have."""
 
     shape: Shape
     version: Version
@@ -57,17 +59,17 @@ class Rendering:
         for path in self.shape.paths:
             if isinstance(path, FieldPath):
                 there = known.get(path.uri)
-                if there is None:
+                if there is None and path.uri not in URIS:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
-                if self.listed and there.single:
+                if there is not None and self.listed and there.single:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
         self.likely = self.needs_of(kind_of(MESSAGE))
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.element not in self._fields:
-            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.element]
+        if kind.key not in self._fields:
+            self._fields[kind.key] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.key]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
@@ -99,14 +101,14 @@ class Rendering:
 
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
-        if kind.element not in self._needs:
+        if kind.key not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
             if not self.listed or self.shape.base is not Base.ID_ONLY or self.shape.paths:
                 needs |= kind.needs
             if self.extended:
                 needs |= Need.BAG | (Need.CONTENT if self.reads_content(kind) else NOTHING)
-            self._needs[kind.element] = needs
-        return self._needs[kind.element]
+            self._needs[kind.key] = needs
+        return self._needs[kind.key]
 
     def names_of(self, kind: ItemKind) -> list[PropertyName]:
         """The named properties that are read of items of this kind."""
@@ -234,6 +236,7 @@ def _pages(items: Sequence[StoredItem], needs: Need) -> Iterator[list[int]]:
 async def markup_of_occurrence(call: Call, wanted: ItemId, rendering: Rendering) -> str:
     """The element of one occurrence of a series. Raises EwsError as `appointments.of_view`."""
     view = await appointment_view(call, wanted, Need.BAG)
-    of_view(view)
+    octets = view.content or b""
+    await aside(octets, lambda: of_view(view), is_long=b"RRULE" in octets)
     await prepare(view.mailbox, [view], rendering)
     return rendering.markup(view)
