@@ -17,6 +17,7 @@ from postern.model.folders import FolderKind, Right
 from postern.model.item_store import PropertyName
 from postern.model.items import Flag, FlagChange, NewItem
 from postern.protocols.ews.ids import FolderId
+from postern.services.ews import item_reading
 from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.site import Answer, EwsSite
 
@@ -337,7 +338,11 @@ def test_items_are_put_into_groups_by_conversation() -> None:
     asyncio.run(steps())
 
 
-def test_contacts_are_found_by_their_names() -> None:
+@pytest.mark.parametrize("contents", [1, 2, 50])
+def test_contacts_are_found_by_their_names(contents: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Contents are read in lists of so many.
+    monkeypatch.setattr(item_reading, "_CONTENTS", contents)
+
     async def steps() -> None:
         inbox = await Inbox.filled()
         contacts = await inbox.site.folder(FolderKind.CONTACTS)
