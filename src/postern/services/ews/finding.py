@@ -160,8 +160,11 @@ class Finder:
         keys: list[tuple[Key, ...]] = []
         async for view in self._read(place, told.ids, plan.values):
             if plan.judge is None or await _judged(plan.judge, view):
-                met.append((view.stored.id, [next(iter(read(view)), "") for read in more]))
-                keys.append(tuple(_key(read(view)) for read in plan.keys))
+                met.append((view.stored.id, [next(iter(read(view)), "") for read in more] if more else _NO_TEXTS))
+                if plan.keys:
+                    keys.append(tuple(_key(read(view)) for read in plan.keys))
+        if not plan.keys:
+            return met
         at_once = len(met) <= _SORTED_IN_LINE
         return (
             _sorted(met, keys, plan.sorting) if at_once else await asyncio.to_thread(_sorted, met, keys, plan.sorting)
@@ -243,6 +246,7 @@ def _between(view: Contacts, values: ItemValues, other: Judge[ItemView] | None) 
     return meets
 
 
+_NO_TEXTS: list[str] = []
 Met = list[tuple[int, list[str]]]
 """Items that a search found, each with texts of it."""
 
