@@ -204,10 +204,6 @@ class MailContent:
         del self.parts.attached[place]
         self.parts.is_changed = True
 
-    def replace(self, octets: bytes) -> None:
-        """Replaces all of it by a message."""
-        self.__init__(octets)  # type: ignore[misc]
-
     def octets(self) -> bytes:
         """The message."""
         fields = self._fields
