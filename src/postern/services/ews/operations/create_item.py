@@ -14,7 +14,7 @@ from postern.protocols.ews.versions import Version
 from postern.services.ews import places
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, How, Saved
-from postern.services.ews.kinds import BY_ELEMENT, ItemKind, put_all
+from postern.services.ews.kinds import ItemKind, kind_to_make, put_all
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.places import Place
 from postern.services.ews.responses import RESPONSES
@@ -47,7 +47,7 @@ async def _create(call: Call, made: xml.Element, how: How) -> str:
     respond = RESPONSES.get(made.local) if made.namespace == TYPES else None
     if respond is not None:
         return await respond(call, made, how)
-    kind = BY_ELEMENT.get(made.local) if made.namespace == TYPES else None
+    kind = kind_to_make(made)
     if kind is None or kind.edit is None:
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM)
     place = how.saved
