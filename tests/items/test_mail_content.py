@@ -132,3 +132,10 @@ def test_properties_of_messages_are_mapped() -> None:
     assert MESSAGE_PROPERTIES.read(record, [topic]) == {topic: b"\1\2"}
     hidden = PropertyName(INTERNET_HEADERS, None, "Content-Type")
     assert MESSAGE_PROPERTIES.find(hidden) is None
+
+
+def test_what_is_not_changed_is_not_written_anew() -> None:
+    for octets in (b"Subject: x", b"x", b"", b"A: b\n\nbare\n", b"Subject: x\r\n\r\n"):
+        content = MailContent(octets)
+        assert content.text("subject") in ("x", "") and content.form.text.strip() in ("", "x", "bare")
+        assert content.octets() is octets
