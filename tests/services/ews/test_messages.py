@@ -37,6 +37,10 @@ MIXED = (
 )
 
 
+APART = [f'<t:FieldURI FieldURI="item:{name}"/>' for name in ("UniqueBody", "TextBody", "Preview")]
+"""Properties that no base has."""
+
+
 def made(properties: str, disposition: str = "SaveOnly", folder: str = "", kind: str = "Message") -> str:
     saved = f"<m:SavedItemFolderId>{folder}</m:SavedItemFolderId>" if folder else ""
     return (
@@ -92,14 +96,15 @@ def test_a_message_is_read_in_its_shapes() -> None:
         assert told.find(".//t:Body").attrib["BodyType"] == "HTML" and "Grüße" in told.texts(".//t:Body")[0]
         responses = [element.tag.rpartition("}")[2] for element in told.find(".//t:ResponseObjects")]
         assert responses == ["ReplyToItem", "ReplyAllToItem", "ForwardItem", "SuppressReadReceipt"]
-        every = await site.ask(read(item, base="AllProperties"))
+        shape = read(item, *APART, base="AllProperties")
+        every = await site.ask(shape)
         assert every.texts(".//t:Importance") == ["High"]
         assert every.texts(".//t:DisplayTo") == ["Alice; carol@else.test"]
         assert every.texts(".//t:ConversationTopic") == ["Über lunch"]
         assert every.texts(".//t:InternetMessageId") == ["<m1@example.test>"]
         assert every.texts(".//t:Preview") == ["Grüße"]
         assert not every.all(".//t:MimeContent")
-        old = await site.ask(read(item, base="AllProperties"), version="Exchange2007")
+        old = await site.ask(shape, version="Exchange2007")
         for name in ("ConversationId", "UniqueBody", "Flag", "TextBody", "ReceivedBy"):
             assert every.all(f".//t:{name}") and not old.all(f".//t:{name}"), name
         mime = await site.ask(
@@ -191,7 +196,7 @@ def test_a_draft_is_made_of_properties_and_changed() -> None:
         assert told.texts(".//t:BccRecipients/t:Mailbox/t:EmailAddress") == ["eve@else.test"]
         assert told.texts(".//t:FileAttachment/t:Name") == ["p.png", "é.txt"]
         assert told.texts(".//t:FileAttachment/t:IsInline") == ["true", "false"]
-        assert told.texts(".//t:HasAttachments") == ["true"] and told.texts(".//t:TextBody") == ["Hällo"]
+        assert told.texts(".//t:HasAttachments") == ["true"] and not told.all(".//t:TextBody")
         before = (await content(site, FolderKind.DRAFTS))[0]
         updates = "".join(
             f'<t:SetItemField><t:FieldURI FieldURI="{uri}"/><t:Message>{value}</t:Message></t:SetItemField>'
