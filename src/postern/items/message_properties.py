@@ -64,8 +64,8 @@ _PRIORITIES = {"1": 2, "2": 2, "3": 1, "4": 0, "5": 0}
 
 @dataclass(slots=True)
 class MailRecord:
-    """A message with what the store says of it. `flags` are its system flags, and `flag_status` is PidTagFlagStatus in its bag: it
-    says of a flag that it is complete."""
+    """A message with what the store says of it. `flags` are its system flags. `flag_status` is PidTagFlagStatus in its bag, which
+    says that a flag is complete."""
 
     content: MailContent
     flags: int = 0
