@@ -291,3 +291,24 @@ def test_a_delegate_invites_for_another_if_he_may_send_on_behalf() -> None:
         assert b"From: <alice@example.test>" in post.mails[-1]
 
     work(steps)
+
+
+def test_a_meeting_is_forwarded_and_answered_by_mail() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = id_of(await site.ask(made(HOUR + people("RequiredAttendees", CAROL) + ZONE, subject="Talk")))
+        to = f"<t:ToRecipients><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox></t:ToRecipients>"
+        assert (await site.ask(answer("ForwardItem", item, to))).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        request = await messages(site)
+        assert request.texts(".//t:MeetingRequest/t:Subject") == ["FW: Talk"]
+        # It comes from the organizer, and so the attendant applies it.
+        assert request.texts(".//t:HasBeenProcessed") == ["true"]
+        told = await site.ask(answer("AcceptItem", id_of(request)), BOB)
+        assert told.codes == ["NoError"]
+        assert await post.carry() == [f"REPLY {ALICE}"]
+        assert (await site.ask(read(id_of(told)), BOB)).texts(".//t:MyResponseType") == ["Accept"]
+        assert (await site.ask(answer("ReplyAllToItem", item))).codes == ["NoError"]
+        (sent,) = await post.carry()
+        assert CAROL in sent and b"In-Reply-To" not in post.mails[-1]
+
+    work(steps)
