@@ -15,10 +15,11 @@ from postern.services.ews.access import Call
 from postern.services.ews.appointments import zone_of_request
 from postern.services.ews.calendar_span import PAGE, Entry, Span, entries_in, of_entry
 from postern.services.ews.calendar_times import GivenTime
+from postern.services.ews.item_reading import prepare
 from postern.services.ews.item_view import Need, load
 from postern.services.ews.meeting_changes import is_calendar
 from postern.services.ews.places import Place
-from postern.services.ews.rendering import Rendering, prepare
+from postern.services.ews.rendering import Rendering
 from postern.services.scheduling.aside import aside
 
 MAX_SPAN = 731 * 86_400

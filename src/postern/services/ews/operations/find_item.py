@@ -43,7 +43,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_PARENTS} folders.")
     calendar = request.find(m("CalendarView"))
     if calendar is not None:
-        span = find_calendar.read_view(call, calendar)
+        span = _span(call, request, calendar)
         for each in parents:
             yield await attempted(_calendar(call, each, span, rendering))
         return
@@ -62,6 +62,15 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
 
 async def _calendar(call: Call, named: xml.Element, span: Span, rendering: Rendering) -> str:
     return await find_calendar.root_folder(call, await places.folder(call, named), span, rendering)
+
+
+def _span(call: Call, request: xml.Element, view: xml.Element) -> Span:
+    """Reads a CalendarView, beside which nothing else chooses or sorts appointments (MS-OXWSSRCH section 3.1.4.2.3.6)."""
+    if request.find(m("Restriction")) is not None or request.find(m("QueryString")) is not None:
+        raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
+    if any(request.find(m(name)) is not None for name in ("SortOrder", "GroupBy", "DistinguishedGroupBy")):
+        raise EwsError(Code.UNSUPPORTED_PATH_FOR_SORT_GROUP)
+    return find_calendar.read_view(call, view)
 
 
 def _condition(call: Call, request: xml.Element) -> Condition | None:

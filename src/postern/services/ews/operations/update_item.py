@@ -99,6 +99,11 @@ def _apply(kind: ItemKind, editor: Editor, update: xml.Element) -> None:
         _check(field, path, value, update.local)
         field.write_part(editor, path, value)
         return
+    if update.local == "AppendToItemField" and field.append is not None:
+        if value is None or value.local != field.element:
+            raise EwsError(Code.UPDATE_PROPERTY_MISMATCH, path=path_markup(path))
+        field.append(editor, value)
+        return
     if field.write is None or isinstance(path, IndexedPath):
         code = Code.INVALID_PROPERTY_DELETE if value is None else Code.INVALID_PROPERTY_SET
         raise EwsError(code, path=path_markup(path))
