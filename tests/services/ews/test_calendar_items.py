@@ -373,6 +373,12 @@ def test_an_appointment_is_brought_as_icalendar_and_told_as_such() -> None:
         shape = "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>"
         told = await site.ask(read(item).replace("<t:BaseShape>AllProperties</t:BaseShape>", shape))
         assert b"BEGIN:VCALENDAR" in base64.b64decode(told.texts(".//t:MimeContent")[0])
+        series = id_of(await site.ask(made(SERIES)))
+        third = read(occurrence(series, 3)).replace("<t:BaseShape>AllProperties</t:BaseShape>", shape)
+        content = calendar_object.read(base64.b64decode((await site.ask(third)).texts(".//t:MimeContent")[0]))
+        assert isinstance(content, CalendarObject) and [each.value("DTSTART") for each in content.parts] == [
+            "20261203T090000"
+        ]
         broken = base64.b64encode(b"BEGIN:VCARD").decode()
         assert (await site.ask(made(f"<t:MimeContent>{broken}</t:MimeContent>"))).codes == ["ErrorMimeContentInvalid"]
 

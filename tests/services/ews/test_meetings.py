@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import pytest
+
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind, Right
 from tests.services.dav.site import ALICE, BOB, guid_of
@@ -310,5 +312,16 @@ def test_a_meeting_is_forwarded_and_answered_by_mail() -> None:
         assert (await site.ask(answer("ReplyAllToItem", item))).codes == ["NoError"]
         (sent,) = await post.carry()
         assert CAROL in sent and b"In-Reply-To" not in post.mails[-1]
+
+    work(steps)
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("SendOnlyToAll", 0), ("SendToAllAndSaveCopy", 1)])
+def test_a_copy_is_kept_if_it_is_asked_for(mode: str, kept: int) -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        await site.ask(made(HOUR + people("RequiredAttendees", BOB), mode))
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        sent = await site.folder(FolderKind.SENT)
+        assert len(site.mailboxes._folder(guid_of(ALICE), sent).items) == kept
 
     work(steps)

@@ -118,30 +118,34 @@ async def answer(call: Call, response: xml.Element, how: How) -> str:
         message = Sending((organizer_of(copy.main),), "REPLY", octets)
         statuses = {message.addresses[0]: SENT}
         letters = sending.letters_of(mailbox.recipient.primary, [message], statuses, now, comment)
-    stored = await _keep(call, meeting, said.status, now, letters)
+    stored = await _keep(call, meeting, said.status, now, letters, how.disposition is not Disposition.SEND_ONLY)
     if meeting.message is not None:
         await dispose(mailbox, [meeting.message.stored.id], Disposal.TRASH)
     return stored
 
 
-async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: list[bytes]) -> str:
+async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: list[bytes], is_kept: bool) -> str:
     """Stores the copy, or removes what was declined, and sends the letters. Returns the m:Items of the answer."""
     mailbox, copy, resource = meeting.mailbox, meeting.copy, meeting.resource
     if status != "DECLINED":
-        number = await meeting_changes.store_answer(call, mailbox, resource, meeting.folder, copy, now, letters)
+        number = await meeting_changes.store_answer(
+            call, mailbox, resource, meeting.folder, copy, now, letters, is_kept
+        )
         return await _told(mailbox, number)
     if resource is None:
         await _send(call, mailbox, letters)
         return "<m:Items/>"
     if meeting.key is not None:
         calendar_deleting.without_occurrence(copy, meeting.key, zone_of_days(call, copy), call.steps)
-        number = await meeting_changes.store_answer(call, mailbox, resource, meeting.folder, copy, now, letters)
+        number = await meeting_changes.store_answer(
+            call, mailbox, resource, meeting.folder, copy, now, letters, is_kept
+        )
         return await _told(mailbox, number)
     await mailbox.demand_delete([resource.id])
     store = mailbox.server.items
     copies = list((await store.copy_items(mailbox.id, [resource.id], await trash_of(mailbox))).values())
     try:
-        sender = await meeting_changes.sender_of(call, mailbox, letters)
+        sender = await meeting_changes.sender_of(call, mailbox, letters, is_kept)
         await sending.carry_out(sender, letters, resource.folder, resource.name, None, resource.tag)
     except Exception:
         await store.delete(mailbox.id, copies)

@@ -4,6 +4,7 @@ iCalendar."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from postern.items import html
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
@@ -185,6 +186,16 @@ def set_attachments(editor: CalendarEditor, value: xml.Element | None) -> None:
         attach(editor, each)
 
 
+def mime_content(view: ItemView, shape: Shape) -> str:
+    """The object as iCalendar; of an occurrence, the component that describes it and the zones that it names."""
+    if view.start is None:
+        return _MIME_CONTENT.read(view, shape)
+    it = of_view(view)
+    root = it.calendar.root
+    entries = [*root.lines(), *root.components("VTIMEZONE"), it.part]
+    return _MIME_CONTENT.read(replace(view, content=replace(root, entries=entries).octets()), shape)
+
+
 def _mapi(canonical: str) -> Property:
     return mapped(canonical).property
 
@@ -195,7 +206,7 @@ _OWN: tuple[Field, ...] = (
     Field(
         "item:MimeContent",
         "MimeContent",
-        _MIME_CONTENT.read,
+        mime_content,
         needs=CONTENT,
         single=True,
         write=_E.set_mime_content,
