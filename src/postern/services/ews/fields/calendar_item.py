@@ -14,6 +14,7 @@ from postern.items.properties import Mapped, Property, Value
 from postern.items.rendered import status_of
 from postern.items.text import readable
 from postern.protocols import xml
+from postern.protocols.content_lines import Component, Line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, element, number, value
@@ -192,7 +193,7 @@ def mime_content(view: ItemView, shape: Shape) -> str:
         return _MIME_CONTENT.read(view, shape)
     it = of_view(view)
     root = it.calendar.root
-    entries = [*root.lines(), *root.components("VTIMEZONE"), it.part]
+    entries: list[Line | Component] = [*root.lines(), *root.components("VTIMEZONE"), it.part]
     return _MIME_CONTENT.read(replace(view, content=replace(root, entries=entries).octets()), shape)
 
 
