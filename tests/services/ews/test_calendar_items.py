@@ -281,6 +281,10 @@ def test_ids_of_occurrences_are_for_series_alone() -> None:
         (f"{HOUR}<t:Recurrence>{DAILY}</t:Recurrence>", "ErrorCalendarInvalidRecurrence"),
         (f"{HOUR}<t:IsMeeting>true</t:IsMeeting>", "ErrorInvalidPropertySet"),
         ("<t:Start>tomorrow</t:Start>", "ErrorSchemaValidation"),
+        (HOUR.replace("2026-", "9999-"), "ErrorCalendarOutOfRange"),
+        (HOUR.replace("2026-12-01", "0001-01-01"), "ErrorCalendarOutOfRange"),
+        (SERIES.replace("<t:StartDate>2026", "<t:StartDate>9999"), "ErrorCalendarOutOfRange"),
+        (SERIES.replace("<t:StartDate>2026", "<t:StartDate>0001"), "ErrorCalendarOutOfRange"),
     ],
 )
 def test_what_makes_no_sense_is_refused(more: str, code: str) -> None:
