@@ -283,7 +283,7 @@ def test_ids_of_occurrences_are_for_series_alone() -> None:
         ("<t:Start>tomorrow</t:Start>", "ErrorSchemaValidation"),
         (HOUR.replace("2026-", "9999-"), "ErrorCalendarOutOfRange"),
         (HOUR.replace("2026-12-01", "0001-01-01"), "ErrorCalendarOutOfRange"),
-        (SERIES.replace("<t:StartDate>2026", "<t:StartDate>9999"), "ErrorCalendarOutOfRange"),
+        (SERIES.replace("<t:StartDate>2026", "<t:StartDate>9000"), "ErrorCalendarOutOfRange"),
         (SERIES.replace("<t:StartDate>2026", "<t:StartDate>0001"), "ErrorCalendarOutOfRange"),
     ],
 )
