@@ -247,6 +247,7 @@ _OWN: tuple[Field, ...] = (
         property=_mapi("PidTagImportance"),
         write=_E.word_setter("PidTagImportance", IMPORTANCES),
     ),
+    Field("item:InReplyTo", "InReplyTo", nothing, write=_E.ignore),
     Field("item:IsSubmitted", "IsSubmitted", lambda view, shape: boolean("t:IsSubmitted", False)),
     Field("item:IsDraft", "IsDraft", lambda view, shape: boolean("t:IsDraft", False)),
     Field("item:IsFromMe", "IsFromMe", lambda view, shape: boolean("t:IsFromMe", False)),
