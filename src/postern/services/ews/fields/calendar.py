@@ -77,7 +77,7 @@ MEETING: tuple[Field, ...] = (
         for kind in (read.REQUIRED, read.OPTIONAL, read.RESOURCE)
     ),
     *(
-        replace(field(name, calendar_item.neighbours(name)), single=True, prepare=look_around)
+        replace(field(name, calendar_item.neighbours(name)), prepare=look_around)
         for name in ("ConflictingMeetingCount", "AdjacentMeetingCount", "ConflictingMeetings", "AdjacentMeetings")
     ),
     field("Duration", of(read.duration)),
