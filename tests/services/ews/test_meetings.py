@@ -6,13 +6,16 @@ covers: meeting_answers, meeting_changes, meeting_messages, services.ews.fields.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind, Right
+from postern.services.ews import item_reading, rendering
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.item_view import ItemView, Need
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.post import Post
 from tests.services.ews.site import Answer, EwsSite
@@ -324,5 +327,26 @@ def test_a_copy_is_kept_if_it_is_asked_for(mode: str, kept: int) -> None:
         assert await post.carry() == [f"REQUEST {BOB}"]
         sent = await site.folder(FolderKind.SENT)
         assert len(site.mailboxes._folder(guid_of(ALICE), sent).items) == kept
+
+    work(steps)
+
+
+def test_contents_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[int] = []
+    load = item_reading.load
+
+    async def counted(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) -> list[ItemView]:
+        views = await load(call, mailbox, ids, needs)
+        loaded.extend([len(views)] if needs & Need.CONTENT else [])
+        return views
+
+    async def steps(site: EwsSite, post: Post) -> None:
+        for _ in range(3):
+            await site.ask(made(HOUR + people("RequiredAttendees", BOB), "SendOnlyToAll"))
+        await post.carry()
+        monkeypatch.setattr(rendering, "PAGE_OCTETS", 1)
+        monkeypatch.setattr(item_reading, "load", counted)
+        assert len((await messages(site, base="IdOnly")).all(".//t:MeetingRequest")) == 3
+        assert loaded == [1, 1, 1]
 
     work(steps)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, change_key
 from postern.protocols.ical.values import address_of
 from postern.services.ews.item_view import ItemView
+from postern.services.scheduling.aside import aside
 
 _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
 MAX_ADDRESSED = 1_000
@@ -112,7 +114,8 @@ async def associate(views: Sequence[ItemView]) -> None:
     stored = {item.id: item for item in await mailbox.store.get(mailbox.id, [each.id for each in copies], True)}
     for copy in copies:
         item = stored.get(copy.id)
-        read = calendar_object.read(item.content or b"") if item is not None else None
+        octets = (item.content or b"") if item is not None else b""
+        read = await aside(octets, partial(calendar_object.read, octets))
         if item is None or not isinstance(read, CalendarObject):
             continue
         answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from postern.items.rendered import busy_of, status_of
 from postern.model.folders import FolderKind, FolderNode
@@ -16,6 +17,7 @@ from postern.services.ews.calendar_span import Entry, Span, entries_in, of_entry
 from postern.services.ews.fields import calendar_read as read
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 MAX_VIEWS = 20
 """Appointments of one request around which is looked; further ones do not say what is beside them."""
@@ -32,7 +34,7 @@ async def look_around(views: Sequence[ItemView]) -> None:
     for view in views:
         if view.call.steps.left < access.MAX_STEPS // 2:
             return
-        it = of_view(view)
+        it = await aside(view.content or b"", partial(of_view, view))
         times = it.times
         folder = await _calendar_of(view)
         if times is None or it.is_master or folder is None:
