@@ -114,8 +114,8 @@ class ItemValues:
     def _need(self, element: str, needs: Need, fields: Iterable[Field] = ()) -> None:
         self._needs[element] = self._needs.get(element, NOTHING) | needs
         self._fields.setdefault(element, []).extend(fields)
-        if element == "Message":
-            self.likely = self.needs_of(BY_ELEMENT[element])
+        if element == BY_ELEMENT["Message"].key:
+            self.likely = self.needs_of(BY_ELEMENT["Message"])
 
     def _everything(self) -> Values[ItemView]:
         fields = {kind.key: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}

@@ -165,9 +165,10 @@ async def rendered(
     """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
     elements: dict[int, str] = {}
     kinds = Counter(rendering.needs_of(kind_of_view(view)) for view in views)
-    for view in await complete(call, mailbox, views, had, rendering):
-        parts = await _parts(view, rendering)
-        elements[view.stored.id] = "".join([part for part in parts if isinstance(part, str)])
+    for several in _at_once(views, had, rendering):
+        for view in await complete(call, mailbox, several, had, rendering):
+            parts = await _parts(view, rendering)
+            elements[view.stored.id] = "".join([part for part in parts if isinstance(part, str)])
     if kinds:
         # Most folders hold items of one kind: the next page is read with what this one needed.
         rendering.likely = kinds.most_common(1)[0][0]
@@ -183,9 +184,9 @@ async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: 
     for needs, items in by_needs.items():
         for page in _pages(items, needs):
             views = await load(call, mailbox, page, needs)
-            ready = await complete(call, mailbox, views, needs, rendering)
-            for view in ready:
-                yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
+            for several in _at_once(views, needs, rendering):
+                for view in await complete(call, mailbox, several, needs, rendering):
+                    yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
             if needs & Need.CONTENT:
                 await turns_of(asyncio.get_running_loop()).come()
 
@@ -217,6 +218,21 @@ async def markup_of_walk(
         after = told.items[-2].uid
         if len(elements) >= most:
             return elements, after, False
+
+
+def _at_once(views: Sequence[ItemView], had: Need, rendering: Rendering) -> Iterator[list[ItemView]]:
+    """The views in parts: of those whose contents are still to be read, PAGE_OCTETS of them together."""
+    several: list[ItemView] = []
+    octets = 0
+    for view in views:
+        size = view.stored.size if rendering.needs_of(kind_of_view(view)) & ~had & Need.CONTENT else 0
+        if several and octets + size > PAGE_OCTETS:
+            yield several
+            several, octets = [], 0
+        several.append(view)
+        octets += size
+    if several:
+        yield several
 
 
 def _pages(items: Sequence[StoredItem], needs: Need) -> Iterator[list[int]]:
