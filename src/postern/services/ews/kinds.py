@@ -194,13 +194,13 @@ KINDS = (
     ),
     ItemKind("Item", "", ITEM_FIELDS),
     # Kinds that are known by the content, as `kind_of_view` has it.
-    ItemKind(meeting_messages.REQUEST, _BY_CONTENT, REQUEST_FIELDS, needs=_CONTENT),
-    ItemKind(meeting_messages.RESPONSE, _BY_CONTENT, RESPONSE_FIELDS, needs=_CONTENT),
-    ItemKind(
-        meeting_messages.CANCELLATION,
-        _BY_CONTENT,
-        CANCELLATION_FIELDS,
-        needs=_CONTENT,
+    *(
+        ItemKind(name, _BY_CONTENT, fields, map=MESSAGE_PROPERTIES, read=record_of, needs=_CONTENT)
+        for name, fields in (
+            (meeting_messages.REQUEST, REQUEST_FIELDS),
+            (meeting_messages.RESPONSE, RESPONSE_FIELDS),
+            (meeting_messages.CANCELLATION, CANCELLATION_FIELDS),
+        )
     ),
 )
 """The kinds, each before those whose class is a beginning of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from postern.protocols import xml
@@ -19,6 +20,8 @@ from postern.services.ews.places import Place
 from postern.services.ews.responses import RESPONSES
 
 MAX_ITEMS = 1_000
+AT_ONCE = 65_536
+"""Characters of a property that is read in the loop; a longer one is read in a thread."""
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
@@ -52,7 +55,10 @@ async def _create(call: Call, made: xml.Element, how: How) -> str:
         own = await call.own()
         place = Place(own, await own.of_kind(kind.home))
     editor = kind.edit(call, place, None)
-    put_all(kind, editor, made)
+    if any(len(part.text) > AT_ONCE for part in made.walk()):
+        await asyncio.to_thread(put_all, kind, editor, made)
+    else:
+        put_all(kind, editor, made)
     return items_markup(kind, await editor.create(how))
 
 
