@@ -12,7 +12,7 @@ from postern.protocols.ews.shapes import Base, Shape, read_shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import card_search, personas, places
 from postern.services.ews.access import Call
-from postern.services.ews.item_view import Need, load
+from postern.services.ews.item_view import PAGE, Need, load
 from postern.services.ews.operation import Direct
 from postern.services.ews.places import Place
 
@@ -110,8 +110,8 @@ async def _page(
     names.sort(reverse=is_reversed)
     wanted = [item for _, item in names[offset : offset + most]]
     markup: list[str] = []
-    for start in range(0, len(wanted), card_search.PAGE):
-        page = wanted[start : start + card_search.PAGE]
+    for start in range(0, len(wanted), PAGE):
+        page = wanted[start : start + PAGE]
         numbers = await place.mailbox.numbers(personas.BAG_NAMES)
         for view in await load(call, place.mailbox, page, Need.CONTENT | Need.BAG):
             view.numbers = numbers
