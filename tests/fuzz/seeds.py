@@ -6,6 +6,7 @@ that the parsers know, taken from them. Each seed begins with the octet that the
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import ssl
@@ -64,6 +65,7 @@ PARSERS = {
     "fuzz_dav": (),
     "fuzz_tls": (),
     "fuzz_ews": (),
+    "fuzz_ews_operations": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -88,6 +90,13 @@ _SUBSCRIPTION = SubscriptionId(
 )
 
 
+def _ews_operations() -> Iterator[bytes]:
+    """Choices: each operation with what it must have, and with more and more of what it may have."""
+    for operation in range(64):
+        yield bytes([0, operation])
+        yield from (bytes([0, operation]) + bytes([1, 0, 0, 1] * size) for size in (5, 40))
+
+
 def _ews() -> Iterator[bytes]:
     """Elements that the readers take, and whole envelopes."""
     mailbox = UUID(int=7)
@@ -106,7 +115,7 @@ def _ews() -> Iterator[bytes]:
         b"<t:XmlData>AAAA</t:XmlData></m:UserConfiguration>"
     )
     item = Exported("IPM.Note", False, 1, 2, ("a",), (ExportedProperty(55, None, 3, b"abcd"),), b"Subject: x\r\n\r\n")
-    yield f"<t:Data>{write_exported(item)}</t:Data>".encode()
+    yield f"<t:Data>{base64.b64encode(write_exported(item)).decode()}</t:Data>".encode()
     yield b"<t:URL>https://a.example:8443/x?y=1</t:URL>"
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):
@@ -576,6 +585,7 @@ _MADE = {
     "fuzz_acme": _acme,
     "fuzz_xml": _xml,
     "fuzz_ews": _ews,
+    "fuzz_ews_operations": _ews_operations,
     "fuzz_items": _items,
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,

@@ -35,12 +35,14 @@ class Impersonated:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of a request. `zone` is the TimeZoneContext's definition, `culture` the MailboxCulture."""
+    """The header of a request. `zone` is the TimeZoneContext's definition, `culture` the MailboxCulture.
+    `is_proxied`: a server of another organization asks."""
 
     version: Version = Version.V2007
     impersonated: Impersonated | None = None
     zone: xml.Element | None = None
     culture: str = ""
+    is_proxied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,9 @@ def _header(header: xml.Element) -> Header:
         person = connecting.elements[0]
         impersonated = Impersonated(person.local, person.text.strip())
     context = header.find(t("TimeZoneContext"), t("TimeZoneDefinition"))
-    return Header(version, impersonated, context, header.text_of(t("MailboxCulture")))
+    # A server asks for its users, who are in another organization (MS-OXWAVLS).
+    is_proxied = header.text_of(t("RequestTypeHeader"), t("RequestType")) == "CrossForest"
+    return Header(version, impersonated, context, header.text_of(t("MailboxCulture")), is_proxied)
 
 
 def opening(version: Version) -> str:
