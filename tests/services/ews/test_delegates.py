@@ -215,3 +215,17 @@ def test_a_mailbox_that_nobody_has_opened_names_nobody() -> None:
         assert refused.value.code is Code.FOLDER_NOT_FOUND
 
     asyncio.run(steps())
+
+
+def test_a_way_of_delivery_that_came_later_is_not_told_before() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await site.folder(FolderKind.INBOX)
+        request = putting("AddDelegate", delivery="NoForward")
+        early = await site.ask(request, version="Exchange2007_SP1")
+        assert early.texts("m:ResponseCode") == ["ErrorSchemaValidation"]
+        await site.ask(request)
+        for version, delivery in (("Exchange2007_SP1", "DelegatesAndMe"), ("Exchange2010", "NoForward")):
+            assert (await site.ask(asking(), version=version)).texts("m:DeliverMeetingRequests") == [delivery]
+
+    asyncio.run(steps())
