@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from postern.model.item_store import PropertyName
@@ -13,6 +14,7 @@ from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Prepare
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
 from postern.services.ews.kinds import ItemKind, kind_of_view
+from postern.services.scheduling.aside import aside
 
 PAGE_OCTETS = 4 << 20
 """Octets of contents that are read at once."""
@@ -84,6 +86,9 @@ async def complete(
     fresh: dict[int, ItemView] = {}
     for needs, numbers in again.items():
         fresh.update((view.stored.id, view) for view in await load(call, mailbox, numbers, needs))
+    for view in fresh.values():
+        # What meeting a large message brings is found in a thread; the kind of the view depends on it.
+        await aside(view.content or b"", partial(kind_of_view, view))
     missing = {number for numbers in again.values() for number in numbers} - fresh.keys()
     ready = [fresh.get(view.stored.id, view) for view in views if view.stored.id not in missing]
     await prepare(mailbox, ready, reader)

@@ -22,7 +22,7 @@ from postern.services.ews.appointments import of_view
 from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID, MIME_CONTENT
 from postern.services.ews.fields.item_values import MIME_END, MIME_START
-from postern.services.ews.item_reading import PAGE_OCTETS, complete, completed, prepare, read_views
+from postern.services.ews.item_reading import PAGE_OCTETS, completed, prepare, read_views
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of, kind_of_view
 from postern.services.ews.occurrences import appointment_view
@@ -84,7 +84,7 @@ class Rendering:
         if any(isinstance(path, IndexedPath) and path.uri in uris for path in self.shape.paths):
             return True
         base = self.base or self.shape.base
-        return base is Base.ALL or (base is Base.DEFAULT and each.default)
+        return (base is Base.ALL and not each.is_asked) or (base is Base.DEFAULT and each.default)
 
     @property
     def extended(self) -> list[ExtendedPath]:
@@ -170,9 +170,9 @@ async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: 
     for needs, items in by_needs.items():
         for page in _pages(items, needs):
             views = await load(call, mailbox, page, needs)
-            ready = await complete(call, mailbox, views, needs, rendering)
-            for view in ready:
-                yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
+            async for several in completed(call, mailbox, views, needs, rendering):
+                for view in several:
+                    yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
             if needs & Need.CONTENT:
                 await turns_of(asyncio.get_running_loop()).come()
 
