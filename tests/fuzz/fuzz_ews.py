@@ -24,6 +24,7 @@ with instrumented:
         conditions,
         envelope,
         exported,
+        foreign_availability,
         ids,
         paths,
         query_strings,
@@ -61,6 +62,7 @@ _END = b"</m:x></s:Body></s:Envelope>"
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a reader does what it must not."""
+    foreign_availability.read_answer(data, 0)
     with suppress(EwsError):
         subscriptions.read_result(data)
     for octets in (data, _START + data + _END):

@@ -26,6 +26,7 @@ from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
 from postern.protocols.ews.subscriptions import SubscriptionId
+from postern.protocols.ical.expansion import Budget
 from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
@@ -68,7 +69,8 @@ class EwsAccess:
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
     else than the organization has mailboxes. `host` is the name of this server. `subscriptions` and `conversations` are those
     that this process knows; `pushing` sends notifications to subscribers (None: this server sends none). `free_busy` asks when
-    people are busy. `impersonations` gives who may act in the place of whom now."""
+    people are busy. `impersonations` gives who may act in the place of whom now. `message_size` is the most octets that a
+    message may have."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -81,6 +83,7 @@ class EwsAccess:
     pushing: Pushing | None = None
     free_busy: FreeBusy | None = None
     impersonations: Callable[[], Sequence[Impersonation]] = tuple
+    message_size: int = 36_700_160
 
 
 class EwsItems(GuardedItems):
@@ -225,15 +228,21 @@ _ABOVE = {
 """The folders above the tree: what all people see lies in the first, and that in the second (MS-OXOSFLD section 2.2.1)."""
 
 
+MAX_STEPS = 1_000_000
+"""Steps of rules of recurrence for one request: two seconds."""
+
+
 @dataclass(slots=True)
 class Call:
-    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation; `caller`
-    is then the one who asks."""
+    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation;
+    `impersonator` is the account that proved itself, where that is another. `steps` are those that rules of recurrence may take,
+    in all that the request asks for."""
 
     access: EwsAccess
     identity: Identity
     header: Header = field(default_factory=Header)
-    caller: Identity | None = None
+    impersonator: Identity | None = None
+    steps: Budget = field(default_factory=lambda: Budget(MAX_STEPS), repr=False)
     _own: Mailbox | None = None
     _opened: dict[UUID, Mailbox] = field(default_factory=dict)
 

@@ -24,12 +24,17 @@ from postern.services.ews.operations.get_conversation_items import GET_CONVERSAT
 from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
+from postern.services.ews.operations.get_mail_tips import GET_MAIL_TIPS
+from postern.services.ews.operations.get_password_expiration_date import GET_PASSWORD_EXPIRATION_DATE
 from postern.services.ews.operations.get_rooms import GET_ROOM_LISTS, GET_ROOMS
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
+from postern.services.ews.operations.get_service_configuration import GET_SERVICE_CONFIGURATION
 from postern.services.ews.operations.get_streaming_events import GET_STREAMING_EVENTS
 from postern.services.ews.operations.get_user_availability import GET_USER_AVAILABILITY
 from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
+from postern.services.ews.operations.get_user_photo import GET_USER_PHOTO
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
+from postern.services.ews.operations.mark_as_junk import MARK_AS_JUNK
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
 from postern.services.ews.operations.oof_settings import GET_USER_OOF_SETTINGS, SET_USER_OOF_SETTINGS
@@ -66,6 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
     MOVE_ITEM,
     COPY_ITEM,
     ARCHIVE_ITEM,
+    MARK_AS_JUNK,
     SEND_ITEM,
     # MS-OXWSATT
     GET_ATTACHMENT,
@@ -106,10 +112,16 @@ OPERATIONS: tuple[Operation, ...] = (
     EXPAND_DL,
     GET_ROOM_LISTS,
     GET_ROOMS,
+    # MS-OXWMT, MS-OXWCONFIG, MS-OXWSCONT
+    GET_MAIL_TIPS,
+    GET_SERVICE_CONFIGURATION,
+    GET_USER_PHOTO,
     # MS-OXWAVLS
     GET_USER_AVAILABILITY,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
+    # MS-OXWSPED
+    GET_PASSWORD_EXPIRATION_DATE,
     # MS-OXWOOF
     GET_USER_OOF_SETTINGS,
     SET_USER_OOF_SETTINGS,
