@@ -94,7 +94,10 @@ def _measured(count: int, roots: list[int]) -> dict[str, float]:
         connections.append(Connection(number))
         ids.append(_subscribed(connections[-1]))
     connected = accounting.pss_bytes(roots)
-    for connection, subscription in zip(connections, ids, strict=True):
+    half = 0
+    for number, (connection, subscription) in enumerate(zip(connections, ids, strict=True)):
+        if number == count // 2:
+            half = accounting.pss_bytes(roots)
         connection.ask(STREAM.format(subscription))
         connection.until(b"ConnectionStatus")
     waiting = accounting.pss_bytes(roots)
@@ -110,6 +113,8 @@ def _measured(count: int, roots: list[int]) -> dict[str, float]:
     return {
         "KB of each": round((waiting - empty) / count / 1e3, 1),
         "KB of its connection and subscription": round((connected - empty) / count / 1e3, 1),
+        "KB of the waiting, in the first half": round((half - connected) / (count // 2) / 1e3, 1),
+        "KB of the waiting, in the second half": round((waiting - half) / (count - count // 2) / 1e3, 1),
         "CPU-seconds a minute, quiet": round(quiet * 60 / QUIET, 2),
         "seconds until all have told": round(time.perf_counter() - started, 3),
         "CPU-seconds of telling": round(accounting.cpu_seconds(roots) - began, 2),
