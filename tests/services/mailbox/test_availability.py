@@ -23,8 +23,8 @@ from postern.paths.table import settle
 from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.zones import seconds
-from postern.services.mailbox import availability
-from postern.services.mailbox.availability import WORKING_HOURS, MailboxAvailability
+from postern.services.mailbox import availability, working_hours
+from postern.services.mailbox.availability import MailboxAvailability
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import stub
@@ -125,10 +125,13 @@ def test_dates_are_read_in_the_zone_of_the_owner_and_else_of_the_reader() -> Non
         assert [event.start for event in (await told(store)).events] == [begin]
         assert [event.start for event in (await told(store, span=asked)).events] == [begin - HOUR]
         hours = written(WorkingHours(zone=BiasZone(300), name="Eastern"))
-        await set_text(store, OWNER, calendar, WORKING_HOURS, hours)
+        await working_hours.write(store, OWNER, WorkingHours(zone=BiasZone(300), name="Eastern"))
         answer = await told(store, span=asked)
         assert [event.start for event in answer.events] == [begin + 5 * HOUR] and answer.hours == hours
-        await set_text(store, OWNER, calendar, WORKING_HOURS, "nonsense")
+        (number,) = await store.property_ids(OWNER, [working_hours.PROPERTY])
+        for nonsense in (b"", b"\x04\0\0\0nope"):
+            await store.set_folder_properties(OWNER, calendar, {working_hours.tag_of(number): nonsense})
+            assert (await told(store, span=asked)).hours == ""
         assert [event.start for event in (await told(store, span=asked)).events] == [begin - HOUR]
 
     asyncio.run(work())
@@ -198,8 +201,7 @@ def test_a_client_access_server_is_answered(account: str, profile: Profile) -> N
         item = await put(store, OWNER, *NINE[:2], "SUMMARY:회의", "CLASS:PRIVATE")
         await put(store, READER, *NINE[:2], "X-MICROSOFT-CDO-BUSYSTATUS:OOF")
         await put(store, OWNER, *NINE, uid="회의")
-        calendar = await calendar_of(store, OWNER)
-        await set_text(store, OWNER, calendar, WORKING_HOURS, written(WorkingHours()))
+        await working_hours.write(store, OWNER, WorkingHours())
         nine = DAY + 9 * HOUR
         private = BusyEvent(nine, nine + HOUR, Busy.BUSY, EventFlag.PRIVATE, item, "회의", "")
         away = BusyEvent(nine, nine + HOUR, Busy.OUT_OF_OFFICE)

@@ -13,9 +13,10 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from postern.items import calendar_object, working_hours
+from postern.items import calendar_object
 from postern.items.availability import events_of
 from postern.items.calendar_object import Refused
+from postern.items.working_hours import read as read_hours
 from postern.model.availability import (
     MAX_ASKED,
     MAX_DAYS,
@@ -37,6 +38,7 @@ from postern.net.turns import turns_of
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
+from postern.services.mailbox import working_hours
 
 PAGE = 1_000
 """Appointments that are asked of the store at a time."""
@@ -44,8 +46,6 @@ BATCH = 250
 """Contents that are read at a time."""
 STEPS = 200_000
 """Steps that the rules of one mailbox's series may take: less than a second."""
-WORKING_HOURS = PropertyName(UUID("6f2b4c1e-8d0a-4a53-9b7e-2c5d1f6e9a31"), None, "Postern:working-hours")
-"""The property of a well-known calendar that has its owner's working hours, as `items.working_hours` writes them."""
 UNICODE = 0x001F
 """PtypString (MS-OXCDATA section 2.11.1): UTF-16 with a zero at the end."""
 _TRANSPARENCY = PropertyName(
@@ -113,7 +113,7 @@ class MailboxAvailability:
         if not calendars:
             return WhenBusy(Told.NOTHING)
         told = max(each.told for each in calendars)
-        set_hours = working_hours.read(hours) if hours else None
+        set_hours = read_hours(hours) if hours else None
         floating = set_hours.zone if set_hours is not None and set_hours.zone is not None else zone
         reading = _Reading(asked, span, details, without, is_owner, floating, Budget(STEPS))
         events: list[BusyEvent] = []
@@ -138,13 +138,13 @@ class MailboxAvailability:
 
     async def _kept(self, mailbox: UUID, nodes: Sequence[FolderNode]) -> tuple[str, set[int]]:
         """The working hours, and the calendars that are set aside."""
-        numbers = await self._store.property_ids(mailbox, [WORKING_HOURS, _TRANSPARENCY])
+        numbers = await self._store.property_ids(mailbox, [working_hours.PROPERTY, _TRANSPARENCY])
         if not any(numbers):
             return "", set()
-        hours, transparency = (number << 16 | UNICODE if number else 0 for number in numbers)
+        hours, transparency = working_hours.tag_of(numbers[0]), numbers[1] << 16 | UNICODE if numbers[1] else 0
         bags = await self._store.folder_properties(mailbox, [node.id for node in nodes])
         own = next((node.id for node in nodes if node.kind is FolderKind.CALENDAR), 0)
-        text = _text(bags.get(own, {}).get(hours, b""))
+        text = working_hours.text_in(bags.get(own, {}), hours)
         return text, {id for id, bag in bags.items() if "transparent" in _text(bag.get(transparency, b""))}
 
     async def _events(self, calendar: _Calendar, reading: _Reading, most: int) -> list[BusyEvent]:

@@ -26,11 +26,11 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.ews.ids import ItemId, read_id
 from postern.protocols.ical.bias_zones import BiasZone, Change
 from postern.services.access.availability import MAX_MEMBERS, FreeBusy, Problem
-from postern.services.mailbox.availability import WORKING_HOURS
+from postern.services.mailbox import working_hours
 from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import NAMES, Answer, EwsDoor, EwsSite
-from tests.services.mailbox.calendars import calendar_of, put, set_text
+from tests.services.mailbox.calendars import calendar_of, put
 
 TEAM = "team@example.test"
 BERLIN = BiasZone(-60, Change(0, 10, 5, 0, 180), Change(-60, 3, 5, 0, 120))
@@ -225,9 +225,9 @@ def test_suggestions_avoid_conflicts_and_say_who_has_them() -> None:
         site = EwsSite()
         busy = ("DTSTART;TZID=Europe/Berlin:20990302T080000", "DTEND;TZID=Europe/Berlin:20990302T140000")
         await put(site.mailboxes, guid_of(BOB), *busy)
-        calendar = await calendar_of(site.mailboxes, guid_of(ALICE))
+        await calendar_of(site.mailboxes, guid_of(ALICE))
         hours = WorkingHours(0b0111110, 8 * 60, 16 * 60, BERLIN, "Berlin")
-        await set_text(site.mailboxes, guid_of(ALICE), calendar, WORKING_HOURS, written(hours))
+        await working_hours.write(site.mailboxes, guid_of(ALICE), hours)
         group = replace(
             recipient_of(TEAM), type=RecipientType.GROUP, database="", members=(BOB, ALICE, "gone@example.test")
         )
@@ -388,7 +388,7 @@ def test_exchangelib_asks(tmp_path: Path) -> None:
         await put(door.mailboxes, bob, *NINE)
         calendar = await calendar_of(door.mailboxes, bob)
         await door.mailboxes.set_rights(bob, calendar, door.guid(ALICE), Right.FREE_BUSY_DETAILED)
-        await set_text(door.mailboxes, bob, calendar, WORKING_HOURS, written(WorkingHours(zone=BERLIN, name="x")))
+        await working_hours.write(door.mailboxes, bob, WorkingHours(zone=BERLIN, name="x"))
         zone = EWSTimeZone("Europe/Berlin")
         start, end = (datetime(2026, 3, day, tzinfo=zone) for day in (2, 3))
 
@@ -406,5 +406,21 @@ def test_exchangelib_asks(tmp_path: Path) -> None:
         (hours,) = view.working_hours
         assert (hours.start.hour, hours.end.hour) == (8, 17) and view.working_hours_timezone.bias == -60
         assert type(error).__name__ == "ErrorMailRecipientNotFound"
+
+    asyncio.run(steps())
+
+
+def test_working_hours_are_those_that_programs_keep() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        xml = base64.b64encode(written(WorkingHours(0b0000110, 600, 900, BERLIN, "Berlin")).encode()).decode()
+        name = '<t:UserConfigurationName Name="WorkHours"><t:DistinguishedFolderId Id="calendar"/></t:UserConfigurationName>'
+        kept = f"<m:UserConfiguration>{name}<t:XmlData>{xml}</t:XmlData></m:UserConfiguration>"
+        await calendar_of(site.mailboxes, guid_of(BOB))
+        made = await site.ask(f"<m:CreateUserConfiguration>{kept}</m:CreateUserConfiguration>", BOB)
+        assert made.codes == ["NoError"]
+        answer = await site.ask(request(free_busy()))
+        assert answer.texts(".//t:WorkingPeriod/t:DayOfWeek") == ["Monday Tuesday"]
+        assert answer.texts(".//t:StartTimeInMinutes") == ["600"]
 
     asyncio.run(steps())
