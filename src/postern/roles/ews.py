@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from postern.model.organization import DomainType
-from postern.net.dns import Resolver
-from postern.net.tls import authorities_file, validating_context
 from postern.paths.row import Path
 from postern.protocols.ews.envelope import MAX_OCTETS
 from postern.roles.free_busy import free_busy
+from postern.roles.push_notifications import pusher
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.access.logon import MailboxServer
 from postern.services.ews.access import EwsAccess, EwsServer
 from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
-from postern.services.ews.pushing import Pusher
-from postern.services.http.outgoing import Outgoing, Permitted
 from postern.services.http.site import Route
 
 PREFIX = "/ews/exchange.asmx"
 
 
-def _pusher(runtime: Runtime, logon: ServerLogon) -> Pusher | None:
-    organization, rows = runtime.organization, runtime.rows
-    configured = organization.push_notifications
-    if configured is None:
-        return None
-    try:
-        tls = validating_context(authorities_file(organization.authorities))
-    except OSError:  # without the file of authorities, no subscriber can be proven
-        return None
-    outgoing = Outgoing(
-        rows["ews-notification"],
-        Resolver(rows["any-server-to-dns"], organization.dns_servers),
-        runtime.observed,
-        tls,
-        Permitted(configured.networks),
-    )
-    return Pusher(outgoing, logon.authenticator.reauthorization.register, configured.clear)
-
-
 def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
-    calls, items = logon.rpc.calls, logon.shared.stores
-    servers: dict[str, MailboxServer] = logon.shared.servers
+    calls, items, servers = logon.rpc.calls, logon.shared.stores, logon.shared.servers
     by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in servers.items()}
 
     def server(database: str) -> EwsServer | None:
@@ -63,10 +38,11 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
+        message_size=runtime.organization.limits.message_size,
         free_busy=free_busy(runtime, logon),
         impersonations=lambda: runtime.feed.current.impersonations,
+        pushing=pusher(runtime, logon),
     )
-    access = replace(access, pushing=_pusher(runtime, logon))
     application = EwsApplication(access, OPERATIONS)
     # One octet more, so that the application says by its own error that a request is too large.
     return [Route(PREFIX, logon.guard(*rows), application, METHODS, body=MAX_OCTETS + 1, kinds=KINDS)]

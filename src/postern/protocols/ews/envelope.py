@@ -9,6 +9,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.names import DECLARATIONS, ERRORS, MESSAGES, SOAP, TYPES, t
 from postern.protocols.ews.versions import NEWEST, SERVER_INFO, Version, version_of
 
+_SPACES = frozenset({TYPES, MESSAGES})
 CONTENT_TYPE = "text/xml; charset=utf-8"
 MAX_OCTETS = 48 << 20
 """Octets of a request: an attachment of 25 MB in base64, and room beside it."""
@@ -67,6 +68,12 @@ def read(octets: bytes, charset: str = "") -> Request:
     bodies = content.elements if content is not None else []
     if len(bodies) != 1 or bodies[0].namespace != MESSAGES:
         raise Fault(Code.SCHEMA_VALIDATION, "The request failed schema validation: the body holds no operation.")
+    # A client that does not escape HTML sends elements of it. The text in them would be lost without a word.
+    foreign = next((each for each in bodies[0].walk() if each.namespace not in _SPACES), None)
+    if foreign is not None:
+        raise Fault(
+            Code.SCHEMA_VALIDATION, f"The request failed schema validation: {foreign.local[:80]} is not in the schema."
+        )
     header = root.find(f"{{{SOAP}}}Header")
     return Request(bodies[0].local, bodies[0], _header(header) if header is not None else Header())
 

@@ -25,6 +25,7 @@ from postern.protocols.http.client import Response
 from postern.protocols.http.events import Field
 from postern.services.ews.access import Call
 from postern.services.ews.events import Told, events_since, notification
+from postern.services.ews.impersonation import renewed
 from postern.services.ews.operation import as_error
 from postern.services.ews.subscriptions import Kept
 from postern.services.ews.watching import GATHER, RETRY, UNREACHABLE, open_watched
@@ -71,7 +72,7 @@ class Pusher:
             raise EwsError(Code.INVALID_PUSH_SUBSCRIPTION_URL)
         kept = call.access.subscriptions.add(subscription)
         # The request is not kept, only who made it.
-        own = Call(call.access, call.identity, call.header)
+        own = Call(call.access, call.identity, call.header, call.caller)
         task = asyncio.get_running_loop().create_task(self._serve(own, kept, target))
         kept.displace = partial(_end, task)
         self._tasks.add(task)
@@ -86,7 +87,8 @@ class Pusher:
 
     async def _serve(self, call: Call, kept: Kept, target: Target) -> None:
         """Notifies one subscriber until that ends."""
-        registration = self._registers(call.identity, kept.displace) if kept.displace is not None else None
+        displace = kept.displace
+        registrations = [self._registers(each, displace) for each in _accounts(call)] if displace is not None else []
         why = "the server or the account ended it"
         try:
             await self._notify(call, kept, target)
@@ -97,8 +99,9 @@ class Pusher:
         except EwsError as error:
             why = error.code.value
         finally:
-            if registration is not None:
-                registration.end()
+            for registration in registrations:
+                if registration is not None:
+                    registration.end()
             kept.displace = None
             call.access.subscriptions.end(kept)
             log(Event.NOTIFICATIONS_ENDED, path="ews-notification", name=call.identity.name, host=target.host, why=why)
@@ -141,6 +144,12 @@ class Pusher:
         kept.change = told.change
 
 
+def _accounts(call: Call) -> list[Identity]:
+    """The user who acts, and who acts in that one's place: a subscription ends with the account of either."""
+    others = [call.caller] if call.caller is not None and call.caller.guid != call.identity.guid else []
+    return [call.identity, *others]
+
+
 def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
 
@@ -158,8 +167,7 @@ async def _next(call: Call, kept: Kept, wake: asyncio.Event) -> Told:
         await asyncio.sleep(GATHER)
         wake.clear()
         try:
-            # A call of its own for each look: rights and mailboxes are asked for again.
-            mailbox = await open_watched(Call(call.access, call.identity, call.header), kept.id)
+            mailbox = await open_watched(await renewed(call), kept.id)
             told = await events_since(mailbox, kept.id, kept.change)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             known = as_error(error)
