@@ -392,19 +392,26 @@ def test_exchangelib_asks(tmp_path: Path) -> None:
         zone = EWSTimeZone("Europe/Berlin")
         start, end = (datetime(2026, 3, day, tzinfo=zone) for day in (2, 3))
 
+        room = "room@example.test"
+        door.recipients.known[room] = replace(recipient_of(room), type=RecipientType.ROOM)
+        await put(
+            door.mailboxes, guid_of(room), "DTSTART:20260302T120000Z", "DTEND:20260302T130000Z", "STATUS:TENTATIVE"
+        )
+
         def work() -> list[Any]:
             user = account(door, tmp_path, ALICE)
-            asked = [(BOB, "Required", False), ("nobody@example.test", "Optional", False)]
+            asked = [(BOB, "Required", False), (room, "Room", True), ("nobody@example.test", "Optional", False)]
             return list(user.protocol.get_free_busy_info(asked, start, end, merged_free_busy_interval=60))
 
         async with door.opened_to_ews():
-            view, error = await door.beside(work)
+            view, of_room, error = await door.beside(work)
         assert view.view_type == "DetailedMerged" and view.merged == "0" * 9 + "22" + "0" * 13
         (event,) = view.calendar_events
         assert event.start == datetime(2026, 3, 2, 9, tzinfo=ZoneInfo("Europe/Berlin"))
         assert (event.busy_type, event.details.subject, event.details.location) == ("Busy", "R&D", "Room <1>")
         (hours,) = view.working_hours
         assert (hours.start.hour, hours.end.hour) == (8, 17) and view.working_hours_timezone.bias == -60
+        assert of_room.view_type == "FreeBusyMerged" and of_room.merged == "0" * 13 + "1" + "0" * 10
         assert type(error).__name__ == "ErrorMailRecipientNotFound"
 
     asyncio.run(steps())
