@@ -1,8 +1,10 @@
-"""Makes docs/specs.md, events.md, metrics.md, bounds.md and docs/idl: `python scripts/documents.py`, which `make docs` calls.
+"""Makes docs/specs.md, events.md, metrics.md, bounds.md, ews.md and docs/idl: `python scripts/documents.py`, which `make docs`
+calls.
 
 The standards stand in docs/specs.tsv (number, title, status, note); where each is obeyed is found in the source, which cites
 sections at the lines that obey them. The events stand in `postern.telemetry.log`, the metrics in `postern.telemetry.metrics`, the
-bounds of readers in their docstrings, our remote procedures in the declarations of `protocols.dcerpc.interfaces`.
+bounds of readers in their docstrings, our remote procedures in the declarations of `protocols.dcerpc.interfaces`, the operations
+of Exchange Web Services in `services.ews.operations.every`.
 tests/docs holds the pages current.
 """
 
@@ -18,6 +20,8 @@ from pathlib import Path
 
 from postern.protocols.dcerpc.interface import idl
 from postern.protocols.dcerpc.interfaces.published import PUBLISHED
+from postern.protocols.ews.versions import Version
+from postern.services.ews.operations.every import OPERATIONS
 from postern.telemetry.log import Event
 from postern.telemetry.metrics import LABELS, MAX_SERIES, Metric
 
@@ -218,11 +222,32 @@ def bounds_page() -> str:
     return _BOUNDS + "".join(f"| `{name}` | {bound[:1].upper()}{bound[1:]} |\n" for name, bound in bounds().items())
 
 
+_EWS = """# Operations of Exchange Web Services
+
+Made from the source (`services/ews/operations/every.py`) by `make docs`. A request names a version of the schema; an operation
+that came with a later one is refused with ErrorInvalidRequest, and an answer has no element that came later. The section says
+where the operation is described; [specs.md](specs.md) says what is left out, [quirks.md](quirks.md) what differs.
+
+"""
+
+
+def ews() -> str:
+    """docs/ews.md: operations by versions of the schema."""
+    versions = list(Version)
+    names = [version.label.removeprefix("Exchange").replace("_", " ") for version in versions]
+    lines = [f"| operation | section | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
+    for operation in sorted(OPERATIONS, key=lambda each: each.name):
+        marks = ["●" if operation.since <= version else "" for version in versions]
+        lines.append(f"| {operation.name} | {operation.section} | {' | '.join(marks)} |")
+    return _EWS + "\n".join(lines) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/specs.md": specs,
     "docs/events.md": events,
     "docs/metrics.md": metrics,
     "docs/bounds.md": bounds_page,
+    "docs/ews.md": ews,
     **{f"docs/idl/{interface.name}.idl": partial(idl, interface) for interface in PUBLISHED},
 }
 

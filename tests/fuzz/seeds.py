@@ -65,6 +65,7 @@ PARSERS = {
     "fuzz_dav": (),
     "fuzz_tls": (),
     "fuzz_ews": (),
+    "fuzz_ews_operations": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -87,6 +88,13 @@ def seeds(target: str) -> Iterator[bytes]:
 _SUBSCRIPTION = SubscriptionId(
     SubscriptionKind.PULL, UUID(int=6), UUID(int=7), EventKind.MOVED, 10, 8, 9, bytes(8), (1, 2)
 )
+
+
+def _ews_operations() -> Iterator[bytes]:
+    """Choices: each operation with what it must have, and with more and more of what it may have."""
+    for operation in range(64):
+        yield bytes([0, operation])
+        yield from (bytes([0, operation]) + bytes([1, 0, 0, 1] * size) for size in (5, 40))
 
 
 def _ews() -> Iterator[bytes]:
@@ -577,6 +585,7 @@ _MADE = {
     "fuzz_acme": _acme,
     "fuzz_xml": _xml,
     "fuzz_ews": _ews,
+    "fuzz_ews_operations": _ews_operations,
     "fuzz_items": _items,
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,

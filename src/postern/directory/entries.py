@@ -52,6 +52,7 @@ ACCOUNT_ATTRIBUTES = (
 ACTIVE_DIRECTORY_ACCOUNT_ATTRIBUTES = (
     *ACCOUNT_ATTRIBUTES,
     *("memberOf", "accountExpires", "msDS-User-Account-Control-Computed", "pwdLastSet"),
+    "msDS-UserPasswordExpiryTimeComputed",
 )
 
 _LOGON_STATE = (
@@ -192,6 +193,7 @@ def domain_account(values: Values, servers_group: str, now: float) -> Account:
         enabled=alive and not locked,
         locked=alive and locked,
         credentials=text(values, "pwdLastSet"),
+        password_ends=_moment(number(values, "msDS-UserPasswordExpiryTimeComputed")),
         # uSNChanged would not do: it differs between controllers, and every logon, right or wrong, moves it.
         change="@".join(text(values, name) for name in _LOGON_STATE),
     )
@@ -211,7 +213,13 @@ def owner(names: CertificateNames, candidates: Sequence[Values], says: Callable[
 
 def _expired(filetime: int, now: float) -> bool:
     """Returns whether an account has expired. `filetime` is accountExpires (MS-ADA1 2.2), in 100 nanoseconds since 1601."""
-    return filetime not in _NEVER and filetime / 10_000_000 - _FILETIME_EPOCH <= now
+    moment = _moment(filetime)
+    return moment is not None and moment <= now
+
+
+def _moment(filetime: int) -> float | None:
+    """Returns seconds since 1970 for 100 nanoseconds since 1601; None for a value that stands for never."""
+    return None if filetime in _NEVER else filetime / 10_000_000 - _FILETIME_EPOCH
 
 
 def mailbox_owner(values: Values) -> str:

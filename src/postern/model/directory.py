@@ -78,6 +78,8 @@ class Account:
     """A value that differs after the password was set, and after no other change; compared within one process only."""
     locked: bool = False
     """True if the account is not enabled only because the domain locked it after wrong guesses: its sessions go on."""
+    password_ends: float | None = field(default=None, compare=False)
+    """The end of the password, in seconds since 1970. None: it has none, or the directory does not know."""
 
 
 @dataclass(frozen=True, slots=True)

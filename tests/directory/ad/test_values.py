@@ -83,6 +83,13 @@ def test_who_may_log_on(values: dict[str, list[bytes]], enabled: bool) -> None:
     assert account(**values).enabled is enabled
 
 
+def test_when_a_password_ends() -> None:
+    assert account(msDS_UserPasswordExpiryTimeComputed=[filetime(NOW + 60)]).password_ends == NOW + 60
+    for never in (b"0", b"9223372036854775807"):
+        assert account(msDS_UserPasswordExpiryTimeComputed=[never]).password_ends is None
+    assert account().password_ends is None
+
+
 def test_only_computers_of_our_group_are_servers() -> None:
     computer, member = [b"top", b"user", b"computer"], [b"cn=postern servers,CN=Users,DC=corp,DC=test"]
     assert account(objectClass=computer, memberOf=member).is_server

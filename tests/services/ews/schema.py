@@ -3,7 +3,8 @@
 The table was written from the schemas of the MS-OXWS* documents, and of the versions from Exchange 2007 SP1 on. Each type has its
 elements in their order, with the version that brought each:
 
-    root   an element in the SOAP body, its type, its version
+    root   an element in the SOAP body of an answer, its type, its version
+    ask    the same of a request
     type   a type, the type that it extends, and whether it has a text or elements
            below it its attributes (`@`) and its elements: name, type, version, and place
     value  a type of texts, its base, and below it its values (`=`) with their versions and its patterns (`~`)
@@ -75,14 +76,15 @@ class Schema:
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.roots: dict[str, Place] = {}
+        self.asks: dict[str, Place] = {}
         self.kinds: dict[str, Kind] = {}
         for line in lines:
             self._line(line.rstrip("\n").split("\t"))
 
     def _line(self, cells: list[str]) -> None:
         head, name, *rest = cells
-        if head == "root":
-            self.roots[name] = Place(name, rest[0], _version(rest[1]))
+        if head in ("root", "ask"):
+            (self.roots if head == "root" else self.asks)[name] = Place(name, rest[0], _version(rest[1]))
         elif head:
             base, form = rest[0], rest[1] if head == "type" else head
             self._last = self.kinds[name] = Kind(name, form, "" if base == "-" else base)
@@ -237,7 +239,8 @@ class _Checker:
         if kind.form == "union":
             return any(self._fits(text, member) for member in kind.members)
         if kind.values:
-            return text in kind.values and kind.values[text] <= self.version
+            # The documents give codes without their versions.
+            return text in kind.values and (kind.values[text] <= self.version or type_name == "ResponseCodeType")
         if kind.patterns and not any(re.fullmatch(pattern, text) for pattern in kind.patterns):
             return False
         return self._fits(text, kind.base)

@@ -12,6 +12,7 @@ import pytest
 
 from postern.model.folders import FolderKind
 from postern.model.items import NewItem
+from postern.model.organization import Impersonation
 from postern.model.security import Identity
 from postern.protocols.ews.names import MESSAGES
 from postern.protocols.http.client import Response
@@ -21,7 +22,7 @@ from postern.services.ews.application import EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
 from postern.services.ews.pushing import Pusher
 from postern.services.http.outgoing import OutgoingError, Target
-from tests.services.dav.site import ALICE, guid_of
+from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import NAMES, EwsSite
 from tests.services.ews.test_notifications import MESSAGE, changes_of, folders_of, subscribe, unsubscribe
 
@@ -61,17 +62,18 @@ class PushSite(EwsSite):
         super().__init__()
         self.subscriber = Subscriber()
         self.revoked: list[Callable[[], None]] = []
+        self.watched = guid_of(ALICE)
         self.pusher = Pusher(self.subscriber, self._register, is_clear)
         self.access = replace(self.access, pushing=self.pusher)
         self.application = EwsApplication(self.access, OPERATIONS)
 
     def _register(self, identity: Identity, revoke: Callable[[], None]) -> None:
-        assert identity.guid == guid_of(ALICE)
+        assert identity.guid == self.watched
         self.revoked.append(revoke)
 
-    async def subscribed(self, url: str = URL, folders: str = "") -> Any:
-        body = subscribe("Push", folders)
-        return await self.ask(body.replace("</t:StatusFrequency>", f"</t:StatusFrequency><t:URL>{url}</t:URL>"))
+    async def subscribed(self, url: str = URL, folders: str = "", who: str = ALICE, header: str = "") -> Any:
+        body = subscribe("Push", folders).replace("</t:StatusFrequency>", f"</t:StatusFrequency><t:URL>{url}</t:URL>")
+        return await self.ask(body, who, header=header)
 
     async def ended(self) -> None:
         async with asyncio.timeout(10):
@@ -116,6 +118,24 @@ def test_a_subscriber_hears_that_its_subscription_stands(monkeypatch: pytest.Mon
         assert (await site.subscribed()).codes == ["NoError"]
         assert [await site.subscriber.events() for _ in range(3)] == [["StatusEvent"]] * 3
         # The account may not be logged on any more.
+        for revoke in site.revoked:
+            revoke()
+        await site.ended()
+
+    asyncio.run(steps())
+
+
+def test_a_subscription_in_the_place_of_another_ends_with_the_account_that_made_it() -> None:
+    async def steps() -> None:
+        site = PushSite()
+        site.watched = guid_of(BOB)
+        site.access = replace(site.access, impersonations=lambda: [Impersonation((BOB,), (ALICE,))])
+        site.application = EwsApplication(site.access, OPERATIONS)
+        await site.folder(FolderKind.INBOX)
+        name = f"<t:PrimarySmtpAddress>{ALICE}</t:PrimarySmtpAddress>"
+        header = f"<t:ExchangeImpersonation><t:ConnectingSID>{name}</t:ConnectingSID></t:ExchangeImpersonation>"
+        assert (await site.subscribed(folders=folders_of("inbox"), who=BOB, header=header)).codes == ["NoError"]
+        assert await site.subscriber.events() == ["StatusEvent"]
         for revoke in site.revoked:
             revoke()
         await site.ended()

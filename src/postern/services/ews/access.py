@@ -234,13 +234,14 @@ MAX_STEPS = 1_000_000
 
 @dataclass(slots=True)
 class Call:
-    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation; `caller`
-    is then the one who asks. `steps` are those that rules of recurrence may take, in all that the request asks for."""
+    """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation;
+    `impersonator` is the account that proved itself, where that is another. `steps` are those that rules of recurrence may take,
+    in all that the request asks for."""
 
     access: EwsAccess
     identity: Identity
     header: Header = field(default_factory=Header)
-    caller: Identity | None = None
+    impersonator: Identity | None = None
     steps: Budget = field(default_factory=lambda: Budget(MAX_STEPS), repr=False)
     _own: Mailbox | None = None
     _opened: dict[UUID, Mailbox] = field(default_factory=dict)

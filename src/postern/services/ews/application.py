@@ -71,7 +71,7 @@ class EwsApplication:
             raise Fault(Code.INVALID_REQUEST, f"{operation.name} came with {operation.since.label}.")
         caller = caller_of(scope).identity
         identity = await acting(self._access, caller, request.header.impersonated, operation.name)
-        call = Call(self._access, identity, request.header, caller)
+        call = Call(self._access, identity, request.header, None if identity is caller else caller)
         async with aclosing(operation.answer(call, request.body)) as pieces:
             await _send_pieces(send, pieces)
 

@@ -42,12 +42,12 @@ async def renewed(call: Call) -> Call:
     """Returns a call of the same user for another look, long after the request: an impersonation is judged again, and rights and
     mailboxes are asked for anew. Raises EwsError ErrorImpersonateUserDenied."""
     identity = call.identity
-    if call.header.impersonated is not None and call.caller is not None:
+    if call.header.impersonated is not None and call.impersonator is not None:
         try:
-            identity = await _acting(call.access, call.caller, call.header.impersonated)
+            identity = await _acting(call.access, call.impersonator, call.header.impersonated)
         except Fault as fault:
             raise EwsError(fault.code) from None
-    return Call(call.access, identity, call.header, call.caller)
+    return Call(call.access, identity, call.header, call.impersonator)
 
 
 async def _acting(access: EwsAccess, caller: Identity, named: Impersonated) -> Identity:

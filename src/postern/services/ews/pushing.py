@@ -72,7 +72,7 @@ class Pusher:
             raise EwsError(Code.INVALID_PUSH_SUBSCRIPTION_URL)
         kept = call.access.subscriptions.add(subscription)
         # The request is not kept, only who made it.
-        own = Call(call.access, call.identity, call.header, call.caller)
+        own = Call(call.access, call.identity, call.header, call.impersonator)
         task = asyncio.get_running_loop().create_task(self._serve(own, kept, target))
         kept.displace = partial(_end, task)
         self._tasks.add(task)
@@ -146,8 +146,7 @@ class Pusher:
 
 def _accounts(call: Call) -> list[Identity]:
     """The user who acts, and who acts in that one's place: a subscription ends with the account of either."""
-    others = [call.caller] if call.caller is not None and call.caller.guid != call.identity.guid else []
-    return [call.identity, *others]
+    return [call.identity] if call.impersonator is None else [call.identity, call.impersonator]
 
 
 def _end(task: asyncio.Task[None]) -> None:

@@ -25,6 +25,7 @@ from postern.services.ews.operations.get_events import GET_EVENTS
 from postern.services.ews.operations.get_folder import GET_FOLDER
 from postern.services.ews.operations.get_item import GET_ITEM
 from postern.services.ews.operations.get_mail_tips import GET_MAIL_TIPS
+from postern.services.ews.operations.get_password_expiration_date import GET_PASSWORD_EXPIRATION_DATE
 from postern.services.ews.operations.get_rooms import GET_ROOM_LISTS, GET_ROOMS
 from postern.services.ews.operations.get_server_time_zones import GET_SERVER_TIME_ZONES
 from postern.services.ews.operations.get_service_configuration import GET_SERVICE_CONFIGURATION
@@ -119,6 +120,8 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_USER_AVAILABILITY,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
+    # MS-OXWSPED
+    GET_PASSWORD_EXPIRATION_DATE,
     # MS-OXWOOF
     GET_USER_OOF_SETTINGS,
     SET_USER_OOF_SETTINGS,
