@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -164,6 +165,26 @@ def test_too_many_appointments_are_not_told_in_part(monkeypatch: pytest.MonkeyPa
         assert (await told(store)).state is State.TOLD
         monkeypatch.setattr(availability, "STEPS", 10)
         assert (await told(store)).state is State.TOO_MANY, "rules that take too long"
+
+    asyncio.run(work())
+
+
+def test_a_mailbox_that_cannot_be_read_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        store = FakeResourceStore()
+        await put(store, OWNER, *NINE)
+        await put(store, READER, *NINE)
+        overlapping = store.overlapping
+
+        async def failing(mailbox: UUID, *rest: Any) -> Any:
+            if mailbox == OWNER:
+                raise MailboxError("NONEXISTENT", "No such folder")
+            return await overlapping(mailbox, *rest)
+
+        monkeypatch.setattr(store, "overlapping", failing)
+        calendars = MailboxAvailability(store)  # type: ignore[arg-type]  # the fake has what is asked for
+        unreadable, told = await calendars.when_busy([Asked(OWNER), Asked(READER)], (READER,), WEEK, False)
+        assert unreadable == WhenBusy(Told.NOTHING, state=State.UNREADABLE) and len(told.events) == 1
 
     asyncio.run(work())
 

@@ -94,7 +94,18 @@ class MailboxAvailability:
         if len(asked) > MAX_ASKED or not 0 <= span.end - span.start <= (MAX_DAYS + 1) * 86_400:
             raise MailboxError("CANNOT", "Too many mailboxes, or too long a span")
         zone = BiasZone.of_numbers(span.zone)
-        return [await self._told(each, grantees, span, zone, details, without) for each in asked]
+        return [await self._or_unreadable(each, grantees, span, zone, details, without) for each in asked]
+
+    async def _or_unreadable(
+        self, asked: Asked, grantees: Sequence[UUID], span: Span, zone: Zone, details: bool, without: str
+    ) -> WhenBusy:
+        """One mailbox that cannot be read, as when a folder is removed meanwhile, does not take the others with it."""
+        try:
+            return await self._told(asked, grantees, span, zone, details, without)
+        except MailboxError as error:
+            if error.code == "UNAVAILABLE":
+                raise
+            return WhenBusy(Told.NOTHING, state=State.UNREADABLE)
 
     async def _told(
         self, asked: Asked, grantees: Sequence[UUID], span: Span, zone: Zone, details: bool, without: str
@@ -102,11 +113,9 @@ class MailboxAvailability:
         try:
             nodes, is_owner, rights = await self._rights(asked.mailbox, grantees)
         except MailboxError as error:
-            if error.code == "UNAVAILABLE":
+            if error.code != "NONEXISTENT":
                 raise
-            if error.code == "NONEXISTENT":  # nobody has opened the mailbox yet
-                return WhenBusy(Told.TIME)
-            return WhenBusy(Told.NOTHING, state=State.UNREADABLE)
+            return WhenBusy(Told.TIME)  # nobody has opened the mailbox yet
         calendars = [_Calendar(node.id, _told_by(rights[node.id])) for node in nodes]
         hours, aside = await self._kept(asked.mailbox, nodes)
         calendars = [each for each in calendars if each.told]
