@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import partial
-from time import monotonic
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -30,11 +28,10 @@ from postern.model.availability import (
     WhenBusy,
 )
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode, FolderTree, Right
-from postern.model.item_store import ItemStore, PropertyName, RenderedItem
+from postern.model.item_store import ItemStore, PropertyName
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource, ResourceStore
 from postern.model.sharing import EVERY_RIGHT, MailboxGrants, rights_in
-from postern.net.turns import turns_of
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
@@ -53,8 +50,8 @@ _TRANSPARENCY = PropertyName(
 )
 """The property by which CalDAV sets a calendar aside, as `services.dav.properties` keeps it."""
 _CALENDAR_CLASS = FOLDER_CLASSES[FolderKind.CALENDAR]
-_LONG = 0.002
-"""Seconds of work after which others have their turn."""
+_FEW = 10
+"""Contents that are read in the loop, in a millisecond or two."""
 
 
 class AvailabilityStore(FolderTree, ItemStore, ResourceStore, MailboxGrants, Protocol):
@@ -173,40 +170,47 @@ class MailboxAvailability:
                 elif item.busy and item.starts is not None and item.ends is not None:
                     events.append(BusyEvent(item.starts, item.ends, item.busy))
             for first in range(0, len(contents), BATCH):
-                for resource in await self._store.with_ids(mailbox, contents[first : first + BATCH], True):
-                    events += await self._of(resource, page[resource.id], calendar, reading, most - len(events) + 1)
-                    if len(events) > most:
-                        raise _TooMany
+                resources = list(await self._store.with_ids(mailbox, contents[first : first + BATCH], True))
+                octets = [await self._content(mailbox, resource) for resource in resources]
+                for resource, told in zip(
+                    resources, await _read_aside(octets, reading, most - len(events) + 1), strict=True
+                ):
+                    is_hidden = page[resource.id].is_private and not reading.is_owner
+                    detail = calendar.told if reading.details else Told.TIME
+                    shown = [_shown(event, resource.id, detail, is_hidden) for event in told]
+                    events += [event for event in shown if event is not None]
+                if len(events) > most:
+                    raise _TooMany
             if len(events) > most or reading.budget.is_spent:
                 raise _TooMany
         return events
 
-    async def _of(
-        self, resource: Resource, item: RenderedItem, calendar: _Calendar, reading: _Reading, most: int
-    ) -> list[BusyEvent]:
-        content = resource.content
-        if content is None:  # it did not fit beside others
-            again = list(await self._store.with_ids(reading.asked.mailbox, [resource.id], True))
-            content = (again[0].content if again else None) or b""
-        work = partial(_read, content, reading, most)
-        if item.expands or len(content) > 65_536:
-            events = await asyncio.to_thread(work)
-        else:
-            began = monotonic()
-            events = work()
-            if monotonic() - began >= _LONG:
-                await turns_of(asyncio.get_running_loop()).come()
-        private = item.is_private and not reading.is_owner
-        told = calendar.told if reading.details else Told.TIME
-        return [shown for event in events if (shown := _shown(event, resource.id, told, private)) is not None]
+    async def _content(self, mailbox: UUID, resource: Resource) -> bytes:
+        """The octets of an appointment; those that did not fit beside others are asked for alone."""
+        if resource.content is not None:
+            return resource.content
+        again = list(await self._store.with_ids(mailbox, [resource.id], True))
+        return (again[0].content if again else None) or b""
 
 
-def _read(content: bytes, reading: _Reading, most: int) -> list[BusyEvent]:
-    calendar = calendar_object.read(content)
-    if isinstance(calendar, Refused):
-        return []
+async def _read_aside(contents: Sequence[bytes], reading: _Reading, most: int) -> list[list[BusyEvent]]:
+    """The appointments of each content, `most` in all. Many are read in one thread: to change to it costs as much as to read one."""
+    if len(contents) < _FEW and sum(map(len, contents)) < 65_536 and not any(b"RRULE" in each for each in contents):
+        return _read(contents, reading, most)
+    return await asyncio.to_thread(_read, contents, reading, most)
+
+
+def _read(contents: Sequence[bytes], reading: _Reading, most: int) -> list[list[BusyEvent]]:
     span, me = reading.span, reading.asked.addresses
-    return events_of(calendar, span.start, span.end, reading.floating, reading.budget, me, most)
+    told: list[list[BusyEvent]] = []
+    for content in contents:
+        calendar = calendar_object.read(content) if most > 0 else Refused("", "")
+        events: list[BusyEvent] = []
+        if not isinstance(calendar, Refused):
+            events = events_of(calendar, span.start, span.end, reading.floating, reading.budget, me, most)
+        told.append(events)
+        most -= len(events)
+    return told
 
 
 def _shown(event: BusyEvent, item: int, told: Told, private: bool) -> BusyEvent | None:
