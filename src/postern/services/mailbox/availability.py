@@ -172,12 +172,12 @@ class MailboxAvailability:
             for first in range(0, len(contents), BATCH):
                 resources = list(await self._store.with_ids(mailbox, contents[first : first + BATCH], True))
                 octets = [await self._content(mailbox, resource) for resource in resources]
-                for resource, told in zip(
-                    resources, await _read_aside(octets, reading, most - len(events) + 1), strict=True
-                ):
+                expands = any(page[resource.id].expands for resource in resources)
+                told = await _read_aside(octets, reading, most - len(events) + 1, expands)
+                for resource, of_one in zip(resources, told, strict=True):
                     is_hidden = page[resource.id].is_private and not reading.is_owner
                     detail = calendar.told if reading.details else Told.TIME
-                    shown = [_shown(event, resource.id, detail, is_hidden) for event in told]
+                    shown = [_shown(event, resource.id, detail, is_hidden) for event in of_one]
                     events += [event for event in shown if event is not None]
                 if len(events) > most:
                     raise _TooMany
@@ -193,9 +193,10 @@ class MailboxAvailability:
         return (again[0].content if again else None) or b""
 
 
-async def _read_aside(contents: Sequence[bytes], reading: _Reading, most: int) -> list[list[BusyEvent]]:
-    """The appointments of each content, `most` in all. Many are read in one thread: to change to it costs as much as to read one."""
-    if len(contents) < _FEW and sum(map(len, contents)) < 65_536 and not any(b"RRULE" in each for each in contents):
+async def _read_aside(contents: Sequence[bytes], reading: _Reading, most: int, expands: bool) -> list[list[BusyEvent]]:
+    """The appointments of each content, `most` in all. Many, and series (`expands`), are read in a thread together: to change to
+    one costs as much as to read a content."""
+    if not expands and len(contents) < _FEW and sum(map(len, contents)) < 65_536:
         return _read(contents, reading, most)
     return await asyncio.to_thread(_read, contents, reading, most)
 
