@@ -431,3 +431,35 @@ def test_working_hours_are_those_that_programs_keep() -> None:
         assert answer.texts(".//t:StartTimeInMinutes") == ["600"]
 
     asyncio.run(steps())
+
+
+def _changes(standard: str, daylight: str) -> str:
+    parts = f"<t:StandardTime>{standard}</t:StandardTime><t:DaylightTime>{daylight}</t:DaylightTime>"
+    return f"<t:TimeZone><t:Bias>-60</t:Bias>{parts}</t:TimeZone>"
+
+
+def _on(bias: int, month: int, order: int = 1) -> str:
+    return (
+        f"<t:Bias>{bias}</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>{order}</t:DayOrder><t:Month>{month}</t:Month>"
+        "<t:DayOfWeek>Sunday</t:DayOfWeek>"
+    )
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "<t:TimeZone><t:Bias>-60</t:Bias></t:TimeZone>",  # exchangelib before 5
+        _changes(_on(0, 0, 0), _on(0, 0, 0)),
+        _changes(_on(0, 3), _on(0, 10)),  # ews-java-api's zone of places without summer time
+        _changes(_on(0, 1), _on(0, 1)),
+        _changes(_on(-60, 10), _on(-60, 3)).replace("<t:TimeZone><t:Bias>-60", "<t:TimeZone><t:Bias>0"),
+    ],
+)
+def test_zones_as_clients_write_them_for_places_without_summer_time(zone: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await _with_bob(site)
+        answer = await site.ask(request(free_busy(), zone=zone))
+        assert answer.texts(".//t:CalendarEvent/t:StartTime") == ["2026-03-02T09:00:00"]
+
+    asyncio.run(steps())
