@@ -169,6 +169,24 @@ def test_too_many_appointments_are_not_told_in_part(monkeypatch: pytest.MonkeyPa
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("page", [1, 2, 5, 6])
+def test_calendars_are_read_in_pages(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(availability, "PAGE", page)
+        monkeypatch.setattr(availability, "BATCH", 2)
+        store = FakeResourceStore()
+        for number in range(5):
+            await put(store, OWNER, *NINE, uid=str(number))
+        for details in (False, True):
+            assert len((await told(store, details=details)).events) == 5
+        calendars = MailboxAvailability(store)  # type: ignore[arg-type]  # the fake has what is asked for
+        asked = [Asked(OWNER), *[Asked(uuid4()) for _ in range(7)], Asked(OWNER)]
+        answers = await calendars.when_busy(asked, (READER,), WEEK, False)
+        assert [len(each.events) for each in answers] == [5, *[0] * 7, 5], "in the order of the question"
+
+    asyncio.run(work())
+
+
 def test_a_mailbox_that_cannot_be_read_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         store = FakeResourceStore()

@@ -41,6 +41,9 @@ PAGE = 1_000
 """Appointments that are asked of the store at a time."""
 BATCH = 250
 """Contents that are read at a time."""
+AT_ONCE = 3
+"""Mailboxes of one question that are read at the same time. A process has a handful of connections to its database, and others
+want some of them."""
 STEPS = 200_000
 """Steps that the rules of one mailbox's series may take: less than a second."""
 UNICODE = 0x001F
@@ -91,7 +94,12 @@ class MailboxAvailability:
         if len(asked) > MAX_ASKED or not 0 <= span.end - span.start <= (MAX_DAYS + 1) * 86_400:
             raise MailboxError("CANNOT", "Too many mailboxes, or too long a span")
         zone = BiasZone.of_numbers(span.zone)
-        return [await self._or_unreadable(each, grantees, span, zone, details, without) for each in asked]
+        answers: list[WhenBusy] = []
+        for first in range(0, len(asked), AT_ONCE):
+            part = asked[first : first + AT_ONCE]
+            work = (self._or_unreadable(each, grantees, span, zone, details, without) for each in part)
+            answers += await asyncio.gather(*work)
+        return answers
 
     async def _or_unreadable(
         self, asked: Asked, grantees: Sequence[UUID], span: Span, zone: Zone, details: bool, without: str
@@ -183,6 +191,8 @@ class MailboxAvailability:
                     raise _TooMany
             if len(events) > most or reading.budget.is_spent:
                 raise _TooMany
+            if len(page) < PAGE:
+                break
         return events
 
     async def _content(self, mailbox: UUID, resource: Resource) -> bytes:
