@@ -11,8 +11,9 @@ from postern.model.item_store import Busy
 from postern.protocols import xml
 from postern.protocols.dcerpc.interfaces import availability as interface
 from postern.protocols.ews import availability as requests
+from postern.protocols.ews import foreign_availability
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import MESSAGES, TYPES
+from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE
@@ -62,7 +63,21 @@ def _zone(size: int) -> Work:
     return work
 
 
+def _answer(size: int) -> Work:
+    times = "<t:StartTime>2026-03-02T00:00:00</t:StartTime><t:EndTime>2026-03-03T00:00:00</t:EndTime>"
+    event = f"<t:CalendarEvent>{times}</t:CalendarEvent>"
+    spaces = f'xmlns:s="{SOAP}" xmlns:t="{TYPES}" xmlns:m="{MESSAGES}"'
+    message = "<m:ResponseMessage><m:ResponseCode>NoError</m:ResponseCode></m:ResponseMessage>"
+    events = f"<t:CalendarEventArray>{event * (size // len(event))}</t:CalendarEventArray>"
+    response = f"<m:FreeBusyResponse>{message}<m:FreeBusyView>{events}</m:FreeBusyView></m:FreeBusyResponse>"
+    array = f"<m:FreeBusyResponseArray>{response}</m:FreeBusyResponseArray>"
+    whole = f"<m:GetUserAvailabilityResponse>{array}</m:GetUserAvailabilityResponse>"
+    octets = f"<s:Envelope {spaces}><s:Body>{whole}</s:Body></s:Envelope>".encode()
+    return partial(foreign_availability.read_answer, octets, 0)
+
+
 CASES: Cases = {
+    "protocols.ews.foreign_availability.read_answer": _answer,
     "protocols.ews.availability.read_request": _request,
     "protocols.ews.availability.read_zone": _zone,
     "items.availability.events_of": _on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from contextlib import suppress
 
 from postern.protocols import xml
@@ -21,7 +22,7 @@ from postern.protocols.ews import (
 )
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
-from postern.services.ews import attendees, extended, kinds, places
+from postern.services.ews import attendees, conversation_index, extended, kinds, places
 from postern.services.http import outgoing
 from tests.bounds.growth import Cases, Work
 
@@ -113,7 +114,7 @@ CASES: Cases = {
     E + "subscriptions.read_subscription": lambda size: _refused(lambda: subscriptions.read_subscription("A" * size)),
     E + "subscriptions.read_watermark": lambda size: _refused(lambda: subscriptions.read_watermark("A" * size)),
     E + "exported.read": lambda size: (lambda text: lambda: exported.read(text))(
-        exported.write(exported.Exported("IPM.Note", False, 1, 2, (), (), b"x" * size))
+        b64encode(exported.write(exported.Exported("IPM.Note", False, 1, 2, (), (), b"x" * size))).decode()
     ),
     E + "user_configurations.read_name": lambda size: (
         lambda element: _refused(lambda: user_configurations.read_name(element))
@@ -121,6 +122,9 @@ CASES: Cases = {
     E + "user_configurations.read_configuration": lambda size: (
         lambda element: _refused(lambda: user_configurations.read_configuration(element))
     )(_element(f"<t:Dictionary>{_ENTRY * min(1_000, size // 200)}</t:Dictionary><t:XmlData>{'A' * size}</t:XmlData>")),
+    S + "conversation_index.number_of": lambda size: (lambda octets: lambda: conversation_index.number_of(octets))(
+        b'(NIL "' + b"RE: " * (size // 4) + b'" NIL NIL NIL NIL NIL NIL NIL NIL)'
+    ),
     "services.http.outgoing.target_of": lambda size: lambda: outgoing.target_of("https://a.example/" + "x" * size),
     E + "subscriptions.read_result": lambda size: (lambda octets: _refused(lambda: subscriptions.read_result(octets)))(
         f"<a>{'<b/>' * (size // 4)}</a>".encode()

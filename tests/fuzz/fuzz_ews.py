@@ -5,6 +5,7 @@ The input is what stands in the body of an envelope, or a whole envelope. Each e
 
 from __future__ import annotations
 
+import base64
 import sys
 from contextlib import nullcontext, suppress
 from datetime import datetime
@@ -23,6 +24,7 @@ with instrumented:
         conditions,
         envelope,
         exported,
+        foreign_availability,
         ids,
         paths,
         query_strings,
@@ -37,7 +39,17 @@ with instrumented:
         views,
     )
     from postern.protocols.ical.zones import UTC_ZONE
-    from postern.services.ews import attendees, extended, finding, item_values, judging, kinds, places, store_terms
+    from postern.services.ews import (
+        attendees,
+        conversation_index,
+        extended,
+        finding,
+        item_values,
+        judging,
+        kinds,
+        places,
+        store_terms,
+    )
     from postern.services.http import outgoing
 
 from postern.protocols import xml
@@ -50,6 +62,7 @@ _END = b"</m:x></s:Body></s:Envelope>"
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a reader does what it must not."""
+    foreign_availability.read_answer(data, 0)
     with suppress(EwsError):
         subscriptions.read_result(data)
     for octets in (data, _START + data + _END):
@@ -103,6 +116,7 @@ def _read(element: xml.Element) -> None:
         target = outgoing.target_of(text)
         assert target is None or (target.host and target.path.startswith(("/", "?")))
         kinds.kind_of(text)
+        conversation_index.number_of(text.encode())
         with suppress(EwsError):
             known_id = ids.read_id(text)
             assert ids.read_id(str(known_id)) == known_id
@@ -133,7 +147,7 @@ def _read(element: xml.Element) -> None:
             subscriptions.read_minutes(text)
         with suppress(EwsError):
             item = exported.read(text)
-            assert exported.read(exported.write(item)) == item
+            assert exported.read(base64.b64encode(exported.write(item)).decode()) == item
         with suppress(EwsError):
             times.read_local(text)
             times.written(times.read_time(text))

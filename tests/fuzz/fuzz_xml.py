@@ -41,7 +41,7 @@ def one_input(data: bytes) -> None:
     question = soap.read(data)
     if isinstance(question, soap.Question):
         xml.read(soap.user_settings(question, dict.fromkeys(question.named, "a@b.test"), ClientServices("", ())))
-        xml.read(soap.domain_settings(question, question.named))
+        xml.read(soap.domain_settings(question, ClientServices("", question.named, ews="https://a/")))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ that the parsers know, taken from them. Each seed begins with the octet that the
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import ssl
@@ -114,7 +115,7 @@ def _ews() -> Iterator[bytes]:
         b"<t:XmlData>AAAA</t:XmlData></m:UserConfiguration>"
     )
     item = Exported("IPM.Note", False, 1, 2, ("a",), (ExportedProperty(55, None, 3, b"abcd"),), b"Subject: x\r\n\r\n")
-    yield f"<t:Data>{write_exported(item)}</t:Data>".encode()
+    yield f"<t:Data>{base64.b64encode(write_exported(item)).decode()}</t:Data>".encode()
     yield b"<t:URL>https://a.example:8443/x?y=1</t:URL>"
     yield b"<t:EventTypes><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:Timeout>10</t:Timeout>"
     for state in (ItemsState(mailbox, 8, 9, 10, 11, Fate.REMOVED, 12), FoldersState(mailbox, 8, 9)):

@@ -197,7 +197,7 @@ def test_each_commented_line_of_the_default_can_be_uncommented_as_it_stands() ->
             blocks[-1] += f"\n{line}"
         else:
             blocks.append(line)
-    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 6
+    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 7
     for block in blocks:
         data = tomllib.loads(text.replace(f"\n{block}\n", "\n" + block[2:].replace("\n# ", "\n") + "\n"))
         assert data != tomllib.loads(text), block
@@ -309,6 +309,9 @@ def test_what_is_commented_out_about_other_tables_can_be_taken_as_it_stands() ->
     wanted = (
         "[active-directory]",
         "domain = ",
+        "[[availability]]",
+        "user = ",
+        "password-file = ",
         "netbios = ",
         "[[database]]",
         "server = ",
@@ -325,6 +328,8 @@ def test_what_is_commented_out_about_other_tables_can_be_taken_as_it_stands() ->
         lines.append(bare if bare.startswith(wanted) else line)
     organization = configuration.parse("\n".join(lines))
     assert organization.active_directory == ActiveDirectory("corp.example.test", "CORP")
+    (space,) = organization.availability
+    assert (space.domain, space.user) == ("other.test", "availability@other.test") and space.url.startswith("https://")
     assert [host.name for host in organization.hosts] == ["dc1"]
     assert organization.written_databases == configuration.parse(text).databases
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postern.items import contact
-from postern.items.attachments import of_calendar, of_contact
+from postern.items.attachments import calendar_line, contact_line, of_calendar, of_contact
 from postern.items.contact import Contact
 from tests.items.calendars import event, read
 
@@ -55,3 +55,19 @@ def test_pictures_and_keys_of_a_card(line: str, media: str, octets: bytes | None
     assert isinstance(found, Contact)
     (attachment,) = of_contact(found)
     assert (attachment.media, attachment.octets) == (media, octets)
+
+
+@pytest.mark.parametrize("media", ["image/png", "nonsense"])
+def test_a_new_line_brings_its_octets_back(media: str) -> None:
+    told = media if media == "image/png" else "application/octet-stream"
+    entry = calendar_line(b"hello", "plan;1.txt", media)
+    (attachment,) = of_calendar(read(*event(START, entry.raw.decode().replace("\r\n ", "").strip())))
+    assert (attachment.name, attachment.media, attachment.octets) == ("plan;1.txt", told, b"hello")
+    for version in ("3.0", "4.0"):
+        for is_photo in (True, False):
+            line = contact_line(b"hello", "me.png", media, is_photo, version).raw.decode()
+            card = contact.read(f"BEGIN:VCARD\r\nVERSION:{version}\r\nFN:x\r\n{line}END:VCARD\r\n".encode())
+            assert isinstance(card, Contact)
+            (attachment,) = of_contact(card)
+            assert attachment.octets == b"hello" and attachment.name == ("" if is_photo else "me.png")
+            assert attachment.media == told or (is_photo and version == "3.0")

@@ -30,7 +30,7 @@ def test_each_direction_stands_in_parentheses_of_its_own() -> None:
 
 
 def test_taps_are_where_the_row_ends() -> None:
-    assert {tap.host for tap in taps(INSIDE, "imap4", MACHINES)} == {"cas1"}
+    assert {tap.host for tap in taps(INSIDE, "imap4", MACHINES)} == {"cas1", "cas2"}
     assert {tap.host for tap in taps(INSIDE, "hub-to-ad", MACHINES)} == {"dc1", "dc2"}
     assert taps(INSIDE, "edge-adam", MACHINES)[0].interface == "lo"
 

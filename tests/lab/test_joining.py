@@ -113,5 +113,5 @@ def test_what_the_verifier_prints_is_read() -> None:
 
 def test_each_row_that_only_outsiders_call_has_a_call() -> None:
     mail = {"imap4", "pop3", "client-to-hub-smtp", "edge-to-edge"}
-    web = {"autodiscover", "client-configuration", "caldav", "carddav"}
+    web = {"availability", "autodiscover", "client-configuration", "caldav", "carddav"}
     assert {call.row for call in CALLS} == {"client-to-kdc", *web, *mail}

@@ -304,3 +304,65 @@ def test_nobody_on_the_wire_reads_the_mail(lab: Lab) -> None:
     assert PASSWORD.encode() not in data
     assert len(data) > 50_000
     assert b"STARTTLS" in data
+
+
+SPACE = "http://schemas.microsoft.com/exchange/services/2006"
+EVENT = (
+    "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20260101T000000Z\nDTSTART:20310303T090000Z\n"
+    "DTEND:20310303T110000Z\nSUMMARY:x\nEND:VEVENT\nEND:VCALENDAR\n"
+)
+
+
+def when_busy(lab: Lab, server: str, *people: str) -> list[str]:
+    """The merged free/busy of these people on 3 March 2031, an hour a digit, as the holder of the ticket asks at a server."""
+    mailboxes = "".join(
+        f"<t:MailboxData><t:Email><t:Address>{person}@corp.test</t:Address></t:Email></t:MailboxData>"
+        for person in people
+    )
+    span = "<t:StartTime>2031-03-03T00:00:00</t:StartTime><t:EndTime>2031-03-04T00:00:00</t:EndTime>"
+    question = (
+        f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="{SPACE}/messages" xmlns:t="{SPACE}/types">'
+        "<s:Body><m:GetUserAvailabilityRequest><t:TimeZone><t:Bias>0</t:Bias></t:TimeZone>"
+        f"<m:MailboxDataArray>{mailboxes}</m:MailboxDataArray><t:FreeBusyViewOptions><t:TimeWindow>{span}</t:TimeWindow>"
+        "<t:MergedFreeBusyIntervalInMinutes>60</t:MergedFreeBusyIntervalInMinutes>"
+        "<t:RequestedView>MergedOnly</t:RequestedView></t:FreeBusyViewOptions></m:GetUserAvailabilityRequest></s:Body>"
+        "</s:Envelope>"
+    )
+    (lab.folder / "hosts/client1/home/question").write_text(question)
+    answer = lab.shell(
+        *("client1", "sh", "-c"),
+        f"{CURL} --negotiate -u : -H 'Content-Type: text/xml' --data-binary @question https://{server}/EWS/Exchange.asmx",
+    )
+    return re.findall(r"<t:MergedFreeBusy>(\d+)</t:MergedFreeBusy>", answer)
+
+
+def test_free_busy_crosses_the_sites(lab: Lab) -> None:
+    """Alice's mailbox is on mbx1 and grace's on mbx2; each client access server asks both."""
+    for person, server in (("alice", "cas2"), ("grace", "cas1")):
+        ticket(lab, person)
+        (lab.folder / "hosts/client1/home/event").write_text(EVENT.format(uid=person))
+        put = f"{CURL} --negotiate -u : -X PUT -H 'Content-Type: text/calendar' --data-binary @event"
+        url = f"https://{server}.corp.test/dav/calendars/{person}@corp.test/calendar/{person}.ics"
+        lab.shell("client1", "sh", "-c", f"{put} {url}")
+    ticket(lab, "bob")
+    wanted = ["0" * 9 + "22" + "0" * 13, "0" * 9 + "22" + "0" * 13]
+    for server in ("cas1.corp.test", "cas2.corp.test"):
+        assert when_busy(lab, server, "alice", "grace") == wanted
+    seen = json.loads(lab.shell("cas1", "postern", "paths", "observed", "--json"))
+    asked = {(one["peer"], one["mechanism"]) for one in seen if one["path"] == "availability-to-mailbox"}
+    assert asked >= {("10.77.1.30", "Kerberos"), ("10.77.4.30", "Kerberos")}
+
+
+def test_mail_and_mail_programs_reach_the_branch(lab: Lab) -> None:
+    ticket(lab, "alice")
+    lab.shell("client1", "sh", "-c", f"{LETTER.format('alice', 'to the branch')} | msmtp grace@corp.test")
+    there = "imaps://cas2.corp.test/INBOX -X 'SEARCH SUBJECT \"to the branch\"'"
+
+    def arrived() -> bool:
+        ticket(lab, "grace")
+        found = lab.shell("client1", "sh", "-c", f"{CURL} --login-options AUTH=GSSAPI --user grace@corp.test: {there}")
+        return bool(re.search(r"SEARCH \d", found))
+
+    eventually("grace reads the letter on cas2", arrived)
+    trace = json.loads(lab.shell("hub2", "postern", "trace", "grace@corp.test", "--json"))
+    assert {one["path"] for one in trace} >= {"hub-to-hub", "hub-to-mailbox-mapi"}

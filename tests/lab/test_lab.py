@@ -79,11 +79,12 @@ def test_each_row_is_proven_in_full_by_its_rightful_callers_and_every_drop_is_ex
         *(("hub-to-hub", "hub1"), ("hub-to-hub", "hub2"), ("hub-to-edge", "hub1"), ("edge-to-hub", "edge1")),
         *(("edgesync", "hub1"), ("cas-to-mailbox", "cas1"), ("mailbox-to-ad", "mbx1"), ("client-access-to-ad", "cas1")),
         *(("imap4", "client1"), ("pop3", "client1"), ("client-to-hub-smtp", "client1"), ("edge-to-edge", "internet1")),
-        *(("postgresql", "mbx1"), ("edge-adam", "edge1")),
+        *(("postgresql", "mbx1"), ("postgresql", "mbx2"), ("edge-adam", "edge1"), ("availability", "client1")),
+        *(("availability-to-mailbox", "cas1"), ("availability-to-mailbox", "cas2"), ("cas-to-mailbox", "cas2")),
     }
     assert found["cells"]["hub-to-hub"]["client1"]["state"].endswith("this row's authentication refuses")
     assert ("hub-to-edge", "hub2") not in proven  # served by the hubs of another site
-    assert set(found["servers"]) == {"hub1", "hub2", "mbx1", "cas1", "edge1"}
+    assert set(found["servers"]) == {"hub1", "hub2", "mbx1", "cas1", "mbx2", "cas2", "edge1"}
 
 
 def is_proven(cell: dict[str, str]) -> bool:

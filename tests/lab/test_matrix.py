@@ -51,7 +51,8 @@ def test_who_passes_where() -> None:
         "hub-to-edge": {"hub1", "hub2"},
         "edge-to-edge": {"edge1", "internet1"},
         "imap4": {"client1"},
-        "cas-to-mailbox": {"cas1"},
+        "cas-to-mailbox": {"cas1", "cas2"},
+        "availability-to-mailbox": {"cas1", "cas2"},
         "hub-to-mailbox-mapi": {"hub1", "hub2"},
     }
     for row, hosts in wanted.items():

@@ -22,6 +22,7 @@ from postern.host.mistakes import Key, Problem, format_problems, problem, unquot
 from postern.host.schema import FileShape
 from postern.host.small_files import read_small
 from postern.host.state import CONFIGURATION
+from postern.model.availability import AvailabilitySpace
 from postern.model.domains import a_labels, netbios_name
 from postern.model.organization import (
     AcceptedDomain,
@@ -218,6 +219,7 @@ def _organization(shapes: FileShape) -> Organization:
         acme=main.acme,
         language=main.language,
         client_certificates=certified,
+        availability=tuple(AvailabilitySpace(a.domain, a.url, a.user, a.password_file) for a in shapes.availability),
         push_notifications=pushing,
         impersonations=tuple(Impersonation(tuple(i.by), tuple(i.of)) for i in shapes.impersonation),
         offset=main.offset,

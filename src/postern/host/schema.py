@@ -276,6 +276,26 @@ class ClientCertificatesShape(Shape):
     revoked: str = ""
 
 
+def _https(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(
+            f'{quoted(value)} is no https URL; write one such as "https://mail.other.test/EWS/Exchange.asmx"'
+        )
+    return value
+
+
+class AvailabilityShape(Shape):
+    domain: DomainName
+    url: Annotated[str, Field(max_length=2000), AfterValidator(_https)]
+    user: Annotated[str, Field(min_length=1, max_length=256)]
+    password_file: Annotated[str, Field(min_length=1)]
+
+
 class PushNotificationsShape(Shape):
     networks: list[Annotated[str, AfterValidator(_address_or_network)]] = []
     clear: bool = False
@@ -333,6 +353,7 @@ class FileShape(Shape):
     database: list[DatabaseShape] = []
     active_directory: ActiveDirectoryShape | None = None
     client_certificates: ClientCertificatesShape | None = None
+    availability: list[AvailabilityShape] = []
     push_notifications: PushNotificationsShape | None = None
     impersonation: list[ImpersonationShape] = []
     host: list[HostShape] = []

@@ -6,6 +6,7 @@ An attachment is addressed by its number in the order of the object, from 1 (doc
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -13,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from postern.items.calendar_object import CalendarObject
 from postern.items.contact import Contact
 from postern.items.text import readable
-from postern.protocols.content_lines import Line, octets_of
+from postern.protocols.content_lines import Line, line, octets_of
 from postern.protocols.mime.transfer import from_base64
 from postern.protocols.vcard.cards import BINARY, encoding_of, types_of
 
@@ -23,6 +24,8 @@ MAX_NAME = 255
 _DATA = re.compile(r"data:([^,;]{0,200}+)((?:;[^,;]{0,200}+){0,10}+),", re.IGNORECASE)
 _MEDIA = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 _UNKNOWN = "application/octet-stream"
+FILE = "X-POSTERN-ATTACH"
+"""The line of a file in a card that none of vCard's own lines is for."""
 
 
 class Attachment(NamedTuple):
@@ -53,37 +56,63 @@ def of_calendar(calendar: CalendarObject) -> list[Attachment]:
 
     Bound: linear in the object; at most MAX_ATTACHMENTS attachments.
     """
-    return _told(line for part in calendar.parts for line in part.lines("ATTACH"))
+    return _told(entry for part in calendar.parts for entry in part.lines("ATTACH"))
 
 
 def of_contact(contact: Contact) -> list[Attachment]:
-    """The pictures, sounds and keys of a card.
+    """The pictures, sounds, keys and other files of a card.
 
     Bound: linear in the card; at most MAX_ATTACHMENTS attachments.
     """
-    return _told(contact.card.root.lines(*BINARY))
+    return _told(contact.card.root.lines(*BINARY, FILE))
 
 
 def _told(lines: Iterable[Line]) -> list[Attachment]:
     told: list[Attachment] = []
-    for number, line in enumerate(lines, 1):
+    for number, entry in enumerate(lines, 1):
         if number > MAX_ATTACHMENTS:
             break
-        data = _DATA.match(line.value)
-        is_inline = encoding_of(line) == "BASE64" or data is not None
-        media = _media(line, "" if data is None else data[1])
-        names = (line.parameter(name) for name in ("FILENAME", "X-FILENAME", "X-APPLE-FILENAME"))
+        data = _DATA.match(entry.value)
+        is_inline = encoding_of(entry) == "BASE64" or data is not None
+        media = _media(entry, "" if data is None else data[1])
+        names = (entry.parameter(name) for name in ("FILENAME", "X-FILENAME", "X-APPLE-FILENAME"))
         name = next((readable(name).strip() for name in names if name.strip()), "")
-        uri = "" if is_inline else readable(line.value).strip()
-        told.append(Attachment(number, name[:MAX_NAME], media, uri, line))
+        uri = "" if is_inline else readable(entry.value).strip()
+        told.append(Attachment(number, name[:MAX_NAME], media, uri, entry))
     return told
 
 
-def _media(line: Line, said: str) -> str:
+def _media(entry: Line, said: str) -> str:
     """The media type: FMTTYPE or MEDIATYPE, that of a data URI, or what TYPE says in vCard 3."""
-    said_by = [line.parameter("FMTTYPE"), line.parameter("MEDIATYPE"), said]
-    family = BINARY.get(line.name)
+    said_by = [entry.parameter("FMTTYPE"), entry.parameter("MEDIATYPE"), said]
+    family = BINARY.get(entry.name)
     if family is not None:
-        said_by += [f"{family}/{word}" for word in types_of(line) if word not in ("pref", "work", "home")]
+        said_by += [f"{family}/{word}" for word in types_of(entry) if word not in ("pref", "work", "home")]
     kinds = (word.strip().lower() for word in said_by)
     return next((kind for kind in kinds if _MEDIA.fullmatch(kind)), _UNKNOWN)
+
+
+def calendar_line(octets: bytes, name: str, media: str) -> Line:
+    """The line of a new attachment of an appointment or a task (RFC 5545 section 3.8.1.1)."""
+    parameters = [("FMTTYPE", [_known(media)]), ("ENCODING", ["BASE64"]), ("VALUE", ["BINARY"])]
+    return line("ATTACH", _encoded(octets), [*parameters, ("X-FILENAME", [name[:MAX_NAME] or "attachment"])])
+
+
+def contact_line(octets: bytes, name: str, media: str, is_photo: bool, version: str) -> Line:
+    """The line of a new picture or file of a card (RFC 2426 section 3.1.4, RFC 6350 section 6.2.4)."""
+    media = _known(media)
+    if not is_photo:
+        parameters = [("ENCODING", ["b"]), ("FMTTYPE", [media]), ("FILENAME", [name[:MAX_NAME] or "attachment"])]
+        return line(FILE, _encoded(octets), parameters)
+    if version == "4.0":
+        return line("PHOTO", f"data:{media};base64,{_encoded(octets)}")
+    return line("PHOTO", _encoded(octets), [("ENCODING", ["b"]), ("TYPE", [media.rpartition("/")[2].upper()])])
+
+
+def _known(media: str) -> str:
+    media = media.strip().lower()
+    return media if _MEDIA.fullmatch(media) else _UNKNOWN
+
+
+def _encoded(octets: bytes) -> str:
+    return b64encode(octets).decode("ascii")

@@ -166,6 +166,13 @@ class MailContent:
         if field:
             self._fields.insert(place, (wanted, field))
 
+    @property
+    def size(self) -> int:
+        """About as many octets as the message has, or will have."""
+        if self._parts is None or not self._parts.is_changed:
+            return len(self._body)
+        return len(self._parts.form.text) + sum([len(each.octets) for each in self._parts.attached])
+
     # What is shown and attached
 
     @property
@@ -207,7 +214,7 @@ class MailContent:
         if self._parts is None or not self._parts.is_changed:
             return with_line_ends(_joined(fields) + self._body)
         kept = [entry for entry in fields if not entry[0].startswith(_OF_BODY)]
-        return with_line_ends(_joined(kept) + _MIME + self._parts.written())
+        return with_line_ends(b"".join([_joined(kept), _MIME, *self._parts.written()]))
 
 
 def _joined(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -232,18 +239,18 @@ class _Parts:
             return self.attached
         return sorted(self.attached, key=lambda each: not each.is_inline)
 
-    def written(self) -> bytes:
-        """The part that has all others in it, from its Content-Type on."""
+    def written(self) -> list[bytes]:
+        """The part that has all others in it, from its Content-Type on, in pieces: large ones are put together once."""
         boundary = self._boundary()
         text, is_html = self.form
-        parts = [writing.text_part("plain", (self.plain or html.text_of(text)) if is_html else text)]
+        parts = [[writing.text_part("plain", (self.plain or html.text_of(text)) if is_html else text)]]
         if is_html:
-            shown = writing.text_part("html", text)
-            inline = [each.octets for each in self.attached if each.is_inline]
+            shown = [writing.text_part("html", text)]
+            inline = [[each.octets] for each in self.attached if each.is_inline]
             parts.append(_multipart("related", boundary + "_r", [shown, *inline]) if inline else shown)
-        parts += self.others
+        parts += [[each] for each in self.others]
         whole = _multipart("alternative", boundary + "_a", parts) if len(parts) > 1 else parts[0]
-        beside = [each.octets for each in self.attached if not (is_html and each.is_inline)]
+        beside = [[each.octets] for each in self.attached if not (is_html and each.is_inline)]
         return _multipart("mixed", boundary + "_m", [whole, *beside]) if beside else whole
 
     def _boundary(self) -> str:
@@ -262,12 +269,12 @@ def _raw(octets: bytes, node: Node) -> bytes:
     return octets[part.start : part.end] if part is not None else b""
 
 
-def _multipart(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
+def _multipart(subtype: str, boundary: str, parts: Sequence[list[bytes]]) -> list[bytes]:
     line = f"--{boundary}".encode()
     pieces = [f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode()]
     for part in parts:
-        pieces += [line, b"\r\n", part, b"" if part.endswith(b"\r\n") else b"\r\n"]
-    return b"".join([*pieces, line, b"--\r\n"])
+        pieces += [line, b"\r\n", *part, b"" if part[-1].endswith(b"\r\n") else b"\r\n"]
+    return [*pieces, line, b"--\r\n"]
 
 
 def file(
@@ -287,8 +294,8 @@ def file(
     fields = "".join(head).encode("utf-8", "replace")
     if location:
         fields += writing.text_field("Content-Location", location)
-    encoded = writing.base64_lines(octets)
-    return Attached(fields + b"Content-Transfer-Encoding: base64\r\n\r\n" + encoded, is_inline and bool(content_id))
+    fields += b"Content-Transfer-Encoding: base64\r\n\r\n"
+    return Attached(writing.base64_lines(octets, fields), is_inline and bool(content_id))
 
 
 def message(octets: bytes, name: str = "") -> Attached:

@@ -72,6 +72,13 @@ def occurrence_at(series: Series, calendar: CalendarObject, when: When, budget: 
     return occurrence_part(series, calendar, Component(calendar.kind, [name]), budget)
 
 
+def known_occurrence(series: Series, key: int, recurrence: When) -> Component:
+    """The component of an occurrence that the series has: its exception, or one that is made. `key` is its number, and
+    `recurrence` its RECURRENCE-ID in the form of the series (`Occurrence.recurrence`)."""
+    made = series.exceptions.get(key)
+    return made.component if made is not None else _exception(series, key, recurrence, line("RECURRENCE-ID", ""))
+
+
 def _in_utc(message: CalendarObject, when: When) -> When:
     """A time of a message in UTC, for its zones may not be the copy's; a date stays what it is."""
     if when.is_date or not when.zone:

@@ -78,11 +78,11 @@ def _reminder(content: CalendarContent) -> Value | None:
     return None if span is None or due is None else content.utc(due) + span.days * 86_400 + span.seconds
 
 
-def _set_reminder(content: CalendarContent, value: Value | None) -> None:
-    """A time says something only where there is a reminder."""
+def set_reminder_time(content: CalendarContent, time: int) -> None:
+    """Gives the reminder of a task a time of its own. It says something only where there is a reminder."""
     alarm = next(content.part.components("VALARM"), None)
-    if alarm is not None and isinstance(value, int):
-        alarm.replace("TRIGGER", line("TRIGGER", written_utc(value), [("VALUE", ["DATE-TIME"])]))
+    if alarm is not None:
+        alarm.replace("TRIGGER", line("TRIGGER", written_utc(time), [("VALUE", ["DATE-TIME"])]))
 
 
 def _number(canonical: str, lid: int) -> Property:
@@ -106,7 +106,7 @@ _OWN: list[Entry] = [
         "RRULE",
         lambda it: recurs(it) or it.part.first(REGENERATION) is not None,
     ),
-    Mapped(named("PidLidReminderTime", COMMON, 0x8502, Type.TIME), "VALARM", _reminder, _set_reminder),
+    Mapped(named("PidLidReminderTime", COMMON, 0x8502, Type.TIME), "VALARM", _reminder),
 ]
 _KEPT: list[Entry] = in_bag(
     named("PidLidTeamTask", TASK, 0x8103, Type.BOOLEAN),

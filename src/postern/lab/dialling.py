@@ -100,6 +100,7 @@ CALLS = (
     Call(CLIENT1.name, "client-to-kdc", "a ticket", _TICKET),
     _log_on("imap4", f"imaps://{CAS1.fqdn}/", f"imap://{CAS1.fqdn}/"),
     _log_on("pop3", f"pop3s://{CAS1.fqdn}/", f"pop3://{CAS1.fqdn}/"),
+    _page("availability", "one's services with Kerberos over TLS", "/EWS/Exchange.asmx"),
     _page("autodiscover", "a page with Kerberos over TLS", "/autodiscover/autodiscover.xml"),
     _page(
         "caldav", "one's calendars with Kerberos over TLS", f"/dav/calendars/{_INSIDE}/", "-X PROPFIND -H 'Depth: 1'"

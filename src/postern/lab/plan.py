@@ -73,11 +73,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person of the domain. `name` is the account's name, and the left side of the mail address."""
+    """A person of the domain. `name` is the account's name, and the left side of the mail address; `server` has the mailbox."""
 
     name: str
     given_name: str
     surname: str
+    server: str = "mbx1"
 
 
 INTERNAL = Network("internal", "10.77.1.")
@@ -93,10 +94,12 @@ HUB1 = Machine("hub1", Kind.SERVER, INTERNAL, "10.77.1.20", HEADQUARTERS, Role.H
 HUB2 = Machine("hub2", Kind.SERVER, BRANCH_NETWORK, "10.77.4.20", BRANCH, Role.HUB)
 MBX1 = Machine("mbx1", Kind.SERVER, INTERNAL, "10.77.1.30", HEADQUARTERS, Role.MAILBOX)
 CAS1 = Machine("cas1", Kind.SERVER, INTERNAL, "10.77.1.40", HEADQUARTERS, Role.CLIENT_ACCESS)
+MBX2 = Machine("mbx2", Kind.SERVER, BRANCH_NETWORK, "10.77.4.30", BRANCH, Role.MAILBOX)
+CAS2 = Machine("cas2", Kind.SERVER, BRANCH_NETWORK, "10.77.4.40", BRANCH, Role.CLIENT_ACCESS)
 EDGE1 = Machine("edge1", Kind.SERVER, PERIMETER, "10.77.2.20", "", Role.EDGE)
 CLIENT1 = Machine("client1", Kind.CLIENT, CLIENTS, "10.77.3.50", HEADQUARTERS)
 INTERNET1 = Machine("internet1", Kind.INTERNET, INTERNET, "203.0.113.25")
-MACHINES = (DC1, DC2, HUB1, HUB2, MBX1, CAS1, EDGE1, CLIENT1, INTERNET1)
+MACHINES = (DC1, DC2, HUB1, HUB2, MBX1, CAS1, MBX2, CAS2, EDGE1, CLIENT1, INTERNET1)
 CONTROLLERS = (DC1, DC2)
 SERVERS = tuple(machine for machine in MACHINES if machine.kind is Kind.SERVER)
 
@@ -105,6 +108,7 @@ PEOPLE = (
     Person("bob", "Bob", "Baker"),
     Person("carol", "Carol", "Carter"),
     Person("dave", "Dave", "Dyer"),
+    Person("grace", "Grace", "Green", "mbx2"),
 )
 STRANGERS = ("erin", "frank")
 """People with a mailbox in the other organization."""

@@ -85,7 +85,8 @@ def synchronize_edge(folder: Folder) -> None:
 def give_mailboxes(folder: Folder) -> None:
     """Gives each of the domain's people a mailbox. Raises LabError."""
     for person in PEOPLE:
-        entrance.run(folder, MBX1.name, [program(), "user", "add", f"{person.name}@{DOMAIN}"])
+        added = [program(), "user", "add", f"{person.name}@{DOMAIN}", "--database", person.server]
+        entrance.run(folder, MBX1.name, added)
 
 
 def starter(folder: Folder, namespaces: Namespaces, machine: Machine) -> Callable[[], None]:

@@ -88,6 +88,15 @@ class Span(NamedTuple):
     zone: tuple[int, ...] = ()
 
 
+class AvailabilitySpace(NamedTuple):
+    """The people of a domain of another organization, who are asked about at `url` as `user`, whose password is in a file."""
+
+    domain: str
+    url: str
+    user: str
+    password_file: str
+
+
 class Availability(Protocol):
     """The calendars of one mailbox server, for client access servers."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from postern.model.availability import AvailabilitySpace
 from postern.model.domains import a_labels
 
 LOOKED_FOR = ("autodiscover", "autoconfig")
@@ -215,6 +216,8 @@ class Organization:
     """The language in which the calendar of a new mailbox is named, and the folders like it (`folder_names.LANGUAGES`)."""
     client_certificates: ClientCertificates | None = None
     """None: no client is asked for a certificate."""
+    availability: tuple[AvailabilitySpace, ...] = ()
+    """Other organizations that are asked when their people are busy."""
     push_notifications: PushNotifications | None = None
     """None: no notification is sent to a subscriber."""
     impersonations: tuple[Impersonation, ...] = ()

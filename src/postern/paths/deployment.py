@@ -51,6 +51,9 @@ _MISSING: Mapping[Need, Callable[[Organization], str]] = MappingProxyType(
         Need.REALM: lambda org: "" if org.realm else "the organization has no realm",
         Need.METRICS: lambda org: "" if org.metrics else "metrics are not switched on",
         Need.ACME: lambda org: "" if org.acme else "ACME is not switched on",
+        Need.AVAILABILITY: lambda org: (
+            "" if org.availability else "no other organization is asked when its people are busy"
+        ),
         Need.PUSH: lambda org: "" if org.push_notifications else "push notifications are not switched on",
         Need.FILTERS: lambda org: (
             "" if org.with_role(filtering_role(org)) else "no server here takes mail from strangers"

@@ -112,6 +112,7 @@ class Need(StrEnum):
     FILTERS = "a server whose agents filter mail from strangers: an edge, or a hub where there is none"
     METRICS = "metrics that are switched on"
     ACME = "ACME that is switched on"
+    AVAILABILITY = "another organization that is asked when its people are busy"
     PUSH = "push notifications that are switched on"
     DIRECTORY_URL = "a directory that a URL names; the private one listens on its unix socket only"
     DATABASE_URL = "databases that a URL names; the private cluster listens on its unix socket only"

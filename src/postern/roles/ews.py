@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postern.model.availability import Availability
 from postern.model.organization import DomainType
 from postern.paths.row import Path
-from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.ews.envelope import MAX_OCTETS
+from postern.roles.free_busy import free_busy
 from postern.roles.push_notifications import pusher
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.access.availability import FreeBusy
 from postern.services.ews.access import EwsAccess, EwsServer
 from postern.services.ews.application import KINDS, METHODS, EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
 from postern.services.http.site import Route
-from postern.services.mailbox.client import availability_client
 
 PREFIX = "/ews/exchange.asmx"
 
 
 def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> list[Route]:
-    calls, items = logon.rpc.calls, logon.shared.stores
-    shared = logon.shared.servers.items()
-    by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in shared}
+    calls, items, servers = logon.rpc.calls, logon.shared.stores, logon.shared.servers
+    by_name = {name: EwsServer(server.mailboxes, items[name], server.changes) for name, server in servers.items()}
 
     def server(database: str) -> EwsServer | None:
         here = calls.server_of(database)
@@ -35,13 +31,6 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         types = runtime.feed.current.domain_types()
         return frozenset(name for name, type_ in types.items() if type_ is DomainType.AUTHORITATIVE)
 
-    to_calendars = calls.clients(runtime.rows["availability-to-mailbox"], MAILBOX_AVAILABILITY)
-    calendars = {name: availability_client(rpc, MAILBOX_AVAILABILITY) for name, rpc in to_calendars.items()}
-
-    def calendars_of(database: str) -> Availability | None:
-        here = calls.server_of(database)
-        return calendars.get(here.name) if here is not None else None
-
     access = EwsAccess(
         logon.directory,
         server,
@@ -49,7 +38,8 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         runtime.server.fqdn,
         runtime.organization.limits.mailbox_quota,
         domains,
-        free_busy=FreeBusy(logon.directory, logon.shared.sharing, calendars_of),
+        message_size=runtime.organization.limits.message_size,
+        free_busy=free_busy(runtime, logon),
         impersonations=lambda: runtime.feed.current.impersonations,
         pushing=pusher(runtime, logon),
     )

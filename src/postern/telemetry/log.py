@@ -65,6 +65,11 @@ class Event(StrEnum):
         "warning",
         "A certificate of this host expires within 30 days, or was to be renewed by now; said once a day.",
     )
+    AVAILABILITY_FAILED = (
+        "availability-failed",
+        "warning",
+        "Another organization did not tell when its people are busy; `error` says why.",
+    )
     NOTIFICATIONS_ENDED = (
         "notifications-ended",
         "info",

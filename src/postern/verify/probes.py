@@ -119,6 +119,7 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "ad-replication":      _nobody("between domain controllers; it is not ours to verify"),
     "recipient-filter":    _nobody("the edge asks its own directory here: see edge-adam"),
     "dnsbl":               _nobody("our servers ask block lists here; nobody can dial it"),
+    "availability-to-organization": _nobody("our servers ask other organizations here; nobody can dial it"),
     "ews-notification":    _nobody("our servers post notifications to subscribers here; nobody can dial it"),
     "acme":                _nobody("our servers ask the certificate authority here; nobody can dial it"),
     "ssh":                 _MACHINE,

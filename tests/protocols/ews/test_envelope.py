@@ -56,6 +56,7 @@ def test_the_header_names_who_acts_and_where() -> None:
         (soap(""), Code.SCHEMA_VALIDATION),
         (soap("<m:GetItem/><m:GetItem/>"), Code.SCHEMA_VALIDATION),
         (soap("<t:GetItem/>"), Code.SCHEMA_VALIDATION),
+        (soap("<m:CreateItem><t:Body><p>unescaped</p></t:Body></m:CreateItem>"), Code.SCHEMA_VALIDATION),
         (soap("<m:GetItem/>", '<t:RequestServerVersion Version="Exchange1997"/>'), Code.INVALID_SERVER_VERSION),
         (
             soap("<m:GetItem/>", "<t:ExchangeImpersonation><t:ConnectingSID/></t:ExchangeImpersonation>"),

@@ -1,6 +1,6 @@
 """Paths of properties, and the shapes that name them.
 
-covers: shapes
+covers: shapes, uris
 """
 
 from __future__ import annotations

@@ -77,3 +77,15 @@ def test_values_are_read_as_they_were_rendered() -> None:
     assert [each.address for each in told.to] == ["c@d.test"]
     assert (told.subject, told.message_id, told.cc) == (b'\xff "x"', b"<i@j>", ())
     assert read_envelope(b"()").subject == b""
+
+
+def test_values_are_read_alike_with_and_without_literals() -> None:
+    plain = b'("a b" NIL 12 (("x" "") 3) "NIL")'
+    values = [b"a b", None, 12, [[b"x", b""], 3], b"NIL"]
+    assert read_values(plain) == values
+    assert read_values(plain.replace(b'"a b"', b"{3}\r\na b")) == values
+    assert read_values(plain.replace(b'"a b"', b'"a\\ b"')) == values
+    for broken in (b"", b"x", b'("a" x "b")', b'("a"', b'"a"', b"(1) (2)"):
+        assert read_values(broken) == read_values(broken + b"{")
+    deep = b"(" * 300 + b"1" + b")" * 300
+    assert read_values(deep) == read_values(deep + b" {")

@@ -1,12 +1,14 @@
 """Appointments by Exchange Web Services: made, read, changed and deleted, as a whole and by occurrence.
 
-covers: appointments, attendees, calendar_deleting, calendar_editor, calendar_times, meeting_changes, occurrences
+covers: appointments, attendees, calendar_attachments, calendar_deleting, calendar_editor, calendar_span, calendar_times
+covers: meeting_changes, neighbours, occurrences
 covers: services.ews.fields.calendar, services.ews.fields.calendar_item, services.ews.fields.calendar_read
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -15,7 +17,8 @@ from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject
 from postern.items.stored import values_of
 from postern.model.folders import FolderKind
-from postern.protocols.ews.ids import ItemId
+from postern.protocols.ews.ids import ItemId, read_id
+from postern.services.ews import access
 from tests.services.dav.site import ALICE, BOB, event, guid_of
 from tests.services.ews.site import Answer, EwsSite
 
@@ -309,5 +312,147 @@ def test_what_dav_has_stored_is_shown() -> None:
         told = await site.ask(read(str(ItemId(guid_of(ALICE), put.id))))
         assert told.texts(".//t:Subject") == ["Talk"] and told.texts(".//t:UID") == ["u1"]
         assert told.texts(".//t:CalendarItemType") == ["RecurringMaster"] and not told.all(".//t:Recurrence")
+
+    work(steps)
+
+
+def test_an_appointment_says_what_is_beside_it() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(HOUR)))
+        await site.ask(made(SERIES.replace("T09:00", "T09:30").replace("T10:00", "T10:30"), subject="Daily"))
+        after = HOUR.replace("T10:00", "T10:15").replace("T09:00", "T10:00")
+        await site.ask(made(after, subject="After"))
+        await site.ask(made(f"{HOUR}<t:LegacyFreeBusyStatus>Free</t:LegacyFreeBusyStatus>", subject="Nothing"))
+        told = await site.ask(read(item))
+        assert told.texts(".//t:ConflictingMeetingCount") == ["1"] and told.texts(".//t:AdjacentMeetingCount") == ["1"]
+        assert told.texts(".//t:ConflictingMeetings/t:CalendarItem/t:Subject") == ["Daily"]
+        assert told.texts(".//t:AdjacentMeetings/t:CalendarItem/t:Subject") == ["After"]
+
+    work(steps)
+
+
+@pytest.mark.parametrize(
+    "version", ["Exchange2007", "Exchange2007_SP1", "Exchange2010", "Exchange2010_SP2", "Exchange2013_SP1"]
+)
+def test_every_version_gets_what_it_knows(version: str) -> None:
+    """The answers are held to the table of the schema."""
+
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        second = id_of(await site.ask(read(occurrence(item, 2))))
+        assert (await site.ask(changed(second, "item:Subject", "<t:Subject>Tea</t:Subject>"))).codes == ["NoError"]
+        for base in ("IdOnly", "Default", "AllProperties"):
+            assert (await site.ask(read(item, second, base=base), version=version)).codes == ["NoError", "NoError"]
+
+    work(steps)
+
+
+@pytest.mark.parametrize("start", [0, -(2**63), 2**63 - 1, 2**62, 1_764_576_001])
+def test_occurrences_that_somebody_makes_up_are_not_there(start: int) -> None:
+    async def steps(site: EwsSite) -> None:
+        item = read_id(id_of(await site.ask(made(SERIES))))
+        assert isinstance(item, ItemId)
+        forged = str(ItemId(item.mailbox, item.item, start))
+        subject = "<t:Subject>x</t:Subject>"
+        for asked in (read(forged), changed(forged, "item:Subject", subject), deleted(forged)):
+            assert (await site.ask(asked)).codes == ["ErrorItemNotFound"]
+        assert len((await stored(site)).parts) == 1
+        single = read_id(id_of(await site.ask(made(HOUR))))
+        assert isinstance(single, ItemId)
+        assert (await site.ask(read(str(ItemId(single.mailbox, single.item, start))))).codes == ["ErrorItemNotFound"]
+
+    work(steps)
+
+
+def test_an_appointment_is_brought_as_icalendar_and_told_as_such() -> None:
+    async def steps(site: EwsSite) -> None:
+        content = base64.b64encode(event("u1", "Talk", "20260301T120000Z")).decode()
+        item = id_of(await site.ask(made(f"<t:MimeContent>{content}</t:MimeContent>")))
+        part = (await stored(site)).main
+        assert (part.value("UID"), part.value("DTSTART")) == ("u1", "20260301T120000Z")
+        shape = "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>"
+        told = await site.ask(read(item).replace("<t:BaseShape>AllProperties</t:BaseShape>", shape))
+        assert b"BEGIN:VCALENDAR" in base64.b64decode(told.texts(".//t:MimeContent")[0])
+        broken = base64.b64encode(b"BEGIN:VCARD").decode()
+        assert (await site.ask(made(f"<t:MimeContent>{broken}</t:MimeContent>"))).codes == ["ErrorMimeContentInvalid"]
+
+    work(steps)
+
+
+def test_mapi_properties_are_those_of_the_appointment() -> None:
+    async def steps(site: EwsSite) -> None:
+        uri = '<t:ExtendedFieldURI DistinguishedPropertySetId="Appointment" PropertyId="{}" PropertyType="{}"/>'
+        place, start = uri.format(0x8208, "String"), uri.format(0x820D, "SystemTime")
+        own = '<t:ExtendedFieldURI DistinguishedPropertySetId="PublicStrings" PropertyName="mine" PropertyType="Integer"/>'
+        more = (
+            f"<t:ExtendedProperty>{own}<t:Value>7</t:Value></t:ExtendedProperty>"
+            f"<t:ExtendedProperty>{place}<t:Value>Room 9</t:Value></t:ExtendedProperty>"
+        )
+        item = id_of(await site.ask(made(more + HOUR)))
+        assert (await stored(site)).main.value("LOCATION") == "Room 9"
+        paths = f"<t:AdditionalProperties>{place}{start}{own}</t:AdditionalProperties>"
+        shape = "<t:BaseShape>IdOnly</t:BaseShape>"
+        told = await site.ask(read(item, base="IdOnly").replace(shape, shape + paths))
+        assert told.texts(".//t:ExtendedProperty/t:Value") == ["Room 9", "2026-12-01T08:00:00Z", "7"]
+
+    work(steps)
+
+
+def test_an_occurrence_does_not_pass_its_neighbours() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        third = id_of(await site.ask(read(occurrence(item, 3))))
+        for name, times, code in (
+            ("End", "2026-12-04T09:00:00+01:00", "NoError"),
+            ("End", "2026-12-04T09:30:00+01:00", "ErrorOccurrenceCrossingBoundary"),
+            ("Start", "2026-12-02T10:00:00+01:00", "NoError"),
+            ("Start", "2026-12-02T09:59:59+01:00", "ErrorOccurrenceCrossingBoundary"),
+        ):
+            asked = changed(third, f"calendar:{name}", f"<t:{name}>{times}</t:{name}>")
+            assert (await site.ask(asked)).codes == [code], times
+
+    work(steps)
+
+
+def test_an_appointment_has_files() -> None:
+    async def steps(site: EwsSite) -> None:
+        file = (
+            "<t:FileAttachment><t:Name>a.txt</t:Name><t:ContentType>text/plain</t:ContentType>"
+            "<t:Content>{}</t:Content></t:FileAttachment>"
+        )
+        octets = [base64.b64encode(text).decode() for text in (b"first", b"second \r\n")]
+        item = id_of(await site.ask(made(f"<t:Attachments>{file.format(octets[0])}</t:Attachments>{HOUR}")))
+        told = await site.ask(read(item))
+        assert told.texts(".//t:HasAttachments") == ["true"] and told.texts(".//t:FileAttachment/t:Name") == ["a.txt"]
+        more = (
+            f'<m:CreateAttachment><m:ParentItemId Id="{item}"/><m:Attachments>{file.format(octets[1])}'
+            f"<t:ItemAttachment><t:Message/></t:ItemAttachment></m:Attachments></m:CreateAttachment>"
+        )
+        added = await site.ask(more)
+        assert added.codes == ["NoError", "ErrorInvalidItemForOperationCreateItemAttachment"]
+        part = (await stored(site)).main
+        assert [each.parameter("X-FILENAME") for each in part.lines("ATTACH")] == ["a.txt", "a.txt"]
+        ids = [each.attrib["Id"] for each in (await site.ask(read(item))).all(".//t:AttachmentId")]
+        assert added.find(".//t:AttachmentId").attrib["Id"] == ids[1]
+        named = "".join([f'<t:AttachmentId Id="{each}"/>' for each in ids])
+        asked = f"<m:GetAttachment><m:AttachmentIds>{named}</m:AttachmentIds></m:GetAttachment>"
+        assert (await site.ask(asked)).texts(".//t:Content") == octets
+        assert (await site.ask(asked, BOB)).codes == ["ErrorItemNotFound", "ErrorItemNotFound"]
+        gone = f'<m:DeleteAttachment><m:AttachmentIds><t:AttachmentId Id="{ids[0]}"/></m:AttachmentIds></m:DeleteAttachment>'
+        assert (await site.ask(gone)).codes == ["NoError"]
+        assert (await site.ask(gone)).codes == ["ErrorItemNotFound"]
+        assert len(list((await stored(site)).main.lines("ATTACH"))) == 1
+
+    work(steps)
+
+
+def test_the_steps_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES.replace(">5<", ">900<"))))
+        late = id_of(await site.ask(read(occurrence(item, 890))))
+        monkeypatch.setattr(access, "MAX_STEPS", 2_000)
+        told = await site.ask(read(late, late, late, late))
+        assert told.codes[0] == "NoError" and told.codes[-1] == "ErrorInsufficientResources"
+        assert (await site.ask(read(late))).codes == ["NoError"]
 
     work(steps)

@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 from exchangelib import Account, Folder
-from exchangelib.errors import ErrorDeleteDistinguishedFolder, ErrorFolderExists, ErrorItemNotFound
-from exchangelib.folders import Calendar, Contacts, Messages
+from exchangelib.errors import (
+    ErrorDeleteDistinguishedFolder,
+    ErrorFolderExists,
+    ErrorFolderNotFound,
+    ErrorItemNotFound,
+)
+from exchangelib.folders import Calendar, Contacts, Inbox, Messages
+from exchangelib.folders.queryset import SingleFolderQuerySet
+from exchangelib.properties import CalendarPermission, DistinguishedFolderId, Mailbox, UserId
 
 from postern.model.folders import FolderKind
 from postern.model.items import NewItem
@@ -75,6 +82,52 @@ def test_the_tree_is_shown_and_changed(tmp_path: Path) -> None:
         assert "Work" not in {each.name for each in top.children}
 
     at_a_door(tmp_path, work)
+
+
+def test_well_known_folders_are_found_and_those_that_are_not_here_are_told(tmp_path: Path) -> None:
+    def work(mine: Account) -> None:
+        names = (
+            "calendar",
+            "contacts",
+            "drafts",
+            "inbox",
+            "journal",
+            "junk",
+            "notes",
+            "outbox",
+            "sent",
+            "tasks",
+            "trash",
+        )
+        there = {name: getattr(mine, name) for name in names}
+        assert len({folder.id for folder in there.values()}) == len(names)
+        assert all(folder.parent.id == mine.msg_folder_root.id for folder in there.values())
+        assert mine.root.tree().startswith("Root\n") or "Top of Information Store" in mine.root.tree()
+        assert {folder.id for folder in mine.root.walk()} >= {folder.id for folder in there.values()}
+        for name in ("archive_root", "public_folders_root", "conversation_history", "recoverable_items_root"):
+            with pytest.raises(ErrorFolderNotFound):
+                getattr(mine, name).refresh()
+
+    at_a_door(tmp_path, work)
+
+
+def test_anothers_folders_are_used_by_rights(tmp_path: Path) -> None:
+    async def before(door: EwsDoor) -> None:
+        guid = door.guid(BOB)
+        for node in await door.mailboxes.tree(guid):
+            if node.kind in (FolderKind.INBOX, FolderKind.CALENDAR):
+                await door.mailboxes.set_rights(guid, node.id, door.guid(ALICE), ROLES["editor"])
+            if node.kind is FolderKind.INBOX:
+                await door.mailboxes.create(guid, node.id, [NewItem(b"Subject: 0\r\n\r\nx\r\n")])
+
+    def work(mine: Account) -> None:
+        inbox = DistinguishedFolderId(id="inbox", mailbox=Mailbox(email_address=BOB))
+        theirs = SingleFolderQuerySet(account=mine, folder=Inbox(root=mine.root, _distinguished_id=inbox)).resolve()
+        (item,) = theirs.all().only("subject")
+        item.move(mine.inbox)
+        assert subjects(mine.inbox) == ["0"] and not theirs.all().count()
+
+    at_a_door(tmp_path, work, before)
 
 
 def test_a_folder_is_saved_as_a_whole(tmp_path: Path) -> None:
@@ -160,3 +213,30 @@ def test_nobody_is_a_delegate_at_first(tmp_path: Path) -> None:
         assert mine.delegates == []
 
     at_a_door(tmp_path, work)
+
+
+def test_permissions_are_set(tmp_path: Path) -> None:
+    def work(mine: Account) -> None:
+        calendar = mine.calendar.refresh()
+        bob = CalendarPermission(user_id=UserId(primary_smtp_address=BOB), calendar_permission_level="Reviewer")
+        # It sends back no permission that tells times alone, as the default one does.
+        calendar.permission_set.calendar_permissions = [bob]
+        calendar.save(update_fields=["permission_set"])
+        levels = {
+            each.user_id.primary_smtp_address or each.user_id.distinguished_user: each.calendar_permission_level
+            for each in calendar.refresh().permission_set.calendar_permissions
+        }
+        assert levels == {"Default": "FreeBusyTimeOnly", "Anonymous": "None", BOB: "Reviewer"}
+
+    at_a_door(tmp_path, work)
+
+
+def test_a_message_is_marked_as_junk(tmp_path: Path) -> None:
+    def work(mine: Account) -> None:
+        first = next(iter(mine.inbox.all().order_by("subject").only("subject")))
+        first.mark_as_junk()
+        assert subjects(mine.junk) == ["0"]
+        next(iter(mine.junk.all().only("subject"))).mark_as_junk(is_junk=False)
+        assert not subjects(mine.junk) and "0" in subjects(mine.inbox)
+
+    at_a_door(tmp_path, work, mails)

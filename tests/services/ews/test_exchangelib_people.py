@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exchangelib import Contact, DistributionList, Mailbox, Task
+from exchangelib import Contact, DistributionList, FileAttachment, Mailbox, PostItem, Task
 from exchangelib.errors import ErrorNameResolutionNoResults
 from exchangelib.indexed_properties import EmailAddress, ImAddress, PhoneNumber, PhysicalAddress
 from exchangelib.properties import DLMailbox, Member
@@ -67,6 +67,14 @@ def test_contacts(tmp_path: Path) -> None:
         assert (stored.categories, stored.children) == (["Friends"], ["Ji-u", "Ha-ru"])
         whole = mine.contacts.get(id=stored.id, changekey=stored.changekey)
         assert whole.body == "Likes tea\nand boats" and not whole.has_picture
+        photo = FileAttachment(name="me.png", content=b"\x89PNG", content_type="image/png", is_contact_photo=True)
+        whole.attach(photo)
+        whole.refresh()
+        assert whole.has_picture and [each.content for each in whole.attachments] == [b"\x89PNG"]
+        assert whole.attachments[0].is_contact_photo
+        whole.detach(whole.attachments[0])
+        whole.refresh()
+        assert not whole.has_picture and not whole.attachments
         whole.surname = "Lee"
         whole.phone_numbers = [PhoneNumber(phone_number="+82 51", label="BusinessPhone")]
         whole.company_name = None
@@ -190,6 +198,8 @@ def test_names(tmp_path: Path) -> None:
         assert {each.email_address for each in members} == {BOB, pier}
         (room_list,) = mine.protocol.get_roomlists()
         assert room_list.email_address == crew
+        tips = mine.mail_tips
+        assert tips.recipient_address.email_address == ALICE and not tips.invalid_recipient and not tips.mailbox_full
         (room,) = mine.protocol.get_rooms(room_list.email_address)
         assert (room.email_address, room.name) == (pier, "Pier")
 
@@ -200,3 +210,15 @@ def test_names(tmp_path: Path) -> None:
         door.recipients.groups[guid_of(pier)] = (guid_of(crew),)
 
     beside_a_door(tmp_path, work, people)
+
+
+def test_posts(tmp_path: Path) -> None:
+    def work(mine: Any) -> None:
+        PostItem(folder=mine.inbox, subject="Tides", body="High at six").save()
+        (post,) = mine.inbox.all()
+        assert isinstance(post, PostItem)
+        post.refresh()
+        assert post.author.email_address == ALICE and post.posted_time is not None
+        assert post.body == "High at six"
+
+    beside_a_door(tmp_path, work)

@@ -153,6 +153,7 @@ def test_a_folder_is_shown_with_all_that_is_known_of_it() -> None:
             "UnreadCount",
         ]
         assert told.texts(".//t:TotalCount") == ["2"] and told.texts(".//t:ChildFolderCount") == ["1"]
+        assert told.texts(".//t:DisplayName") == ["Inbox"]
         assert told.texts(".//t:Value") == [str(2 * len(message().content))]
         assert (await site.ask(read(made, COLOR))).texts(".//t:Value") == ["red"]
         early = await site.ask(read("inbox", base="AllProperties"), version="Exchange2007")
@@ -162,6 +163,25 @@ def test_a_folder_is_shown_with_all_that_is_known_of_it() -> None:
         ]
         for name in ("publicfoldersroot", "archiveinbox", "recoverableitemsroot", "searchfolders", "nonsense"):
             assert (await site.ask(read(name))).codes == ["ErrorFolderNotFound"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize("name", ["a &amp; b &lt;c&gt;", "휴가 🏖", " spaces ", "100 % .. ~", "x" * 250])
+def test_a_name_is_shown_as_it_was_given(name: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        answer = await site.ask(read(id_in(await site.ask(created(name)))))
+        expected = name.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+        assert answer.texts(".//t:DisplayName") == [expected]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "a\nb", "\u200b\u202e"])
+def test_a_name_that_no_folder_can_have_is_refused(name: str) -> None:
+    async def steps() -> None:
+        assert (await EwsSite().ask(created(name))).codes == ["ErrorFolderSavePropertyError"]
 
     asyncio.run(steps())
 
@@ -186,6 +206,7 @@ def test_a_folder_is_renamed_and_given_properties() -> None:
             (changed(made, folder_class, "<t:FolderClass>IPF.Task</t:FolderClass>"), "ErrorInvalidPropertySet"),
             (changed(made, NAME, "<t:DisplayName>Drafts</t:DisplayName>"), "ErrorFolderExists"),
             (changed("drafts", NAME, "<t:DisplayName>x</t:DisplayName>"), "ErrorFolderSavePropertyError"),
+            (changed("inbox", NAME, "<t:DisplayName>Inbox</t:DisplayName>"), "NoError"),
             (changed(made, NAME, "<t:FolderClass>x</t:FolderClass>"), "ErrorUpdatePropertyMismatch"),
             (changed(made, NAME, ""), "ErrorIncorrectUpdatePropertyCount"),
             (changed(made, NAME, how="DeleteFolderField"), "ErrorInvalidPropertyDelete"),

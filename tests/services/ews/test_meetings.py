@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from postern.items.imip import invitation_in
-from postern.model.folders import FolderKind
+from postern.model.folders import FolderKind, Right
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.post import Post
 from tests.services.ews.site import Answer, EwsSite
@@ -257,5 +258,36 @@ def test_what_refers_to_no_meeting_is_refused() -> None:
         ):
             assert (await site.ask(answer(name, item))).codes == [code]
         assert (await site.ask(answer("AcceptItem", "x"))).codes == ["ErrorInvalidIdMalformed"]
+
+    work(steps)
+
+
+def test_a_delegate_invites_for_another_if_he_may_send_on_behalf() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        folder = await site.folder(FolderKind.CALENDAR)
+        owner = await site.recipients.recipient(ALICE)
+        assert owner is not None
+        rights = Right.VISIBLE | Right.READ_ANY | Right.CREATE | Right.EDIT_ANY | Right.DELETE_ANY
+        await site.sharing.set_rights(owner, folder, guid_of(BOB), rights)
+        calendar = (
+            '<m:SavedItemFolderId><t:DistinguishedFolderId Id="calendar"><t:Mailbox>'
+            f"<t:EmailAddress>{ALICE}</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId></m:SavedItemFolderId>"
+        )
+        more = HOUR + people("RequiredAttendees", CAROL)
+        asked = made(more, "SendToAllAndSaveCopy").replace("<m:Items>", f"{calendar}<m:Items>")
+        assert (await site.ask(asked, BOB)).codes == ["ErrorSendAsDenied"]
+        assert await post.carry() == []
+        quiet = made(more).replace("<m:Items>", f"{calendar}<m:Items>")
+        item = id_of(await site.ask(quiet, BOB))
+        told = await site.ask(read(item))
+        # The meeting is the owner's.
+        assert told.texts(".//t:Organizer//t:EmailAddress") == [ALICE]
+        site.recipients.known[ALICE] = replace(owner, delegates=(BOB,))
+        subject = "<t:Subject>Talk</t:Subject>"
+        assert (await site.ask(changed(item, "item:Subject", subject, "SendToAllAndSaveCopy"), BOB)).codes == [
+            "NoError"
+        ]
+        assert await post.carry() == [f"REQUEST {CAROL}"]
+        assert b"From: <alice@example.test>" in post.mails[-1]
 
     work(steps)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 
-from postern.model.folders import FolderKind
+from postern.model.folders import FolderKind, Right
 from postern.model.items import Flag, NewItem
 from postern.protocols.ews.ids import ItemId
 from tests.services.dav.site import ALICE, BOB, guid_of
@@ -274,5 +275,88 @@ def test_nobody_sends_as_another() -> None:
         letter = recipients("ToRecipients", BOB) + f"<t:From>{to(BOB)}</t:From>"
         assert (await site.ask(made(letter, "SendOnly"))).codes == ["ErrorSendAsDenied"]
         assert not await content(site, FolderKind.OUTBOX)
+
+    asyncio.run(steps())
+
+
+def updated(item: str, *updates: str) -> str:
+    return (
+        '<m:UpdateItem ConflictResolution="AutoResolve" MessageDisposition="SaveOnly"><m:ItemChanges><t:ItemChange>'
+        f'<t:ItemId Id="{item}"/><t:Updates>{"".join(updates)}</t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>'
+    )
+
+
+def test_values_are_appended_and_a_sent_message_keeps_its_people() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+
+        def change(uri: str, value: str, name: str = "AppendToItemField") -> str:
+            return f'<t:{name}><t:FieldURI FieldURI="{uri}"/><t:Message>{value}</t:Message></t:{name}>'
+
+        letter = '<t:Body BodyType="Text">one</t:Body>' + recipients("ToRecipients", BOB)
+        draft = (await site.ask(made(letter))).find(".//t:ItemId").attrib["Id"]
+        body = change("item:Body", '<t:Body BodyType="Text">, two</t:Body>')
+        to_more = change("message:ToRecipients", recipients("ToRecipients", "eve@else.test"))
+        assert (await site.ask(updated(draft, body, to_more))).codes == ["NoError"]
+        told = await site.ask(read(draft, base="Default"))
+        assert told.texts(".//t:Body") == ["one, two"]
+        assert told.texts(".//t:ToRecipients/t:Mailbox/t:EmailAddress") == [BOB, "eve@else.test"]
+        more = change("item:Subject", "<t:Subject>x</t:Subject>")
+        assert (await site.ask(updated(draft, more))).codes == ["ErrorInvalidPropertyAppend"]
+        item = await received(site, MIXED)
+        assert (await site.ask(updated(item, to_more))).codes == ["ErrorInvalidPropertyUpdateSentMessage"]
+        subject = change("item:Subject", "<t:Subject>mine</t:Subject>", "SetItemField")
+        read_now = change("message:IsRead", "<t:IsRead>true</t:IsRead>", "SetItemField")
+        assert (await site.ask(updated(item, subject, read_now))).codes == ["NoError"]
+        assert (await site.ask(read(item, base="Default"))).texts(".//t:Subject") == ["mine"]
+
+    asyncio.run(steps())
+
+
+def test_a_delegate_sends_on_behalf_and_keeps_the_copy_with_the_owner() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await site.folder(FolderKind.INBOX, BOB)
+        sent = await site.folder(FolderKind.SENT, BOB)
+        site.recipients.known[BOB] = replace(site.recipients.known[BOB], delegates=(ALICE,))
+        letter = recipients("ToRecipients", "eve@else.test") + f"<t:From>{to(BOB, 'Bob')}</t:From>"
+        folder = f'<t:DistinguishedFolderId Id="sentitems">{to(BOB)}</t:DistinguishedFolderId>'
+        refused = await site.ask(made(letter, "SendAndSaveCopy", folder))
+        assert refused.codes == ["ErrorSavedItemFolderNotFound"], "the folder is not shared"
+        assert not await content(site, FolderKind.OUTBOX)
+        owner = site.recipients.known[BOB]
+        await site.sharing.set_rights(owner, sent, guid_of(ALICE), Right.CREATE | Right.VISIBLE)
+        assert (await site.ask(made(letter, "SendAndSaveCopy", folder))).codes == ["NoError"]
+        (octets,) = await content(site, FolderKind.OUTBOX)
+        assert b"From: Bob <bob@example.test>\r\n" in octets and b"Sender: Alice <alice@example.test>\r\n" in octets
+        await carried(site)
+        assert not await content(site, FolderKind.SENT)
+        assert [item.folder for item in await site.mailboxes.get(guid_of(BOB), range(1, 100_000))] == [sent]
+
+    asyncio.run(steps())
+
+
+def test_a_draft_in_anothers_mailbox_is_sent_by_who_may_delete_it() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        drafts = await site.folder(FolderKind.DRAFTS, BOB)
+        owner = site.recipients.known[BOB]
+        (number,) = await site.mailboxes.create(
+            guid_of(BOB), drafts, [NewItem(b"To: eve@else.test\r\n\r\nx", Flag.DRAFT)]
+        )
+        await site.sharing.set_rights(owner, drafts, guid_of(ALICE), Right.READ_ANY | Right.VISIBLE)
+        item = str(ItemId(guid_of(BOB), number))
+        key = (await site.ask(read(item))).find(".//t:ItemId").attrib["ChangeKey"]
+        send = (
+            '<m:SendItem SaveItemToFolder="true"><m:ItemIds>'
+            f'<t:ItemId Id="{item}" ChangeKey="{key}"/></m:ItemIds></m:SendItem>'
+        )
+        assert (await site.ask(send)).codes == ["ErrorAccessDenied"]
+        assert not await content(site, FolderKind.OUTBOX)
+        await site.sharing.set_full_access(owner, guid_of(ALICE), True)
+        assert (await site.ask(send)).codes == ["NoError"]
+        (octets,) = await content(site, FolderKind.OUTBOX)
+        assert b"From: Alice <alice@example.test>" in octets
+        assert not await site.mailboxes.get(guid_of(BOB), [number])
 
     asyncio.run(steps())

@@ -1,6 +1,7 @@
 """Items are moved, copied and deleted, in one's own mailbox and in others'.
 
 covers: moving, deleting, services.ews.operations.move_item, services.ews.operations.delete_item
+covers: services.ews.operations.mark_as_junk, services.access.guarded
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import pytest
 
 from postern.model.folders import FolderKind, Right
-from postern.model.item_store import PropertyName
+from postern.model.item_store import PropertyName, RenderedItem
 from postern.model.items import Flag, NewItem
 from postern.model.resources import NewResource
 from postern.model.sharing import ROLES
@@ -190,6 +191,37 @@ def test_an_appointment_keeps_its_values_in_another_mailbox() -> None:
         assert answer.codes == ["NoError"]
         (resource,) = await site.mailboxes.with_uids(guid_of(ALICE), calendar, ["a"])
         assert resource.item_class == "IPM.Appointment"
+        # A calendar has each UID once.
+        answer = await site.ask(placed("MoveItem", distinguished("calendar", ALICE), ItemId(other, number)), BOB)
+        assert answer.codes == ["ErrorMoveCopyFailed"] and await site.mailboxes.get(other, [number])
+
+    asyncio.run(steps())
+
+
+def test_a_copy_in_the_same_calendar_is_an_appointment_of_its_own() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid = guid_of(ALICE)
+        calendar = await site.folder(FolderKind.CALENDAR)
+        trips = (await site.mailboxes.create_in(guid, 0, "Trips", "IPF.Appointment")).id
+        people = f"ORGANIZER:mailto:{ALICE}", f"ATTENDEE:mailto:{BOB}", "X-OWN:kept"
+        meeting = event("a", "Lunch", "20260301T120000Z", *people)
+        (number,) = await site.mailboxes.add(
+            guid, calendar, [NewResource(meeting, "IPM.Appointment", RenderedItem("a"))]
+        )
+        await site.mailboxes.set_properties(guid, number, {0x1234_0003: b"\2\0\0\0"})
+        item = ItemId(guid, number)
+        assert (await site.ask(placed("CopyItem", distinguished("calendar"), item, item))).codes == ["NoError"] * 2
+        copies = [each for each in await site.mailboxes.resources(guid, calendar) if each.id != number]
+        assert len({"a", *(each.uid for each in copies)}) == 3
+        (content,) = (await site.mailboxes.with_ids(guid, [copies[0].id], True)).contents
+        assert f"UID:{copies[0].uid}\r\n".encode() in (content or b"") and b"ATTENDEE" not in (content or b"")
+        assert b"X-OWN:kept" in (content or b"")
+        assert await site.mailboxes.properties(guid, copies[0].id) == {0x1234_0003: b"\2\0\0\0"}
+        # In another calendar it is the same meeting.
+        trips_id = FolderId(guid, trips)
+        assert (await site.ask(placed("CopyItem", f'<t:FolderId Id="{trips_id}"/>', item))).codes == ["NoError"]
+        assert [each.uid for each in await site.mailboxes.resources(guid, trips)] == ["a"]
 
     asyncio.run(steps())
 
@@ -213,5 +245,76 @@ def test_deleting_in_anothers_mailbox_is_judged(role: str, deletes: bool, delete
             copy = answer.find(".//t:ItemId").attrib["Id"]
             answer = await site.ask(deleted("HardDelete", item).replace(str(item), copy), BOB)
             assert answer.codes == ["NoError" if deletes_own else "ErrorAccessDenied"]
+
+    asyncio.run(steps())
+
+
+def test_a_message_is_junk_and_is_none() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        (item,) = await filled(site)
+        junk, inbox = await site.folder(FolderKind.JUNK), await site.folder(FolderKind.INBOX)
+        gone = ItemId(item.mailbox, 4711)
+
+        def marked(is_junk: bool, moves: bool, *ids: ItemId) -> str:
+            named = "".join(f'<t:ItemId Id="{each}"/>' for each in ids)
+            attributes = f'IsJunk="{str(is_junk).lower()}" MoveItem="{str(moves).lower()}"'
+            return f"<m:MarkAsJunk {attributes}><m:ItemIds>{named}</m:ItemIds></m:MarkAsJunk>"
+
+        answer = await site.ask(marked(True, True, item, gone))
+        assert answer.codes == ["NoError", "ErrorItemNotFound"] and await folder_of(site, item) == junk
+        assert answer.find(".//m:MovedItemId").attrib["Id"] == str(item)
+        answer = await site.ask(marked(False, False, item))
+        assert answer.codes == ["NoError"] and not answer.all(".//m:MovedItemId")
+        await site.ask(marked(False, True, item))
+        assert await folder_of(site, item) == inbox
+        occurrence = ItemId(item.mailbox, item.item, 1_000)
+        assert (await site.ask(marked(True, True, occurrence))).codes == ["ErrorCalendarCannotMoveOrCopyOccurrence"]
+        # The mailbox is another's, and so is its junk.
+        await grant(site, FolderKind.INBOX, "editor")
+        assert (await site.ask(marked(True, True, item), BOB)).codes == ["ErrorFolderNotFound"]
+        await grant(site, FolderKind.JUNK, "reviewer")
+        assert (await site.ask(marked(True, True, item), BOB)).codes == ["ErrorAccessDenied"]
+
+    asyncio.run(steps())
+
+
+def test_an_author_changes_what_he_has_made_and_nothing_else() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        (hers,) = await filled(site)
+        await grant(site, FolderKind.INBOX, "author")
+        target = f"<m:SavedItemFolderId>{distinguished('inbox', ALICE)}</m:SavedItemFolderId>"
+        tag = '<t:ExtendedFieldURI PropertyTag="0x1234" PropertyType="Integer"/>'
+        # Nobody becomes the maker of an item by saying so.
+        forged = '<t:ExtendedFieldURI PropertyTag="0x3ff9" PropertyType="Binary"/>'
+        more = "".join(
+            f"<t:ExtendedProperty>{uri}<t:Value>{value}</t:Value></t:ExtendedProperty>"
+            for uri, value in ((tag, "42"), (forged, "AAAA"))
+        )
+        made = await site.ask(
+            f'<m:CreateItem MessageDisposition="SaveOnly">{target}<m:Items><t:Message><t:Subject>x</t:Subject>{more}'
+            "</t:Message></m:Items></m:CreateItem>",
+            BOB,
+        )
+        assert made.codes == ["NoError"]
+        mine = made.find(".//t:ItemId").attrib["Id"]
+
+        def changed(item: str, uri: str, value: str) -> str:
+            return (
+                '<m:UpdateItem ConflictResolution="AlwaysOverwrite" MessageDisposition="SaveOnly"><m:ItemChanges><t:ItemChange>'
+                f'<t:ItemId Id="{item}"/><t:Updates><t:SetItemField>{uri}<t:Message>{value}</t:Message></t:SetItemField>'
+                "</t:Updates></t:ItemChange></m:ItemChanges></m:UpdateItem>"
+            )
+
+        subject = '<t:FieldURI FieldURI="item:Subject"/>', "<t:Subject>y</t:Subject>"
+        number = tag, f"<t:ExtendedProperty>{tag}<t:Value>43</t:Value></t:ExtendedProperty>"
+        theft = forged, f"<t:ExtendedProperty>{forged}<t:Value>BBBB</t:Value></t:ExtendedProperty>"
+        for change in (subject, number, theft):
+            assert (await site.ask(changed(mine, *change), BOB)).codes == ["NoError"]
+            assert (await site.ask(changed(str(hers), *change), BOB)).codes == ["ErrorAccessDenied"]
+        (item,) = [each for each in await site.mailboxes.get(hers.mailbox, range(1, 10_000)) if each.id != hers.item]
+        bag = await site.mailboxes.properties(hers.mailbox, item.id)
+        assert bag[MAKER_TAG][4:] == guid_of(BOB).bytes and bag[0x1234_0003] == b"\x2b\0\0\0"
 
     asyncio.run(steps())

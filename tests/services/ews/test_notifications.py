@@ -16,11 +16,14 @@ import pytest
 
 from postern.model.folders import FolderKind, Right
 from postern.model.items import FlagChange, NewItem
+from postern.model.organization import Impersonation
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
 from postern.protocols.ews.subscriptions import SubscriptionKind, Watermark, read_subscription, read_watermark
 from postern.services.access.changes import MailboxChanges
 from postern.services.ews import subscriptions
+from postern.services.ews.application import EwsApplication
 from postern.services.ews.operations import get_streaming_events
+from postern.services.ews.operations.every import OPERATIONS
 from postern.services.http.site import Caller
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import NAMES, ROW, Answer, EwsSite, envelope
@@ -252,14 +255,14 @@ def test_subscriptions_expire_and_are_counted() -> None:
 class Stream:
     """A connection on which events are told, read envelope by envelope."""
 
-    def __init__(self, site: EwsSite, *ids: str, minutes: int = 1, address: str = ALICE) -> None:
+    def __init__(self, site: EwsSite, *ids: str, minutes: int = 1, address: str = ALICE, header: str = "") -> None:
         named = "".join(f"<t:SubscriptionId>{each}</t:SubscriptionId>" for each in ids)
         body = (
             f"<m:GetStreamingEvents><m:SubscriptionIds>{named}</m:SubscriptionIds>"
             f"<m:ConnectionTimeout>{minutes}</m:ConnectionTimeout></m:GetStreamingEvents>"
         )
         self._site, self._ids = site, ids
-        self._body: list[bytes] = [envelope(body)]
+        self._body: list[bytes] = [envelope(body, header=header)]
         self._gone = asyncio.Event()
         self._envelopes: asyncio.Queue[str] = asyncio.Queue()
         self.status = 0
@@ -303,8 +306,8 @@ class Stream:
         await asyncio.gather(self.task, return_exceptions=True)
 
 
-async def streaming(site: EwsSite, folders: str = "", address: str = ALICE) -> str:
-    answer = await site.ask(subscribe("Streaming", folders), address)
+async def streaming(site: EwsSite, folders: str = "", address: str = ALICE, header: str = "") -> str:
+    answer = await site.ask(subscribe("Streaming", folders), address, header=header)
     assert answer.codes == ["NoError"] and not answer.all(".//m:Watermark"), answer.text
     return answer.find(".//m:SubscriptionId").text or ""
 
@@ -372,6 +375,30 @@ def test_a_stream_ends_with_its_subscription_or_its_right(monkeypatch: pytest.Mo
         old = replace(read_subscription(theirs), made=read_subscription(theirs).made - 1_801, nonce=bytes(8))
         stream = Stream(site, str(old), address=BOB)
         assert await stream.next() == ["ErrorSubscriptionNotFound"]
+        await stream.task
+        await changes_of(site).close()
+
+    asyncio.run(steps())
+
+
+def test_a_stream_in_anothers_place_ends_with_the_right_to_be_there() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        grants = [Impersonation((BOB,), (ALICE,))]
+        site.access = replace(site.access, impersonations=lambda: grants)
+        site.application = EwsApplication(site.access, OPERATIONS)
+        inbox, guid = await site.folder(FolderKind.INBOX), guid_of(ALICE)
+        header = (
+            f"<t:ExchangeImpersonation><t:ConnectingSID><t:PrimarySmtpAddress>{ALICE}</t:PrimarySmtpAddress>"
+            "</t:ConnectingSID></t:ExchangeImpersonation>"
+        )
+        stream = Stream(site, await streaming(site, "", BOB, header), address=BOB, header=header)
+        assert await stream.next() == ["OK"]
+        await site.mailboxes.create(guid, inbox, [NewItem(MESSAGE)])
+        assert (await stream.next())[:2] == ["Created item", "NewMail item"]
+        grants.clear()
+        await site.mailboxes.create(guid, inbox, [NewItem(MESSAGE)])
+        assert [await stream.next(), await stream.next()] == [["ErrorImpersonateUserDenied"], ["Closed"]]
         await stream.task
         await changes_of(site).close()
 

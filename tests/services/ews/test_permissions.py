@@ -135,6 +135,8 @@ def test_sets_that_are_not_valid_are_refused() -> None:
         for request, code in (
             (granting("inbox", entry("nobody@example.test", "Editor")), "ErrorInvalidUserInfo"),
             (granting("inbox", entry(ALICE, "Editor")), "ErrorInvalidUserInfo"),
+            (granting("inbox", entry("Nobody", "Editor")), "ErrorMissingUserIdInformation"),
+            (granting("inbox", entry(BOB, "Editor").replace("PrimarySmtpAddress", "SID")), "ErrorInvalidUserSid"),
             (granting("inbox", entry(BOB, "Editor"), entry(BOB, "Author")), "ErrorDuplicateUserIdsSpecified"),
             (granting("inbox", entry(BOB, "King")), "ErrorSchemaValidation"),
             (granting("inbox", entry(BOB, "Custom", "<t:EditItems>Some</t:EditItems>")), "ErrorSchemaValidation"),

@@ -18,7 +18,8 @@ from postern.model.folders import FolderKind, Right
 from postern.model.item_store import PropertyName, RenderedItem
 from postern.model.items import NewItem
 from postern.model.resources import NewResource
-from postern.protocols.ews.exported import Exported, read, write
+from postern.protocols.ews.exported import Exported, read
+from postern.protocols.ews.exported import write as octets_of
 from postern.protocols.ews.ids import FolderId, ItemId, read_id
 from postern.services.ews.user_configurations import SET
 from tests.services.dav.site import ALICE, BOB, guid_of
@@ -31,6 +32,10 @@ EVENT = (
     b"DTSTART:20261201T100000Z\r\nDTEND:20261201T110000Z\r\nSUMMARY:Lunch\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 PLAIN = Exported("IPM.Note", False, 0, 1_700_000_000, (), (), MAIL)
+
+
+def write(item: Exported) -> str:
+    return base64.b64encode(octets_of(item)).decode()
 
 
 def export(*items: int, address: str = ALICE) -> str:

@@ -9,6 +9,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.names import DECLARATIONS, ERRORS, MESSAGES, SOAP, TYPES, t
 from postern.protocols.ews.versions import NEWEST, SERVER_INFO, Version, version_of
 
+_SPACES = frozenset({TYPES, MESSAGES})
 CONTENT_TYPE = "text/xml; charset=utf-8"
 MAX_OCTETS = 48 << 20
 """Octets of a request: an attachment of 25 MB in base64, and room beside it."""
@@ -34,12 +35,14 @@ class Impersonated:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of a request. `zone` is the TimeZoneContext's definition, `culture` the MailboxCulture."""
+    """The header of a request. `zone` is the TimeZoneContext's definition, `culture` the MailboxCulture.
+    `is_proxied`: a server of another organization asks."""
 
     version: Version = Version.V2007
     impersonated: Impersonated | None = None
     zone: xml.Element | None = None
     culture: str = ""
+    is_proxied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,12 @@ def read(octets: bytes, charset: str = "") -> Request:
     bodies = content.elements if content is not None else []
     if len(bodies) != 1 or bodies[0].namespace != MESSAGES:
         raise Fault(Code.SCHEMA_VALIDATION, "The request failed schema validation: the body holds no operation.")
+    # A client that does not escape HTML sends elements of it. The text in them would be lost without a word.
+    foreign = next((each for each in bodies[0].walk() if each.namespace not in _SPACES), None)
+    if foreign is not None:
+        raise Fault(
+            Code.SCHEMA_VALIDATION, f"The request failed schema validation: {foreign.local[:80]} is not in the schema."
+        )
     header = root.find(f"{{{SOAP}}}Header")
     return Request(bodies[0].local, bodies[0], _header(header) if header is not None else Header())
 
@@ -85,7 +94,9 @@ def _header(header: xml.Element) -> Header:
         person = connecting.elements[0]
         impersonated = Impersonated(person.local, person.text.strip())
     context = header.find(t("TimeZoneContext"), t("TimeZoneDefinition"))
-    return Header(version, impersonated, context, header.text_of(t("MailboxCulture")))
+    # A server asks for its users, who are in another organization (MS-OXWAVLS).
+    is_proxied = header.text_of(t("RequestTypeHeader"), t("RequestType")) == "CrossForest"
+    return Header(version, impersonated, context, header.text_of(t("MailboxCulture")), is_proxied)
 
 
 def opening(version: Version) -> str:

@@ -48,8 +48,8 @@ class Exported:
     content: bytes
 
 
-def write(item: Exported) -> str:
-    """The item in base64, as the element Data has it."""
+def write(item: Exported) -> bytes:
+    """The item as the element Data has it in base64."""
     description = json.dumps(
         {
             "class": item.item_class,
@@ -62,7 +62,7 @@ def write(item: Exported) -> str:
         separators=(",", ":"),
     ).encode()
     check = zlib.crc32(item.content, zlib.crc32(description))
-    return base64.b64encode(_HEAD.pack(_MARK, check, len(description)) + description + item.content).decode("ascii")
+    return _HEAD.pack(_MARK, check, len(description)) + description + item.content
 
 
 def _property(each: ExportedProperty) -> list[Any]:

@@ -15,7 +15,7 @@ _FIRST, _LAST = -62_135_596_800, 253_402_300_799
 
 def written(seconds: int) -> str:
     """A time in UTC: "2026-11-30T01:02:03Z". Times that no year of four digits has become the first or the last one."""
-    return f"{datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC):%Y-%m-%dT%H:%M:%S}Z".zfill(20)
+    return datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC).isoformat()[:19] + "Z"
 
 
 def read_local(text: str) -> tuple[datetime, timezone | None]:

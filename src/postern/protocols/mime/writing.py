@@ -104,14 +104,14 @@ def parameter(name: str, value: str) -> str:
     return f";\r\n {name}*=utf-8''{quote(value, safe='')}"
 
 
-def base64_lines(octets: bytes) -> bytes:
-    """The octets in base64, on lines that end in CRLF.
+def base64_lines(octets: bytes, before: bytes = b"") -> bytes:
+    """The octets in base64, on lines that end in CRLF, behind `before`.
 
     Bound: linear in the octets; at most 78 octets for 57.
     """
     view = memoryview(octets)
     blocks = [_block(view[at : at + _LINES]) for at in range(0, len(octets), _LINES)]
-    return b"".join(blocks)
+    return b"".join([before, *blocks])
 
 
 def _block(octets: memoryview) -> bytes:

@@ -7,7 +7,7 @@ and in others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -72,6 +72,17 @@ class Grantees(Protocol):
     async def grantees(self, user: UUID | None) -> tuple[UUID, ...]: ...
 
 
+class _Question(NamedTuple):
+    """A question for all servers. `known` are the recipients of the directory by their addresses."""
+
+    user: UUID | None
+    span: Span
+    details: bool
+    without: str
+    others: OtherOrganizations | None
+    known: dict[str, Recipient]
+
+
 class FreeBusy:
     """Asks for one process. `server` returns the calendars of the server that has a database now (Recipient.database)."""
 
@@ -88,11 +99,19 @@ class FreeBusy:
         self._others = others
 
     async def when_busy(
-        self, user: UUID | None, addresses: Sequence[str], span: Span, details: bool, without: str = ""
+        self,
+        user: UUID | None,
+        addresses: Sequence[str],
+        span: Span,
+        details: bool,
+        without: str = "",
+        only_here: bool = False,
     ) -> list[Found]:
-        """Returns what `user` may know about each of these addresses, in their order. Raises DirectoryUnavailable."""
+        """Returns what `user` may know about each of these addresses, in their order. `only_here`: no other organization is
+        asked. Raises DirectoryUnavailable."""
         asked = [address.lower() for address in addresses]
         known = await self._directory.recipients(list(dict.fromkeys(asked)))
+        question = _Question(user, span, details, without, None if only_here else self._others, known)
         groups: dict[str, list[str] | None] = {}
         room = MAX_MAILBOXES - len(asked)
         for address in dict.fromkeys(asked):
@@ -102,7 +121,7 @@ class FreeBusy:
                 room -= len(members or ())
         single = [each for each in asked if each not in groups]
         everybody = dict.fromkeys([*single, *(each for members in groups.values() for each in members or ())])
-        answers = await self._all(user, list(everybody), known, span, details, without)
+        answers = await self._all(list(everybody), question)
         findings = []
         for address in asked:
             if address not in groups:
@@ -136,20 +155,12 @@ class FreeBusy:
                 return None
         return list(members)
 
-    async def _all(
-        self,
-        user: UUID | None,
-        addresses: Sequence[str],
-        known: Mapping[str, Recipient],
-        span: Span,
-        details: bool,
-        without: str,
-    ) -> dict[str, Answer]:
+    async def _all(self, addresses: Sequence[str], question: _Question) -> dict[str, Answer]:
         answers: dict[str, Answer] = {}
         here: dict[int, tuple[Availability, list[str]]] = {}
         elsewhere: dict[str, list[str]] = {}
         for address in addresses:
-            recipient = known.get(address)
+            recipient = question.known.get(address)
             if recipient is not None and recipient.database:
                 server = self._server(recipient.database)
                 if server is None:
@@ -157,52 +168,45 @@ class FreeBusy:
                 else:
                     here.setdefault(id(server), (server, []))[1].append(address)
                 continue
-            outside = recipient.target if recipient is not None and recipient.target else address
-            domain = fold(outside).rpartition("@")[2]
-            if self._others is not None and self._others.serves(domain):
+            domain = _outside(address, question).rpartition("@")[2]
+            if question.others is not None and question.others.serves(domain):
                 elsewhere.setdefault(domain, []).append(address)
             else:
                 answers[address] = Problem.NOBODY
-        grantees = await self._sharing.grantees(user) if here else ()
+        grantees = await self._sharing.grantees(question.user) if here else ()
         work = [
-            self._of_server(server, part, known, grantees, span, details, without)
+            _of_server(server, part, question, grantees)
             for server, of_server in here.values()
             for part in _parts(of_server)
         ]
-        work += [
-            self._of_others(domain, part, known, span)
-            for domain, theirs in elsewhere.items()
-            for part in _parts(theirs)
-        ]
+        work += [_of_others(domain, part, question) for domain, theirs in elsewhere.items() for part in _parts(theirs)]
         for told in await asyncio.gather(*work):
             answers.update(told)
         return answers
 
-    async def _of_server(
-        self,
-        server: Availability,
-        addresses: Sequence[str],
-        known: Mapping[str, Recipient],
-        grantees: Sequence[UUID],
-        span: Span,
-        details: bool,
-        without: str,
-    ) -> dict[str, Answer]:
-        asked = [
-            Asked(known[each].guid, tuple(sorted({known[each].primary, *known[each].addresses}))) for each in addresses
-        ]
-        try:
-            told = await server.when_busy(asked, grantees, span, details, without)
-        except MailboxError:
-            return dict.fromkeys(addresses, Problem.UNREACHABLE)
-        return dict(zip(addresses, map(_judged, told), strict=True))
 
-    async def _of_others(
-        self, domain: str, addresses: Sequence[str], known: Mapping[str, Recipient], span: Span
-    ) -> dict[str, Answer]:
-        assert self._others is not None
-        theirs = [known[each].target.lower() if each in known and known[each].target else each for each in addresses]
-        return dict(zip(addresses, await self._others.when_busy(domain, theirs, span), strict=True))
+async def _of_server(
+    server: Availability, addresses: Sequence[str], question: _Question, grantees: Sequence[UUID]
+) -> dict[str, Answer]:
+    owners = [question.known[each] for each in addresses]
+    asked = [Asked(each.guid, tuple(sorted({each.primary, *each.addresses}))) for each in owners]
+    try:
+        told = await server.when_busy(asked, grantees, question.span, question.details, question.without)
+    except MailboxError:
+        return dict.fromkeys(addresses, Problem.UNREACHABLE)
+    return dict(zip(addresses, map(_judged, told), strict=True))
+
+
+async def _of_others(domain: str, addresses: Sequence[str], question: _Question) -> dict[str, Answer]:
+    assert question.others is not None
+    theirs = [_outside(each, question) for each in addresses]
+    return dict(zip(addresses, await question.others.when_busy(domain, theirs, question.span), strict=True))
+
+
+def _outside(address: str, question: _Question) -> str:
+    """The address that somebody of another organization has there: of a contact, its target."""
+    recipient = question.known.get(address)
+    return fold(recipient.target if recipient is not None and recipient.target else address)
 
 
 def _judged(answer: WhenBusy) -> Answer:

@@ -26,11 +26,13 @@ from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
 from postern.protocols.ews.subscriptions import SubscriptionId
+from postern.protocols.ical.expansion import Budget
 from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.guarded import GuardedItems
 from postern.services.access.logon import home_of, not_opened
 from postern.services.access.sharing import MailboxRights, Sharing
+from postern.services.ews.conversation_index import ConversationIndex
 from postern.services.ews.subscriptions import Subscriptions
 from postern.trust.acceptor import Cause, Failure
 
@@ -65,9 +67,10 @@ class Pushing(Protocol):
 class EwsAccess:
     """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none. `domains` gives the domains, in A-labels, in which nobody
-    else than the organization has mailboxes. `host` is the name of this server. `subscriptions` are those that this process
-    knows; `pushing` sends notifications to subscribers (None: this server sends none). `free_busy` asks when people are busy.
-    `impersonations` gives who may act in the place of whom now."""
+    else than the organization has mailboxes. `host` is the name of this server. `subscriptions` and `conversations` are those
+    that this process knows; `pushing` sends notifications to subscribers (None: this server sends none). `free_busy` asks when
+    people are busy. `impersonations` gives who may act in the place of whom now. `message_size` is the most octets that a
+    message may have."""
 
     directory: EwsDirectory
     server: Callable[[str], EwsServer | None]
@@ -76,9 +79,11 @@ class EwsAccess:
     quota: int = 0
     domains: Callable[[], Collection[str]] = frozenset
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    conversations: ConversationIndex = field(default_factory=ConversationIndex)
     pushing: Pushing | None = None
     free_busy: FreeBusy | None = None
     impersonations: Callable[[], Sequence[Impersonation]] = tuple
+    message_size: int = 36_700_160
 
 
 class EwsItems(GuardedItems):
@@ -223,22 +228,23 @@ _ABOVE = {
 """The folders above the tree: what all people see lies in the first, and that in the second (MS-OXOSFLD section 2.2.1)."""
 
 
+MAX_STEPS = 1_000_000
+"""Steps of rules of recurrence for one request: two seconds."""
+
+
 @dataclass(slots=True)
 class Call:
     """One request: who asks, and the mailboxes that it has opened. `identity` is the user who acts, after impersonation;
-    `impersonator` is the account that proved itself, where that is another."""
+    `impersonator` is the account that proved itself, where that is another. `steps` are those that rules of recurrence may take,
+    in all that the request asks for."""
 
     access: EwsAccess
     identity: Identity
     header: Header = field(default_factory=Header)
     impersonator: Identity | None = None
+    steps: Budget = field(default_factory=lambda: Budget(MAX_STEPS), repr=False)
     _own: Mailbox | None = None
     _opened: dict[UUID, Mailbox] = field(default_factory=dict)
-
-    @property
-    def proven(self) -> Identity:
-        """The account whose end ends what goes on behind the request."""
-        return self.impersonator or self.identity
 
     async def own(self) -> Mailbox:
         """The caller's own mailbox. Raises EwsError: ErrorNonExistentMailbox for one who has none,

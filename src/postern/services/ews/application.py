@@ -52,8 +52,7 @@ class EwsApplication:
         name = caller_of(scope).identity.name
         body = _Body(receive, self._long_bodies, name)
         try:
-            octets = await body.read()
-            await self._serve(scope, octets, send)
+            await self._serve(scope, await body.read(), send)
         except _ClientLeft:
             return
         except Fault as fault:
@@ -63,6 +62,8 @@ class EwsApplication:
 
     async def _serve(self, scope: Scope, octets: bytes, send: Send) -> None:
         request = await _read(octets, _charset(scope))
+        # A large request is in memory once while it is worked on.
+        del octets
         operation = self._operations.get(_NAMES.get(request.operation, request.operation))
         if operation is None:
             raise Fault(Code.SCHEMA_VALIDATION, f"The operation {request.operation[:80]} is not supported.")

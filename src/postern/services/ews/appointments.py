@@ -7,16 +7,16 @@ meeting in it is of that meeting.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.calendar_properties import CalendarContent
 from postern.items.imip import invitation_in
-from postern.items.occurrence import occurrence_at
+from postern.items.occurrence import known_occurrence, occurrence_at
 from postern.items.recurrence import Timing, timing_of
-from postern.items.series import Occurrence, Series
+from postern.items.series import COUNTED, Occurrence, Series
 from postern.items.task import time_of
 from postern.items.text import readable
 from postern.items.zones import find_zone, zone_named
@@ -34,8 +34,10 @@ from postern.services.ews.item_view import ItemView
 ZONE = "X-POSTERN-ZONE"
 """The property of an all-day appointment with the zone whose midnights begin and end its days, for clients of Exchange Web
 Services; in iCalendar a date has none."""
-STEPS = 50_000
-"""Steps of rules to find the first and the last occurrence of a series."""
+EACH = 100_000
+"""Steps of rules to find one occurrence."""
+WIDER = 400 * 86_400
+"""Seconds before the end of a series within which its last occurrence is looked for."""
 MOST_AHEAD = 60
 MAX_MODIFIED = 500
 """Exceptions, and again removed occurrences, of a series that are told."""
@@ -57,6 +59,7 @@ class Appointment:
     series: Series
     key: int | None = None
     is_exception: bool = False
+    steps: Budget = field(default_factory=Budget, repr=False)
     _edges: tuple[Occurrence | None, Occurrence | None] | None = field(default=None, repr=False)
 
     @property
@@ -111,18 +114,18 @@ class Appointment:
         return self.content.utc(base.when(moment(key))) if base.timing.start.is_date else key
 
     def edges(self) -> tuple[Occurrence | None, Occurrence | None]:
-        """The first and the last occurrence of a series; None for one that there is not, or that takes more than STEPS steps of
-        rules to find."""
+        """The first and the last occurrence of a series; None for one that there is not, or that takes too many steps to find."""
         if self._edges is None:
-            first = last = None
-            endless = any(master.is_endless for master in self.series.masters)
-            budget = Budget(STEPS)
-            for each in self.series.between(budget=budget):
-                first = first or each
-                if endless:
-                    break
-                last = each
-            self._edges = first, None if endless or budget.is_spent else last
+            first = next(self.series.between(most=1, budget=self.steps), None)
+            counts = (rule.count or 0 for master in self.series.masters for rule in master.rules)
+            self.steps.left -= sum(min(count, COUNTED) for count in counts)
+            extent = self.series.extent() if not self.steps.is_spent else None
+            last = None
+            if extent is not None and extent.until is not None and not self.steps.is_spent:
+                # The extent may be wider than the occurrences are: by an UNTIL that is on no day of the rule.
+                for each in self.series.between(extent.until - WIDER, None, budget=self.steps):
+                    last = each if last is None or each.start >= last.start else last
+            self._edges = first, None if self.steps.is_spent else last
         return self._edges
 
     def modified(self) -> Sequence[tuple[int, Times]]:
@@ -148,7 +151,7 @@ def of_view(view: ItemView) -> Appointment:
     if read is None:
         calendar, series = _object_of(view)
         me = view.mailbox.recipient.folded_addresses
-        read = view.parsed[of_view, view.start] = _appointment(calendar, series, me, view.start)
+        read = view.parsed[of_view, view.start] = _appointment(calendar, series, me, view.start, view.call.steps)
     return read
 
 
@@ -179,23 +182,39 @@ def nothing() -> CalendarObject:
     return CalendarObject(component("VCALENDAR", [part]), "VEVENT", "", [part], Zones({}, find_zone), [])
 
 
-def _appointment(calendar: CalendarObject, series: Series, me: frozenset[str], key: int | None) -> Appointment:
+def _appointment(
+    calendar: CalendarObject, series: Series, me: frozenset[str], key: int | None, steps: Budget
+) -> Appointment:
     """An appointment in the calendar of somebody with these addresses, or its occurrence with the number `key`."""
     content = CalendarContent(calendar, me, series.floating)
     if key is None:
-        return Appointment(content, series)
-    part = exception_at(calendar, series, key)
-    return Appointment(CalendarContent(calendar, me, series.floating, part=part), series, key, key in series.exceptions)
+        return Appointment(content, series, steps=steps)
+    content = CalendarContent(calendar, me, series.floating, part=exception_at(calendar, series, key, steps))
+    return Appointment(content, series, key, key in series.exceptions, steps)
 
 
-def exception_at(calendar: CalendarObject, series: Series, key: int) -> Component:
-    """The component of an occurrence: the one that is there, else one that is made. Raises EwsError as `of_view`."""
+def occurrence_of(view: ItemView, key: int, recurrence: When) -> ItemView:
+    """The view of an occurrence that the series of a view is known to have, which shares what was read of it."""
+    whole = of_view(view)
+    part = known_occurrence(whole.series, key, recurrence)
+    content = CalendarContent(whole.calendar, whole.content.me, whole.content.floating, part=part)
+    it = Appointment(content, whole.series, key, key in whole.series.exceptions, whole.steps)
+    return replace(view, start=key, parsed={**view.parsed, (of_view, key): it})
+
+
+def exception_at(calendar: CalendarObject, series: Series, key: int, steps: Budget) -> Component:
+    """The component of an occurrence: the one that is there, else one that is made. Raises EwsError as `of_view`, and
+    ErrorInsufficientResources where the steps do not suffice to find it."""
     if not series.masters:
         raise EwsError(Code.ITEM_NOT_FOUND)
     base = series.masters[0]
     when = When(moment(key), Kind.DATE if base.timing.start.is_date else Kind.UTC)
-    part = occurrence_at(series, calendar, when, Budget())
+    own = Budget(min(steps.left, EACH))
+    part = occurrence_at(series, calendar, when, own)
+    steps.left -= min(steps.left, EACH) - own.left
     if part is None:
+        if own.is_spent:
+            raise EwsError(Code.INSUFFICIENT_RESOURCES, "The occurrence takes too many steps to find.")
         is_deleted = base.excludes(when)
         raise EwsError(Code.CALENDAR_OCCURRENCE_IS_DELETED_FROM_RECURRENCE if is_deleted else Code.ITEM_NOT_FOUND)
     return part

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Callable
 
@@ -105,8 +104,11 @@ def read(wanted: xml.Element, nested: Nested) -> Attached:
     content = wanted.find(t("Content"))
     if content is None:
         raise EwsError(Code.REQUIRED_PROPERTY_MISSING, path=element("t:FieldURI", FieldURI="item:Attachments"))
+    octets = octets_of(content.text)
+    # The text is not needed any more, and may be large.
+    content.children.clear()
     return mail_content.file(
-        octets_of(content.text),
+        octets,
         name,
         wanted.text_of(t("ContentType")),
         wanted.text_of(t("ContentId")),
@@ -120,9 +122,15 @@ def octets_of(text: str) -> bytes:
     if len(text) > MAX_OCTETS * 3 // 2:
         raise EwsError(Code.ATTACHMENT_SIZE_LIMIT_EXCEEDED)
     try:
-        octets = base64.b64decode("".join(text.split()) if not text.isalnum() else text, validate=True)
-    except (ValueError, binascii.Error):
+        octets = base64_octets(text)
+    except ValueError:
         raise EwsError(Code.SCHEMA_VALIDATION) from None
     if len(octets) > MAX_OCTETS:
         raise EwsError(Code.ATTACHMENT_SIZE_LIMIT_EXCEEDED)
     return octets
+
+
+def base64_octets(text: str) -> bytes:
+    """Reads base64, also on several lines; the text is not copied where it is on one. Raises ValueError."""
+    is_plain = not any(space in text for space in " \t\r\n")
+    return binascii.a2b_base64(text if is_plain else "".join(text.split()), strict_mode=True)

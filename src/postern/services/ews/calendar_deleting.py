@@ -11,6 +11,7 @@ from postern.model.item_store import StoredItem
 from postern.protocols.content_lines import Line, line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
+from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import when_of, written
 from postern.protocols.ical.zones import Zone, written_utc
 from postern.services.ews import meeting_changes
@@ -66,17 +67,17 @@ async def take_out(
     await mailbox.demand_edit([item.id])
     new = calendar_object.read(stored)
     assert isinstance(new, CalendarObject)
-    without_occurrence(new, key, zone_of_days(call, new))
+    without_occurrence(new, key, zone_of_days(call, new), call.steps)
     stamp = stamp_after(old, now)
     new.main.replace("DTSTAMP", line("DTSTAMP", written_utc(stamp)))
     await meeting_changes.store(call, mailbox, item, stored, old, new, stamp, mode or meeting_changes.NOBODY)
 
 
-def without_occurrence(calendar: CalendarObject, key: int, floating: Zone) -> None:
+def without_occurrence(calendar: CalendarObject, key: int, floating: Zone, steps: Budget) -> None:
     """Takes an occurrence out of a series: its exception, and its date by EXDATE. Raises EwsError where it has
     none such."""
     series = Series(calendar, floating)
-    part = exception_at(calendar, series, key)
+    part = exception_at(calendar, series, key, steps)
     master = calendar.master
     named = part.first("RECURRENCE-ID")
     when = when_of(named)

@@ -10,7 +10,7 @@ import base64
 import binascii
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from postern.items import calendar_object
@@ -27,6 +27,7 @@ from postern.protocols import xml
 from postern.protocols.content_lines import Component, component, line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ItemId
 from postern.protocols.ews.names import element, is_true, t
 from postern.protocols.ews.recurrences import Recurrence, read_recurrence
 from postern.protocols.ews.times import read_local
@@ -83,7 +84,7 @@ class CalendarEditor(Editor):
         self.part = self.calendar.main
         if self.key is not None:
             series = Series(self.calendar, floating)
-            self.part = exception_at(self.calendar, series, self.key)
+            self.part = exception_at(self.calendar, series, self.key, self.call.steps)
             if self.key in series.exceptions:
                 self.part = series.exceptions[self.key].component
             else:
@@ -271,7 +272,7 @@ class CalendarEditor(Editor):
             await self._keep_flags()
         mailbox = self.place.mailbox
         await self._keep_bag(number, mailbox.server.items if self.view is None else mailbox.store)
-        return await self._saved(number)
+        return replace(await self._saved(number), id=ItemId(mailbox.id, number, self.key))
 
 
 _IN_BAG: dict[str, tuple[str, Callable[[str], Value]]] = {

@@ -31,6 +31,9 @@ YEARS = 10
 """Years for which the description of a zone is right that goes along with an appointment. Programs know the zone by its name."""
 STEPS = 20_000
 """Steps of a rule to find the first occurrence of a series."""
+NEAR = 370 * 86_400
+"""Seconds around an occurrence within which its neighbours are looked for: a series has one a year at least, or else the move
+crosses nothing near."""
 _DEFAULT = 1_800
 """Seconds of an appointment of which a request does not say when it ends."""
 
@@ -61,6 +64,8 @@ def finish(editor: CalendarEditor) -> bytes:
     is_moved = was != [_shown(part, name) for name in ("DTSTART", "DTEND", "RRULE")]
     if editor.key is None and editor.view is not None and is_moved:
         _forget_exceptions(editor)
+    if editor.key is not None and is_moved:
+        _check_neighbours(editor, editor.key)
     for name in ("DTSTAMP", "LAST-MODIFIED"):
         part.replace(name, line(name, written_utc(editor.now)))
     refused = check(editor.calendar)
@@ -190,6 +195,29 @@ def _with_until(editor: CalendarEditor, rule: Rule, start: When) -> Rule:
     until = When(datetime.combine(rule.until.local.date(), start.local.time()), start.kind, start.zone)
     utc = editor.calendar.zones.utc(until, editor.mapped.floating)
     return replace(rule, until=When(moment(utc), Kind.UTC))
+
+
+def _check_neighbours(editor: CalendarEditor, key: int) -> None:
+    """Raises EwsError ErrorOccurrenceCrossingBoundary for an occurrence that was moved over a neighbour (MS-OXOCAL
+    section 2.2.1.44.2)."""
+    series = Series(editor.calendar, editor.mapped.floating)
+    base = series.masters[0]
+    near = range(key - NEAR, key + NEAR)
+    budget = Budget(STEPS)
+    around = {
+        base.key(each.recurrence): each
+        for each in series.between(near.start, near.stop, budget=budget)
+        if each.recurrence is not None
+    }
+    own = around.get(key)
+    if own is None:
+        return
+    before = max((other for other in around if other < key), default=None)
+    behind = min((other for other in around if other > key), default=None)
+    if (before is not None and own.start < around[before].end) or (
+        behind is not None and own.end > around[behind].start
+    ):
+        raise EwsError(Code.OCCURRENCE_CROSSING_BOUNDARY)
 
 
 def _forget_exceptions(editor: CalendarEditor) -> None:

@@ -54,6 +54,12 @@ def value_of(
     return decoded(property_.type, octets) if octets is not None else None
 
 
+def is_in_content(path: ExtendedPath, map_: PropertyMap[Any] | None) -> bool:
+    """Whether the property is read from the content, by the map of the item's kind."""
+    entry = map_.find(property_of(path).key) if map_ is not None else None
+    return entry is not None and entry.read is not None
+
+
 def markup(
     path: ExtendedPath,
     content: Any,

@@ -18,7 +18,7 @@ from postern.protocols.ews.names import TYPES, element
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, path_markup, read_path
 from postern.services.ews import extended, folder_edits, permissions
 from postern.services.ews.access import Call
-from postern.services.ews.folder_rendering import BY_URI, ELEMENTS, PERMISSION_SET, element_of
+from postern.services.ews.folder_rendering import BY_URI, ELEMENTS, PERMISSION_SET, element_of, shown_name
 from postern.services.ews.places import Place
 
 NAME, CLASS = "folder:DisplayName", "folder:FolderClass"
@@ -116,7 +116,7 @@ async def update(call: Call, place: Place, updates: Sequence[xml.Element]) -> No
     if change.folder_class is not None and change.folder_class.lower() != place.node.folder_class.lower():
         raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI=CLASS))
     await change.keep(call, place)
-    if change.name is not None:
+    if change.name is not None and change.name != shown_name(place.node):
         await folder_edits.rename(place, change.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from postern.model.folders import FolderNode, Right
+from postern.model.folders import FolderKind, FolderNode, Right
 from postern.model.item_store import PropertyName
 from postern.model.resources import FolderState
 from postern.protocols.ews.codes import Code
@@ -58,6 +58,11 @@ def element_of(folder_class: str) -> str:
     return "Folder"
 
 
+def shown_name(node: FolderNode) -> str:
+    """The name of a folder: INBOX, as IMAP has it, is the Inbox here."""
+    return "Inbox" if node.kind is FolderKind.INBOX and node.name == "INBOX" else node.name
+
+
 async def views(
     mailbox: Mailbox, nodes: Sequence[FolderNode], shape: Shape = _BARE, call: Call | None = None
 ) -> list[FolderView]:
@@ -97,7 +102,7 @@ def _extended(shape: Shape) -> list[ExtendedPath]:
 
 _COMPUTED: Mapping[int, Callable[[FolderView], str]] = {
     0x0E08: lambda view: str(view.state.size),
-    0x3001: lambda view: view.node.name,
+    0x3001: lambda view: shown_name(view.node),
     0x3602: lambda view: str(view.state.items),
     0x3603: lambda view: str(view.state.unseen),
     0x360A: lambda view: "true" if view.children else "false",
@@ -176,7 +181,7 @@ FOLDER_FIELDS: tuple[FolderField, ...] = (
         lambda view: value("t:FolderClass", view.node.folder_class),
         default=False,
     ),
-    FolderField("folder:DisplayName", "DisplayName", lambda view: value("t:DisplayName", view.node.name)),
+    FolderField("folder:DisplayName", "DisplayName", lambda view: value("t:DisplayName", shown_name(view.node))),
     FolderField("folder:TotalCount", "TotalCount", lambda view: number("t:TotalCount", view.state.items)),
     FolderField(
         "folder:ChildFolderCount", "ChildFolderCount", lambda view: number("t:ChildFolderCount", view.children)

@@ -15,7 +15,8 @@ from postern.model.mailbox import MailboxError
 from postern.model.security import Identity, PrincipalKind
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import Fault, Impersonated
-from postern.services.ews.access import EwsAccess
+from postern.protocols.ews.errors import EwsError
+from postern.services.ews.access import Call, EwsAccess
 from postern.telemetry.log import Event, log
 
 EVERYBODY = "everybody"
@@ -35,6 +36,18 @@ async def acting(access: EwsAccess, caller: Identity, named: Impersonated | None
         raise
     log(Event.IMPERSONATED, identity=caller.name, user=user.name, operation=operation)
     return user
+
+
+async def renewed(call: Call) -> Call:
+    """Returns a call of the same user for another look, long after the request: an impersonation is judged again, and rights and
+    mailboxes are asked for anew. Raises EwsError ErrorImpersonateUserDenied."""
+    identity = call.identity
+    if call.header.impersonated is not None and call.impersonator is not None:
+        try:
+            identity = await _acting(call.access, call.impersonator, call.header.impersonated)
+        except Fault as fault:
+            raise EwsError(fault.code) from None
+    return Call(call.access, identity, call.header, call.impersonator)
 
 
 async def _acting(access: EwsAccess, caller: Identity, named: Impersonated) -> Identity:

@@ -1,7 +1,8 @@
-"""Items read for a search, whatever their kinds: most folders hold one kind, and one question brings its parts."""
+"""Items read for an answer or a search, whatever their kinds: most folders hold one kind, and one question brings its parts."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from postern.model.item_store import PropertyName
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Prepare
 from postern.services.ews.item_view import ItemView, Need, load
-from postern.services.ews.kinds import ItemKind, kind_of
+from postern.services.ews.kinds import ItemKind, kind_of_view
 
 
 class Reader(Protocol):
@@ -34,45 +35,42 @@ async def read_views(call: Call, mailbox: Mailbox, ids: Sequence[int], reader: R
     """Reads these items with the parts that the reader needs, in the order of `ids`; those that are not there, or that the caller
     may not see, are left out. Ask for few at a time: PAGE."""
     needs = reader.likely
-    return await _complete(call, mailbox, await load(call, mailbox, ids, needs), needs, reader)
+    views = await load(call, mailbox, ids, needs)
+    counts = Counter(reader.needs_of(kind_of_view(view)) for view in views)
+    if counts:
+        # Most folders hold items of one kind: the next page is read with what this one needed.
+        reader.likely = counts.most_common(1)[0][0]
+    return await complete(call, mailbox, views, needs, reader)
 
 
-async def _complete(
+async def complete(
     call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, reader: Reader
 ) -> list[ItemView]:
-    """Reads again those of these items of whose kind the reader needs more than they were read with."""
+    """The views that were read with the parts `had`, in their order, prepared. Those of a kind that needs more are read again."""
     again: dict[Need, list[int]] = {}
-    counts: dict[Need, int] = {}
     for view in views:
-        needs = reader.needs_of(kind_of(view.stored.item_class))
-        counts[needs] = counts.get(needs, 0) + 1
+        needs = reader.needs_of(kind_of_view(view))
         if needs & ~had:
             again.setdefault(needs, []).append(view.stored.id)
-    if counts:
-        reader.likely = max(counts, key=lambda needs: counts[needs])
-    complete = list(views)
-    if again:
-        anew = {view.stored.id: view for needs, ids in again.items() for view in await load(call, mailbox, ids, needs)}
-        asked = {number for ids in again.values() for number in ids}
-        complete = [
-            view if view.stored.id not in asked else anew[view.stored.id]
-            for view in views
-            if view.stored.id not in asked or view.stored.id in anew
-        ]
-    await _prepare(mailbox, complete, reader)
-    return complete
+    fresh: dict[int, ItemView] = {}
+    for needs, numbers in again.items():
+        fresh.update((view.stored.id, view) for view in await load(call, mailbox, numbers, needs))
+    missing = {number for numbers in again.values() for number in numbers} - fresh.keys()
+    ready = [fresh.get(view.stored.id, view) for view in views if view.stored.id not in missing]
+    await prepare(mailbox, ready, reader)
+    return ready
 
 
-async def _prepare(mailbox: Mailbox, views: Sequence[ItemView], reader: Reader) -> None:
+async def prepare(mailbox: Mailbox, views: Sequence[ItemView], reader: Reader) -> None:
     """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
-    by_kind: dict[str, list[ItemView]] = {}
+    by_kind: dict[str, tuple[ItemKind, list[ItemView]]] = {}
     for view in views:
-        by_kind.setdefault(view.stored.item_class, []).append(view)
-    names = [name for item_class in by_kind for name in reader.names_of(kind_of(item_class))]
+        kind = kind_of_view(view)
+        by_kind.setdefault(kind.key, (kind, []))[1].append(view)
+    names = [name for kind, _ in by_kind.values() for name in reader.names_of(kind)]
     numbers = await mailbox.numbers(names) if names else {}
-    for item_class, alike in by_kind.items():
-        if numbers:
-            for view in alike:
-                view.numbers = numbers
-        for prepare in reader.preparations(kind_of(item_class)):
-            await prepare(alike)
+    for kind, alike in by_kind.values():
+        for view in alike:
+            view.numbers = numbers
+        for each in reader.preparations(kind):
+            await each(alike)

@@ -8,7 +8,6 @@ from html import unescape
 
 from postern.items.properties import Type
 from postern.model.item_store import PropertyName
-from postern.model.items import MESSAGE
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, PropertyPath, path_markup
@@ -17,7 +16,7 @@ from postern.services.ews import extended
 from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.item_view import NOTHING, ItemView, Need, needed
 from postern.services.ews.judging import ANYWHERE, Values
-from postern.services.ews.kinds import KINDS, ItemKind, kind_of
+from postern.services.ews.kinds import BY_ELEMENT, KINDS, ItemKind, kind_of_view
 
 _SHAPE = Shape(Base.ALL, body=BodyType.TEXT)
 _TEXT = re.compile(r">([^<>]++)<")
@@ -55,8 +54,8 @@ def named_by_schema(path: PropertyPath) -> PropertyPath:
 
 
 def _fields_of(uri: str) -> dict[str, Field]:
-    """By the class of each kind that has it, the property with this path."""
-    return {kind.item_class: kind.by_uri[uri] for kind in KINDS if uri in kind.by_uri}
+    """By the element of each kind that has it, the property with this path."""
+    return {kind.key: kind.by_uri[uri] for kind in KINDS if uri in kind.by_uri}
 
 
 _BY_TAG = {
@@ -81,13 +80,14 @@ class ItemValues:
         self._fields: dict[str, list[Field]] = {}
 
     def needs_of(self, kind: ItemKind) -> Need:
-        return self._needs.get(kind.item_class, NOTHING)
+        return self._needs.get(kind.key, NOTHING) | kind.needs
 
     def names_of(self, kind: ItemKind) -> list[PropertyName]:
         return [*self._names, *kind.bag_names] if self.needs_of(kind) & Need.BAG else self._names
 
     def preparations(self, kind: ItemKind) -> list[Prepare]:
-        return [each.prepare for each in self._fields.get(kind.item_class, []) if each.prepare is not None]
+        fields = self._fields.get(kind.key, [])
+        return list(dict.fromkeys(each.prepare for each in fields if each.prepare is not None))
 
     def is_text(self, path: PropertyPath) -> bool:
         """Whether the property's values are texts, as far as one knows."""
@@ -111,39 +111,37 @@ class ItemValues:
                 self._paths[path] = self._of_schema(path)
         return self._paths[path]
 
-    def _need(self, item_class: str, needs: Need, fields: Iterable[Field] = ()) -> None:
-        self._needs[item_class] = self._needs.get(item_class, NOTHING) | needs
-        self._fields.setdefault(item_class, []).extend(fields)
-        if item_class == MESSAGE:
-            self.likely = self._needs[item_class]
+    def _need(self, element: str, needs: Need, fields: Iterable[Field] = ()) -> None:
+        self._needs[element] = self._needs.get(element, NOTHING) | needs
+        self._fields.setdefault(element, []).extend(fields)
+        if element == "Message":
+            self.likely = self.needs_of(BY_ELEMENT[element])
 
     def _everything(self) -> Values[ItemView]:
-        fields = {kind.item_class: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}
-        for item_class, every in fields.items():
-            self._need(item_class, needed(each.needs for each in every), every)
+        fields = {kind.key: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}
+        for element, every in fields.items():
+            self._need(element, needed(each.needs for each in every), every)
         return lambda view: [
-            text
-            for each in fields[kind_of(view.stored.item_class).item_class]
-            for text in texts_of(each.read(view, _SHAPE))
+            text for each in fields[kind_of_view(view).element] for text in texts_of(each.read(view, _SHAPE))
         ]
 
     def _of_schema(self, path: FieldPath | IndexedPath) -> Values[ItemView]:
         fields = _fields_of(path.uri)
         if not fields or path.uri in _UNSEARCHED:
             raise EwsError(self._code, path=path_markup(path))
-        for item_class, each in fields.items():
-            self._need(item_class, each.needs, [each])
+        for element, each in fields.items():
+            self._need(element, each.needs, [each])
         if isinstance(path, FieldPath):
 
             def read(view: ItemView) -> Sequence[str]:
-                each = fields.get(kind_of(view.stored.item_class).item_class)
+                each = fields.get(kind_of_view(view).element)
                 return texts_of(each.read(view, _SHAPE)) if each is not None else ()
 
             return read
         shape = Shape(Base.ID_ONLY, (path,), BodyType.TEXT)
 
         def read_entry(view: ItemView) -> Sequence[str]:
-            each = fields.get(kind_of(view.stored.item_class).item_class)
+            each = fields.get(kind_of_view(view).element)
             return _entry(each.read(view, shape), path) if each is not None else ()
 
         return read_entry
@@ -153,14 +151,14 @@ class ItemValues:
         if property_.name is not None:
             self._names.append(property_.name)
         for kind in KINDS:
-            is_mapped = kind.map is not None and kind.map.find(property_.key) is not None
-            self._need(kind.item_class, Need.BAG | Need.CONTENT if is_mapped else Need.BAG)
+            is_mapped = extended.is_in_content(path, kind.map)
+            self._need(kind.key, Need.BAG | Need.CONTENT if is_mapped else Need.BAG)
 
         def read(view: ItemView) -> Sequence[str]:
-            kind = kind_of(view.stored.item_class)
-            is_mapped = kind.map is not None and kind.map.find(property_.key) is not None
+            kind = kind_of_view(view)
+            is_mapped = extended.is_in_content(path, kind.map)
             content = kind.read(view) if is_mapped and kind.read is not None else None
-            markup = extended.markup(path, content, kind.map if is_mapped else None, view.bag, view.numbers)
+            markup = extended.markup(path, content, kind.map, view.bag, view.numbers)
             return texts_of(markup)
 
         return read

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from postern.items import contact, task
+from postern.items import contact, note_properties, task
 from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.contact_properties import CONTACT_PROPERTIES
 from postern.items.mail_content import MailContent
 from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
+from postern.items.note_properties import NOTE_PROPERTIES
 from postern.items.properties import PropertyMap
 from postern.items.task_properties import TASK_PROPERTIES
 from postern.model.folders import FolderKind
@@ -21,7 +22,7 @@ from postern.model.items import MESSAGE
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import TYPES, element
+from postern.protocols.ews.names import TYPES, element, t
 from postern.services.ews import calendar_deleting, extended, meeting_messages
 from postern.services.ews.access import Call
 from postern.services.ews.appointments import of_view
@@ -36,10 +37,12 @@ from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.meeting import CANCELLATION_FIELDS, REQUEST_FIELDS, RESPONSE_FIELDS
 from postern.services.ews.fields.message import MESSAGE_FIELDS
+from postern.services.ews.fields.post import POST_FIELDS
 from postern.services.ews.fields.task import TASK_FIELDS
 from postern.services.ews.item_view import NOTHING, ItemView, Need
 from postern.services.ews.list_editor import ListEditor
 from postern.services.ews.mail_editor import MailEditor
+from postern.services.ews.note_editor import POST_CLASS, NoteEditor, PostEditor, note_of
 from postern.services.ews.places import Place
 from postern.services.ews.task_editor import TaskEditor, delete_task, task_of
 
@@ -64,6 +67,11 @@ class ItemKind:
     edit: Edit | None = None
     delete: Delete | None = None
     needs: Need = NOTHING
+
+    @cached_property
+    def key(self) -> str:
+        """A text that no other kind has."""
+        return f"{self.element}/{self.item_class}"
 
     @cached_property
     def by_uri(self) -> dict[str, Field]:
@@ -103,7 +111,7 @@ def edit_mail(call: Call, place: Place, view: ItemView | None) -> MailEditor:
 
 def _nested(call: Call, place: Place, wanted: xml.Element) -> bytes:
     """The octets of an item that is attached: a message, or what is made as one."""
-    kind = BY_ELEMENT.get(wanted.local) if wanted.namespace == TYPES else None
+    kind = kind_to_make(wanted)
     editor = kind.edit(call, place, None) if kind is not None and kind.edit is not None else None
     if kind is None or not isinstance(editor, MailEditor):
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM_ATTACHMENT)
@@ -163,19 +171,51 @@ KINDS = (
     ItemKind(
         "Task", task.ITEM_CLASS, TASK_FIELDS, FolderKind.TASKS, TASK_PROPERTIES, task_of, TaskEditor, delete=delete_task
     ),
+    ItemKind(
+        "PostItem",
+        POST_CLASS,
+        POST_FIELDS,
+        FolderKind.INBOX,
+        MESSAGE_PROPERTIES,
+        record_of,
+        lambda call, place, view: PostEditor(call, place, view, _nested),
+        needs=Need.STRUCTURE,
+    ),
+    # Exchange tells a note as a message, and makes it of one.
+    ItemKind(
+        "Message",
+        note_properties.ITEM_CLASS,
+        MESSAGE_FIELDS,
+        FolderKind.NOTES,
+        NOTE_PROPERTIES,
+        note_of,
+        lambda call, place, view: NoteEditor(call, place, view, _nested),
+        needs=Need.STRUCTURE,
+    ),
     ItemKind("Item", "", ITEM_FIELDS),
     # Kinds that are known by the content, as `kind_of_view` has it.
-    ItemKind(meeting_messages.REQUEST, _BY_CONTENT, REQUEST_FIELDS, needs=_CONTENT),
-    ItemKind(meeting_messages.RESPONSE, _BY_CONTENT, RESPONSE_FIELDS, needs=_CONTENT),
-    ItemKind(
-        meeting_messages.CANCELLATION,
-        _BY_CONTENT,
-        CANCELLATION_FIELDS,
-        needs=_CONTENT,
+    *(
+        ItemKind(name, _BY_CONTENT, fields, map=MESSAGE_PROPERTIES, read=record_of, needs=_CONTENT)
+        for name, fields in (
+            (meeting_messages.REQUEST, REQUEST_FIELDS),
+            (meeting_messages.RESPONSE, RESPONSE_FIELDS),
+            (meeting_messages.CANCELLATION, CANCELLATION_FIELDS),
+        )
     ),
 )
 """The kinds, each before those whose class is a beginning of its own."""
-BY_ELEMENT = {kind.element: kind for kind in KINDS}
+BY_ELEMENT = {kind.element: kind for kind in reversed(KINDS)}
+"""The first kind with each element."""
+
+
+def kind_to_make(item: xml.Element) -> ItemKind | None:
+    """The kind of an item that a request describes: by its element, and among those of one element by the class that it gives;
+    None: there is no such kind."""
+    kind = BY_ELEMENT.get(item.local) if item.namespace == TYPES else None
+    if kind is None:
+        return None
+    by_class = kind_of(item.text_of(t("ItemClass")).strip())
+    return by_class if by_class.element == kind.element else kind
 
 
 @lru_cache(maxsize=1_000)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from postern.items import html
 from postern.items.calendar_properties import KEYWORDS
 from postern.items.mail_content import Attached, Form, MailContent
 from postern.items.message_properties import (
@@ -32,12 +32,14 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import element, is_true, t
 from postern.protocols.ews.times import read_time
+from postern.protocols.mime.words import decode_words
 from postern.services.ews import attached, sending
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, Editor, How, Saved
 from postern.services.ews.fields import people
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
+from postern.services.ews.sending import AT_ONCE
 
 MAX_CATEGORIES = 200
 MAX_CATEGORY = 255
@@ -59,9 +61,15 @@ class MailEditor(Editor):
         self._nested = nested
         self._has_read = False
         self._has_flags = False
+        self._made: bytes | None = None
 
     def content(self) -> bytes:
-        return self.message.octets()
+        return self._made if self._made is not None else self.message.octets()
+
+    async def make(self) -> None:
+        """Makes the content of a large message in a thread, before it is stored."""
+        if self.message.size > AT_ONCE:
+            self._made = await asyncio.to_thread(self.message.octets)
 
     # Properties of items
 
@@ -71,8 +79,8 @@ class MailEditor(Editor):
         if len(text) > _MIME_LIMIT * 3 // 2:
             raise EwsError(Code.MESSAGE_SIZE_EXCEEDED)
         try:
-            octets = base64.b64decode("".join(text.split()), validate=True)
-        except (ValueError, binascii.Error):
+            octets = attached.base64_octets(text)
+        except ValueError:
             raise EwsError(Code.MIME_CONTENT_INVALID_BASE64_STRING) from None
         self.message = MailContent(octets)
 
@@ -96,6 +104,16 @@ class MailEditor(Editor):
 
     def set_body(self, field: xml.Element | None) -> None:
         self.message.set_form(read_body(field))
+
+    def append_body(self, field: xml.Element | None) -> None:
+        more, there = read_body(field), self.message.form
+        if not there.text:
+            self.message.set_form(more)
+        elif more.is_html == there.is_html:
+            self.message.set_form(Form(there.text + more.text, there.is_html))
+        else:
+            added = html.fragment_of_text(more.text) if there.is_html else html.text_of(more.text)
+            self.message.set_form(Form(there.text + added, there.is_html))
 
     def set_attachments(self, field: xml.Element | None) -> None:
         for each in field.elements if field is not None else []:
@@ -163,22 +181,47 @@ class MailEditor(Editor):
     # Properties of messages
 
     def set_sender(self, field: xml.Element | None) -> None:
-        self.message.set_people("Sender", people.read_people(field)[:1])
+        self._set_people("Sender", people.read_people(field)[:1])
 
     def set_from(self, field: xml.Element | None) -> None:
-        self.message.set_people("From", people.read_people(field)[:1])
+        self._set_people("From", people.read_people(field)[:1])
 
     def set_to(self, field: xml.Element | None) -> None:
-        self.message.set_people("To", people.read_people(field))
+        self._set_people("To", people.read_people(field))
+
+    def append_to(self, field: xml.Element | None) -> None:
+        self._append_people("To", field)
 
     def set_cc(self, field: xml.Element | None) -> None:
-        self.message.set_people("Cc", people.read_people(field))
+        self._set_people("Cc", people.read_people(field))
+
+    def append_cc(self, field: xml.Element | None) -> None:
+        self._append_people("Cc", field)
 
     def set_bcc(self, field: xml.Element | None) -> None:
-        self.message.set_people("Bcc", people.read_people(field))
+        self._set_people("Bcc", people.read_people(field))
+
+    def append_bcc(self, field: xml.Element | None) -> None:
+        self._append_people("Bcc", field)
 
     def set_reply_to(self, field: xml.Element | None) -> None:
-        self.message.set_people("Reply-To", people.read_people(field))
+        self._set_people("Reply-To", people.read_people(field))
+
+    def append_reply_to(self, field: xml.Element | None) -> None:
+        self._append_people("Reply-To", field)
+
+    def _set_people(self, name: str, told: list[tuple[str, str]]) -> None:
+        self._demand_unsent()
+        self.message.set_people(name, told)
+
+    def _append_people(self, name: str, field: xml.Element | None) -> None:
+        there = [(decode_words(each.name or b""), each.spec) for each in self.message.people(name)]
+        self._set_people(name, [*there, *people.read_people(field)])
+
+    def _demand_unsent(self) -> None:
+        """Raises EwsError where the message was sent: who got it from whom is not changed afterwards."""
+        if self.view is not None and not self.view.stored.flags & Flag.DRAFT:
+            raise EwsError(Code.INVALID_PROPERTY_UPDATE_SENT_MESSAGE)
 
     def set_read_receipt(self, field: xml.Element | None) -> None:
         self._receipt("Disposition-Notification-To", field)
@@ -189,6 +232,7 @@ class MailEditor(Editor):
     def _receipt(self, name: str, field: xml.Element | None) -> None:
         is_wanted = field is not None and is_true(field.text)
         if is_wanted != bool(self.message.raw(name)):
+            self._demand_unsent()
             own = self.place.mailbox.recipient
             self.message.set_people(name, [("", own.primary)] if is_wanted else [])
 
@@ -225,6 +269,7 @@ class MailEditor(Editor):
             if not self._has_flags:
                 # What is written here has been read, and is a draft until it is sent (MS-OXCMSG section 2.2.1.6).
                 self.flags |= Flag.DRAFT if self._has_read else Flag.DRAFT | Flag.SEEN
+            await self.make()
             saved = await super().create(how)
             return await self._with_attachments(saved)
         await sending.send(self.call, self.message, self._copy(how), self.bag)
@@ -233,6 +278,7 @@ class MailEditor(Editor):
     async def update(self, how: How, known: int | None) -> Saved:
         if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
             raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
+        await self.make()
         saved = await super().update(how, known)
         if how.disposition is not Disposition.SAVE_ONLY and how.disposition is not None:
             await sending.send_stored(self.call, saved.id, self._copy(how))

@@ -134,7 +134,7 @@ async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: l
         await _send(call, mailbox, letters)
         return "<m:Items/>"
     if meeting.key is not None:
-        calendar_deleting.without_occurrence(copy, meeting.key, zone_of_days(call, copy))
+        calendar_deleting.without_occurrence(copy, meeting.key, zone_of_days(call, copy), call.steps)
         number = await meeting_changes.store_answer(call, mailbox, resource, meeting.folder, copy, now, letters)
         return await _told(mailbox, number)
     await mailbox.demand_delete([resource.id])
@@ -233,7 +233,7 @@ def _part(call: Call, meeting: _Meeting) -> Component | None:
         return None
     copy = meeting.copy
     series = Series(copy, zone_of_days(call, copy))
-    part = exception_at(copy, series, meeting.key)
+    part = exception_at(copy, series, meeting.key, call.steps)
     known = series.exceptions.get(meeting.key)
     if known is not None:
         return known.component

@@ -77,8 +77,8 @@ async def update(editor: CalendarEditor, how: How, known: int | None) -> Saved:
         raise EwsError(Code.IRRESOLVABLE_CONFLICT)
     await mailbox.demand_edit([view.stored.id])
     before = view.content or b""
-    octets = editor.content()
-    old = calendar_object.read(before)
+    octets = await aside(before, editor.content, is_long=b"RRULE" in before)
+    old = await aside(before, lambda: calendar_object.read(before))
     if octets != before and not isinstance(old, Refused):
         await store(editor.call, mailbox, view.stored, before, old, editor.calendar, editor.now, how.meetings)
     return await editor.keep_rest(view.stored.id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from uuid import uuid4
 
 from postern.items import calendar_object, contact
 from postern.items.calendar_object import Refused
@@ -15,12 +16,15 @@ from postern.items.stored import closes, is_address, values_of
 from postern.model.folders import FolderKind, Right
 from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
 from postern.model.items import KEYWORD_BASE, NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.resources import NOTHING_RENDERED, NewResource
+from postern.protocols.content_lines import line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
+from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import Place
 
 _SYSTEM = (1 << KEYWORD_BASE) - 1
@@ -44,8 +48,30 @@ async def put(source: Mailbox, ids: Sequence[int], target: Place, is_move: bool)
     if source.id != mailbox.id:
         return await _put_elsewhere(source, ids, target, is_move)
     if not is_move:
-        return await mailbox.store.copy_items(mailbox.id, ids, folder)
+        return await _copied_here(mailbox, ids, target)
     return {number: number for number in await mailbox.store.move_items(mailbox.id, ids, folder)}
+
+
+async def _copied_here(mailbox: Mailbox, ids: Sequence[int], target: Place) -> dict[int, int]:
+    """Copies items within their mailbox. A calendar has each UID once (RFC 4791 section 4.1): the copy of an appointment that it
+    has already becomes an appointment of its own."""
+    taken: set[str] = set()
+    renewed: set[int] = set()
+    if is_calendar(target.node):
+        uids = {each.id: each.uid for each in await mailbox.store.with_ids(mailbox.id, ids) if each.uid}
+        wanted = list(dict.fromkeys(uids.values()))
+        there = await mailbox.server.items.with_uids(mailbox.id, target.node.id, wanted) if wanted else ()
+        taken.update(each.uid for each in there)
+        for number, uid in uids.items():
+            if uid in taken:
+                renewed.add(number)
+            taken.add(uid)
+    plain = [number for number in ids if number not in renewed]
+    copies = await mailbox.store.copy_items(mailbox.id, plain, target.node.id) if plain else {}
+    for number in sorted(renewed):
+        for item in await mailbox.store.get(mailbox.id, [number], True):
+            copies[number] = await _copied(mailbox, item, target, is_renewed=True)
+    return copies
 
 
 async def _put_elsewhere(source: Mailbox, ids: Sequence[int], target: Place, is_move: bool) -> dict[int, int]:
@@ -60,9 +86,11 @@ async def _put_elsewhere(source: Mailbox, ids: Sequence[int], target: Place, is_
     return placed
 
 
-async def _copied(source: Mailbox, item: StoredItem, target: Place) -> int:
-    """Makes an item of another mailbox anew, and returns its id."""
+async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: bool = False) -> int:
+    """Makes an item anew, and returns its id. One that `is_renewed` is an appointment of its own."""
     mailbox, content = target.mailbox, item.content
+    if is_renewed and content is not None:
+        content = _of_its_own(content)
     if content is None:
         raise EwsError(Code.MOVE_COPY_FAILED)
     named = await source.store.with_ids(source.id, [item.id])
@@ -70,7 +98,13 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place) -> int:
         me = target.mailbox.recipient.folded_addresses
         flags = item.flags & _SYSTEM
         resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
-        (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource])
+        try:
+            # A calendar has each UID once (RFC 4791 section 4.1): an attendee has the meeting already.
+            (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource], is_calendar(target.node))
+        except MailboxError as error:
+            if error.code != "UIDEXISTS":
+                raise
+            raise EwsError(Code.MOVE_COPY_FAILED, "The calendar has an item with this UID already.") from None
     else:
         flags = item.flags & _SYSTEM | await _keywords(source, item, target)
         (number,) = await mailbox.store.create(
@@ -80,6 +114,20 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place) -> int:
     if bag:
         await mailbox.server.items.set_properties(mailbox.id, number, bag)
     return number
+
+
+def _of_its_own(content: bytes) -> bytes | None:
+    """An appointment with another UID, and without those who take part: nobody tells the copy what becomes of the meeting. None
+    for what is no appointment."""
+    calendar = calendar_object.read(content)
+    if isinstance(calendar, Refused):
+        return None
+    uid = str(uuid4())
+    for part in calendar.parts:
+        for name in ("ORGANIZER", "ATTENDEE", "SEQUENCE"):
+            part.replace(name, None)
+        part.replace("UID", line("UID", uid))
+    return calendar.root.octets()
 
 
 def rendered(content: bytes, me: frozenset[str]) -> RenderedItem:

@@ -11,7 +11,6 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import FolderId, ItemId, read_id
 from postern.protocols.ews.names import t
-from postern.protocols.ical.expansion import Budget
 from postern.services.ews.access import Call
 from postern.services.ews.appointments import Appointment, of_view
 from postern.services.ews.item_view import ItemView, Need, load
@@ -42,16 +41,16 @@ async def resolve(call: Call, named: xml.Element) -> ItemId:
     it = of_view(await appointment_view(call, wanted))
     if not it.is_master:
         raise EwsError(Code.CALENDAR_CANNOT_USE_ID_FOR_OCCURRENCE_ID)
-    return ItemId(wanted.mailbox, wanted.item, _key_at(it, index))
+    return ItemId(wanted.mailbox, wanted.item, _key_at(call, it, index))
 
 
-def _key_at(it: Appointment, index: int) -> int:
+def _key_at(call: Call, it: Appointment, index: int) -> int:
     """The number of the occurrence with an index, from 1 on. Those that were taken out count, too."""
     base = it.series.masters[0]
     if not 0 < index <= MAX_INDEX:
         raise EwsError(Code.CALENDAR_OCCURRENCE_INDEX_IS_OUT_OF_RECURRENCE_RANGE)
     excluded, base.excluded = base.excluded, set()
-    original = next(islice(base.originals(None, None, Budget()), index - 1, None), None)
+    original = next(islice(base.originals(None, None, call.steps), index - 1, None), None)
     base.excluded = excluded
     if original is None:
         raise EwsError(Code.CALENDAR_OCCURRENCE_INDEX_IS_OUT_OF_RECURRENCE_RANGE)

@@ -165,7 +165,10 @@ async def grantee_of(call: Call, user: xml.Element | None, code: Code = Code.INV
     address = user.text_of(t("PrimarySmtpAddress"))
     if distinguished in _DISTINGUISHED and not address:
         return _DISTINGUISHED[distinguished]
-    grantee = await call.access.sharing.grantee(address.lower()) if address else None
+    if not address:
+        # A SID is nothing that the directory is asked for.
+        raise EwsError(Code.INVALID_USER_SID if user.text_of(t("SID")) else Code.MISSING_USER_ID_INFORMATION)
+    grantee = await call.access.sharing.grantee(address.lower())
     if grantee is None:
         raise EwsError(code)
     return grantee

@@ -18,6 +18,7 @@ from postern.protocols.ews.ids import ROOT, TOP, FolderId, ItemId, read_change_k
 from postern.protocols.ews.names import t
 from postern.services.ews import occurrences
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.operation import as_error
 
 DISTINGUISHED: Mapping[str, FolderKind] = MappingProxyType(
     {
@@ -135,8 +136,8 @@ async def item_refs(call: Call, named: xml.Element | None, most: int) -> list[It
 async def _ref_or_error(call: Call, named: xml.Element) -> ItemRef | EwsError:
     try:
         return await resolved_ref(call, named)
-    except EwsError as error:
-        return error
+    except (EwsError, MailboxError, DirectoryUnavailable) as error:
+        return as_error(error)
 
 
 async def resolved_ref(call: Call, named: xml.Element) -> ItemRef:

@@ -25,6 +25,7 @@ from postern.protocols.http.client import Response
 from postern.protocols.http.events import Field
 from postern.services.ews.access import Call
 from postern.services.ews.events import Told, events_since, notification
+from postern.services.ews.impersonation import renewed
 from postern.services.ews.operation import as_error
 from postern.services.ews.subscriptions import Kept
 from postern.services.ews.watching import GATHER, RETRY, UNREACHABLE, open_watched
@@ -86,7 +87,8 @@ class Pusher:
 
     async def _serve(self, call: Call, kept: Kept, target: Target) -> None:
         """Notifies one subscriber until that ends."""
-        registration = self._registers(call.proven, kept.displace) if kept.displace is not None else None
+        displace = kept.displace
+        registrations = [self._registers(each, displace) for each in _accounts(call)] if displace is not None else []
         why = "the server or the account ended it"
         try:
             await self._notify(call, kept, target)
@@ -97,8 +99,9 @@ class Pusher:
         except EwsError as error:
             why = error.code.value
         finally:
-            if registration is not None:
-                registration.end()
+            for registration in registrations:
+                if registration is not None:
+                    registration.end()
             kept.displace = None
             call.access.subscriptions.end(kept)
             log(Event.NOTIFICATIONS_ENDED, path="ews-notification", name=call.identity.name, host=target.host, why=why)
@@ -141,6 +144,11 @@ class Pusher:
         kept.change = told.change
 
 
+def _accounts(call: Call) -> list[Identity]:
+    """The user who acts, and who acts in that one's place: a subscription ends with the account of either."""
+    return [call.identity] if call.impersonator is None else [call.identity, call.impersonator]
+
+
 def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
 
@@ -158,8 +166,7 @@ async def _next(call: Call, kept: Kept, wake: asyncio.Event) -> Told:
         await asyncio.sleep(GATHER)
         wake.clear()
         try:
-            # A call of its own for each look: rights and mailboxes are asked for again.
-            mailbox = await open_watched(Call(call.access, call.identity, call.header), kept.id)
+            mailbox = await open_watched(await renewed(call), kept.id)
             told = await events_since(mailbox, kept.id, kept.change)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             known = as_error(error)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from postern.model.item_store import StoredItem
+from postern.model.item_store import PropertyName, StoredItem
 from postern.model.items import MESSAGE
 from postern.net.turns import turns_of
 from postern.protocols.ews.codes import Code
@@ -15,6 +15,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
+from postern.protocols.ews.uris import URIS
 from postern.protocols.ews.versions import Version
 from postern.services.ews import extended
 from postern.services.ews.access import Call, Mailbox
@@ -22,10 +23,12 @@ from postern.services.ews.appointments import of_view
 from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID, MIME_CONTENT
 from postern.services.ews.fields.item_values import MIME_END, MIME_START
+from postern.services.ews.item_reading import complete, prepare
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
-from postern.services.ews.kinds import BY_ELEMENT, KINDS, ItemKind, kind_of, kind_of_view
+from postern.services.ews.kinds import KINDS, ItemKind, kind_of, kind_of_view
 from postern.services.ews.occurrences import appointment_view
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 AT_ONCE = 65_536
 """Octets of a content that is worked on in the loop; a larger one is so in a thread."""
@@ -38,7 +41,7 @@ _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:Conversation
 class Rendering:
     """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long. `base` is the base where
     it is not that of the shape; `is_attached`: to items that are attached to others, which have no id and no folder. Raises
-    EwsError ErrorInvalidPropertyRequest for a property that no kind has."""
+    EwsError ErrorInvalidPropertyRequest for a property that the schema does not have."""
 
     shape: Shape
     version: Version
@@ -48,6 +51,7 @@ class Rendering:
     likely: Need = NOTHING
     """The parts of an item that the next ones will probably need."""
     _fields: dict[str, tuple[Field, ...]] = field(default_factory=dict)
+    _extended: list[ExtendedPath] | None = None
     _needs: dict[str, Need] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -55,17 +59,17 @@ class Rendering:
         for path in self.shape.paths:
             if isinstance(path, FieldPath):
                 there = known.get(path.uri)
-                if there is None:
+                if there is None and path.uri not in URIS:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
-                if self.listed and there.single:
+                if there is not None and self.listed and there.single:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
         self.likely = self.needs_of(kind_of(MESSAGE))
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:
         """The properties that are shown of this kind, in the order of the schema."""
-        if kind.element not in self._fields:
-            self._fields[kind.element] = tuple(each for each in kind.fields if self._is_shown(each))
-        return self._fields[kind.element]
+        if kind.key not in self._fields:
+            self._fields[kind.key] = tuple(each for each in kind.fields if self._is_shown(each))
+        return self._fields[kind.key]
 
     def _is_shown(self, each: Field) -> bool:
         if each.since > self.version or (self.listed and each.single):
@@ -87,16 +91,29 @@ class Rendering:
 
     @property
     def extended(self) -> list[ExtendedPath]:
-        return [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
+        if self._extended is None:
+            self._extended = [path for path in self.shape.paths if isinstance(path, ExtendedPath)]
+        return self._extended
+
+    def reads_content(self, kind: ItemKind) -> bool:
+        """Whether a MAPI property that is shown has its place in the content of this kind."""
+        return any(extended.is_in_content(path, kind.map) for path in self.extended)
 
     def needs_of(self, kind: ItemKind) -> Need:
         """The parts of an item of this kind that are shown."""
-        if kind.element not in self._needs:
+        if kind.key not in self._needs:
             needs = needed(each.needs for each in self.fields(kind))
             if not self.listed or self.shape.base is not Base.ID_ONLY or self.shape.paths:
                 needs |= kind.needs
-            self._needs[kind.element] = needs | Need.BAG | Need.CONTENT if self.extended else needs
-        return self._needs[kind.element]
+            if self.extended:
+                needs |= Need.BAG | (Need.CONTENT if self.reads_content(kind) else NOTHING)
+            self._needs[kind.key] = needs
+        return self._needs[kind.key]
+
+    def names_of(self, kind: ItemKind) -> list[PropertyName]:
+        """The named properties that are read of items of this kind."""
+        names = extended.names_of(self.extended)
+        return [*names, *kind.bag_names] if self.needs_of(kind) & Need.BAG else names
 
     def preparations(self, kind: ItemKind) -> list[Prepare]:
         return list(dict.fromkeys(each.prepare for each in self.fields(kind) if each.prepare is not None))
@@ -109,7 +126,7 @@ class Rendering:
         """One item as an element, in parts; `is_streamed`: a long content stands among them as octets, for `operation.Long`."""
         kind = kind_of_view(view)
         parts: list[str | bytes] = [f"<t:{kind.element}>"]
-        content = kind.read(view) if kind.read is not None and self.extended else None
+        content = kind.read(view) if kind.read is not None and self.extended and self.reads_content(kind) else None
         for each in self.fields(kind):
             if each is EXTENDED:
                 parts.extend(extended.markup(path, content, kind.map, view.bag, view.numbers) for path in self.extended)
@@ -148,31 +165,13 @@ async def rendered(
     """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
     elements: dict[int, str] = {}
     kinds = Counter(rendering.needs_of(kind_of_view(view)) for view in views)
-    for view in await _complete(call, mailbox, views, had, rendering):
+    for view in await complete(call, mailbox, views, had, rendering):
         parts = await _parts(view, rendering)
         elements[view.stored.id] = "".join([part for part in parts if isinstance(part, str)])
     if kinds:
         # Most folders hold items of one kind: the next page is read with what this one needed.
         rendering.likely = kinds.most_common(1)[0][0]
     return elements
-
-
-async def _complete(
-    call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, rendering: Rendering
-) -> list[ItemView]:
-    """The views that were read with the parts `had`, in their order, prepared. Those of a kind that needs more are read again."""
-    again: dict[Need, list[int]] = {}
-    for view in views:
-        needs = rendering.needs_of(kind_of_view(view))
-        if needs & ~had:
-            again.setdefault(needs, []).append(view.stored.id)
-    fresh: dict[int, ItemView] = {}
-    for needs, numbers in again.items():
-        fresh.update((view.stored.id, view) for view in await load(call, mailbox, numbers, needs))
-    missing = {number for numbers in again.values() for number in numbers} - fresh.keys()
-    ready = [fresh.get(view.stored.id, view) for view in views if view.stored.id not in missing]
-    await prepare(mailbox, ready, rendering)
-    return ready
 
 
 async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> AsyncIterator[Rendered]:
@@ -184,7 +183,7 @@ async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: 
     for needs, items in by_needs.items():
         for page in _pages(items, needs):
             views = await load(call, mailbox, page, needs)
-            ready = await _complete(call, mailbox, views, needs, rendering)
+            ready = await complete(call, mailbox, views, needs, rendering)
             for view in ready:
                 yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
             if needs & Need.CONTENT:
@@ -196,23 +195,6 @@ async def _parts(view: ItemView, rendering: Rendering, is_streamed: bool = False
     if view.content is not None and (len(view.content) > AT_ONCE or rendering.shape.filters_html):
         return await asyncio.to_thread(rendering.parts, view, is_streamed)
     return rendering.parts(view, is_streamed)
-
-
-async def prepare(mailbox: Mailbox, views: Sequence[ItemView], rendering: Rendering) -> None:
-    """Gives the views the numbers of named properties, and what else a kind reads for all of its items at once."""
-    names = extended.names_of(rendering.extended)
-    by_kind: dict[str, list[ItemView]] = {}
-    for view in views:
-        by_kind.setdefault(kind_of_view(view).element, []).append(view)
-    for name in by_kind:
-        if rendering.needs_of(BY_ELEMENT[name]) & Need.BAG:
-            names.extend(BY_ELEMENT[name].bag_names)
-    numbers = await mailbox.numbers(names) if names and views else {}
-    for name, alike in by_kind.items():
-        for view in alike:
-            view.numbers = numbers
-        for each in rendering.preparations(BY_ELEMENT[name]):
-            await each(alike)
 
 
 async def markup_of_walk(
@@ -254,6 +236,7 @@ def _pages(items: Sequence[StoredItem], needs: Need) -> Iterator[list[int]]:
 async def markup_of_occurrence(call: Call, wanted: ItemId, rendering: Rendering) -> str:
     """The element of one occurrence of a series. Raises EwsError as `appointments.of_view`."""
     view = await appointment_view(call, wanted, Need.BAG)
-    of_view(view)
+    octets = view.content or b""
+    await aside(octets, lambda: of_view(view), is_long=b"RRULE" in octets)
     await prepare(view.mailbox, [view], rendering)
     return rendering.markup(view)

@@ -6,6 +6,7 @@ them when the hub has it: it goes to Sent Items, to the folder of PidTagSentMail
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from postern.services.ews.editing import keep_bag
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
 
+AT_ONCE = 65_536
+"""Octets of a message that is made in the loop."""
 MAX_RECIPIENTS = 10_000
 
 
@@ -58,7 +61,8 @@ async def send(
     except (MailboxError, EwsError):
         await own.store.delete(own.id, ids)
         if away is not None and copy.place is not None:
-            await copy.place.mailbox.store.delete(copy.place.mailbox.id, [away])
+            # Who may create there may not delete, but it was made just now.
+            await copy.place.mailbox.server.items.delete(copy.place.mailbox.id, [away])
         raise
 
 
@@ -100,7 +104,8 @@ async def _send_own(call: Call, own: Mailbox, view: ItemView, message: MailConte
     except (MailboxError, EwsError):
         await own.store.move_items(own.id, [number], home.id)
         if away is not None and copy.place is not None:
-            await copy.place.mailbox.store.delete(copy.place.mailbox.id, [away])
+            # Who may create there may not delete, but it was made just now.
+            await copy.place.mailbox.server.items.delete(copy.place.mailbox.id, [away])
         raise
 
 
@@ -160,7 +165,7 @@ async def _prepared(call: Call, own: Mailbox, message: MailContent) -> bytes:
     if not message.raw("Thread-Topic") and (topic := conversations.topic_of(message.text("Subject"))):
         message.set_text("Thread-Topic", topic)
     message.set_text("Date", formatdate(time.time(), localtime=False).replace("-0000", "+0000"))
-    return message.octets()
+    return await asyncio.to_thread(message.octets) if message.size > AT_ONCE else message.octets()
 
 
 async def _is_own(call: Call, me: Recipient, author: str) -> bool:

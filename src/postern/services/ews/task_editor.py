@@ -10,7 +10,7 @@ from postern.items import calendar_object, task, task_progress
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.calendar_properties import CalendarContent
 from postern.items.stored import values_of
-from postern.items.task_properties import TASK_PROPERTIES
+from postern.items.task_properties import TASK_PROPERTIES, set_reminder_time
 from postern.model.item_store import RenderedItem, StoredItem
 from postern.model.resources import NewResource
 from postern.protocols.content_lines import component, line
@@ -51,6 +51,7 @@ _STATUS = TASKS.property("PidLidTaskStatus")
 _PERCENT = TASKS.property("PidLidPercentComplete")
 _DATE = TASKS.property("PidLidTaskDateCompleted")
 _START, _DUE = TASKS.property("PidLidTaskStartDate"), TASKS.property("PidLidTaskDueDate")
+_REMINDER = TASKS.property("PidLidReminderTime")
 NOT_STARTED, IN_PROGRESS, COMPLETED = 0, 1, 2
 
 
@@ -93,7 +94,10 @@ class TaskEditor(MapEditor):
         start, due = self.value(_START), self.value(_DUE)
         if isinstance(start, int) and isinstance(due, int) and due < start:
             self.put(*((_DUE, start) if _START in self._values else (_START, due)))
+        reminder = self._values.pop(_REMINDER, None)
         super().apply()
+        if isinstance(reminder, int):
+            set_reminder_time(self.item, reminder)
 
     def _follow_progress(self) -> None:
         """Status, percentage and date of completion follow each other (MS-OXWSTASK section 2.2.4.3)."""

@@ -24,8 +24,8 @@ _NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.act
 """The classes of what is iCalendar or a vCard."""
 
 
-async def exported(mailbox: Mailbox, number: int) -> tuple[StoredItem, str]:
-    """An item, and the text of its element Data. Raises EwsError ErrorItemNotFound."""
+async def exported(mailbox: Mailbox, number: int) -> tuple[StoredItem, bytes]:
+    """An item, and the octets of its element Data. Raises EwsError ErrorItemNotFound."""
     await mailbox.nodes()
     for item in await mailbox.store.get(mailbox.id, [number], True):
         if item.content is None:

@@ -188,6 +188,17 @@ def test_conditions_of_every_kind_find_what_meets_them() -> None:
         ("subject:plan AND NOT caf", {"Re: Plan"}),
         ("isread:true", {"Lunch", "lunch again"}),
         ("isread:no lunch", set()),
+        ("isflagged:true", {"Straße"}),
+        ("isflagged:no subject:lunch", {"Lunch", "lunch again"}),
+        ("hasattachment:true", set()),
+        ("importance:normal subject:plan", {"Re: Plan", "Café plan"}),
+        ("from:ann subject:zebra", {"Zebra"}),
+        ('from:"Anna Ash" 2026', {"2026"}),
+        ("to:anna", set()),
+        ("participants:anna subject:zebra", {"Zebra"}),
+        ("category:red", set()),
+        ("attachment:plan", set()),
+        ("sent:1970-01-02", {"Lunch"}),
         ("received:1970-01-02", {"Lunch"}),
         ("received:1/2/1970..01/03/1970", {"Lunch", "lunch again"}),
         ("received:>=1970-01-08", {"Zebra"}),
@@ -306,6 +317,57 @@ def test_items_are_put_into_groups() -> None:
         assert await groups() == [("false", newest[:5]), ("true", newest[5:])]
         part = '<m:IndexedPageItemView MaxEntriesReturned="2" Offset="4" BasePoint="Beginning"/>'
         assert await groups(part) == [("false", newest[4:5]), ("true", newest[5:6])]
+
+    asyncio.run(steps())
+
+
+def test_items_are_put_into_groups_by_conversation() -> None:
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        again = NewItem(b"From: bob@example.test\r\nSubject: Re: Lunch\r\n\r\n", internal_date=DAY * 20)
+        await inbox.site.mailboxes.create(GUID, inbox.folder, [again])
+        group = (
+            '<m:DistinguishedGroupBy Order="Descending"><t:StandardGroupBy>ConversationTopic</t:StandardGroupBy>'
+            "</m:DistinguishedGroupBy>"
+        )
+        answer = await inbox.ask(contains(SUBJECT, "n"), view=group)
+        assert answer.texts(".//t:GroupIndex")[0] == "Lunch"
+        assert answer.texts(".//t:GroupedItems[1]//t:Subject") == ["Re: Lunch", "Lunch"]
+
+    asyncio.run(steps())
+
+
+def test_contacts_are_found_by_their_names() -> None:
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        contacts = await inbox.site.folder(FolderKind.CONTACTS)
+        for name, city in (("Zoe", "Oslo"), ("anna", "Bonn"), ("Bob", "Rome"), ("Émile", "Bonn")):
+            made = await inbox.site.ask(
+                f"<m:CreateItem><m:Items><t:Contact><t:DisplayName>{name}</t:DisplayName>"
+                f'<t:EmailAddresses><t:Entry Key="EmailAddress1">{name[0].lower()}@example.test</t:Entry></t:EmailAddresses>'
+                f'<t:PhysicalAddresses><t:Entry Key="Home"><t:City>{city}</t:City></t:Entry></t:PhysicalAddresses>'
+                "</t:Contact></m:Items></m:CreateItem>"
+            )
+            assert made.codes == ["NoError"], made.text
+        name = field("contacts:DisplayName")
+
+        async def found(restriction: str = "", view: str = "", order: str = "", query: str = "") -> list[str]:
+            answer = await inbox.site.ask(find(contacts, restriction, order, view, query, paths=name))
+            assert answer.codes == ["NoError"], answer.text
+            return answer.texts(".//t:DisplayName")
+
+        assert await found(view='<m:ContactsView MaxEntriesReturned="10"/>') == ["anna", "Bob", "Zoe", "Émile"]
+        assert await found(view='<m:ContactsView InitialName="b" FinalName="c"/>') == ["Bob"]
+        assert await found(view='<m:ContactsView MaxEntriesReturned="2" InitialName="B"/>') == ["Bob", "Zoe"]
+        assert await found(order=by(name, "Descending")) == ["Émile", "Zoe", "Bob", "anna"]
+        assert sorted(await found(contains(name, "o"))) == ["Bob", "Zoe"]
+        email = '<t:IndexedFieldURI FieldURI="contacts:EmailAddress" FieldIndex="EmailAddress1"/>'
+        assert await found(compare("IsEqualTo", email, "B@example.test")) == ["Bob"]
+        other = '<t:IndexedFieldURI FieldURI="contacts:EmailAddress" FieldIndex="EmailAddress2"/>'
+        assert await found(f"<t:Exists>{other}</t:Exists>") == []
+        city = '<t:IndexedFieldURI FieldURI="contacts:PhysicalAddress:City" FieldIndex="Home"/>'
+        assert sorted(await found(compare("IsEqualTo", city, "bonn"))) == ["anna", "Émile"]
+        assert await found(query="rome") == ["Bob"]
 
     asyncio.run(steps())
 

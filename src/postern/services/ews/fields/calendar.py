@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.properties import Property
@@ -14,6 +15,7 @@ from postern.services.ews.fields import calendar_read as read
 from postern.services.ews.fields.calendar_read import of
 from postern.services.ews.fields.field import Field, Read, Write
 from postern.services.ews.item_view import Need
+from postern.services.ews.neighbours import look_around
 
 _BY_NAME = {entry.property.canonical: entry.property for entry in APPOINTMENT_PROPERTIES}
 
@@ -74,10 +76,10 @@ MEETING: tuple[Field, ...] = (
         field(kind, of(read.attendees(kind)), _E.attendees_setter(kind))
         for kind in (read.REQUIRED, read.OPTIONAL, read.RESOURCE)
     ),
-    field("ConflictingMeetingCount", calendar_item.neighbours("ConflictingMeetingCount")),
-    field("AdjacentMeetingCount", calendar_item.neighbours("AdjacentMeetingCount")),
-    field("ConflictingMeetings", calendar_item.neighbours("ConflictingMeetings")),
-    field("AdjacentMeetings", calendar_item.neighbours("AdjacentMeetings")),
+    *(
+        replace(field(name, calendar_item.neighbours(name)), single=True, prepare=look_around)
+        for name in ("ConflictingMeetingCount", "AdjacentMeetingCount", "ConflictingMeetings", "AdjacentMeetings")
+    ),
     field("Duration", of(read.duration)),
     field("TimeZone", of(read.zone_name)),
     field("AppointmentReplyTime", of(read.reply_time)),

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import nh3
-
+from postern.items import html
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.calendar_object import organizer_of
 from postern.items.calendar_properties import CalendarContent
@@ -14,22 +13,27 @@ from postern.items.properties import Mapped, Property, Value
 from postern.items.rendered import status_of
 from postern.items.text import readable
 from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, element, number, value
 from postern.protocols.ews.shapes import MAX_BODY, BodyType, Shape
 from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import Version
 from postern.protocols.ical.values import address_of
 from postern.services.ews.appointments import Appointment, of_view
+from postern.services.ews.calendar_attachments import attach, attachments_markup
 from postern.services.ews.calendar_editor import CalendarEditor
 from postern.services.ews.fields.field import Field, Read
-from postern.services.ews.fields.item import EXTENDED, ITEM_FIELDS
+from postern.services.ews.fields.item import ITEM_FIELDS
+from postern.services.ews.fields.own_items import item_fields
 from postern.services.ews.item_view import ItemView, Need
 
 _MAP = {entry.property.canonical: entry for entry in APPOINTMENT_PROPERTIES}
+MAX_FILES = 200
+"""Files of a new appointment."""
 SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
 IMPORTANCES = ("Low", "Normal", "High")
-_FROM_CONTENT = Need.ENVELOPE | Need.STRUCTURE | Need.HEADER
-_GENERIC = {each.uri: each for each in ITEM_FIELDS if not each.needs & _FROM_CONTENT}
+_MIME_CONTENT = next(each for each in ITEM_FIELDS if each.uri == "item:MimeContent")
 
 
 def told(tag: str, is_set: bool) -> str:
@@ -42,18 +46,13 @@ def nothing(view: ItemView, shape: Shape) -> str:
 
 
 def neighbours(name: str) -> Read:
-    """Reads what `adjacent` has put into the view about the other appointments of that time."""
+    """Reads what `neighbours` has put into the view about the other appointments of that time."""
     return lambda view, shape: view.parsed.get(name, "")
 
 
 def workspace(it: Appointment) -> str:
     url = readable(it.part.value("URL")).strip()
     return value("t:MeetingWorkspaceUrl", url) if url else ""
-
-
-def _generic(*names: str) -> tuple[Field, ...]:
-    """Properties that are read of every item in the same way; those of content are not among them."""
-    return tuple(_GENERIC[f"item:{name}"] for name in names if f"item:{name}" in _GENERIC)
 
 
 def mapped(canonical: str) -> Mapped[CalendarContent]:
@@ -102,9 +101,9 @@ def body(view: ItemView, shape: Shape) -> str:
     markup, plain = _html(view), str(_plain(view) or "")
     as_html = shape.body is BodyType.HTML or (shape.body is BodyType.BEST and isinstance(markup, bytes))
     if as_html:
-        text = markup.decode("utf-8", "replace") if isinstance(markup, bytes) else _document(plain)
+        text = markup.decode("utf-8", "replace") if isinstance(markup, bytes) else html.of_text(plain)
         if shape.filters_html and isinstance(markup, bytes):
-            text = nh3.clean(text)
+            text = html.filtered(text)
     else:
         text = plain
     form = f' BodyType="{"HTML" if as_html else "Text"}"'
@@ -112,12 +111,6 @@ def body(view: ItemView, shape: Shape) -> str:
     if view.call.header.version >= Version.V2013 and shape.most < MAX_BODY:
         cut = f' IsTruncated="{"true" if len(text) > shape.most else "false"}"'
     return f"<t:Body{form}{cut}>{xml.text(text[: shape.most])}</t:Body>"
-
-
-def _document(text: str) -> str:
-    """HTML that shows a text with its lines."""
-    lines = xml.text(text).replace("\r\n", "\n").replace("\n", "<br>\n")
-    return f"<html><body><div>{lines}</div></body></html>"
 
 
 def _text_body(view: ItemView, shape: Shape) -> str:
@@ -184,22 +177,29 @@ def _response_objects(view: ItemView, shape: Shape) -> str:
     return element("t:ResponseObjects", *[f"<t:{answer}/>" for answer in answers])
 
 
+def set_attachments(editor: CalendarEditor, value: xml.Element | None) -> None:
+    """Adds the files of a new appointment; those of one that is there are made by CreateAttachment."""
+    if editor.view is not None:
+        raise EwsError(Code.INVALID_PROPERTY_SET if value is not None else Code.INVALID_PROPERTY_DELETE)
+    for each in (value.elements if value is not None else [])[:MAX_FILES]:
+        attach(editor, each)
+
+
 def _mapi(canonical: str) -> Property:
     return mapped(canonical).property
 
 
 _E = CalendarEditor
 CONTENT = Need.CONTENT
-FIELDS: tuple[Field, ...] = (
+_OWN: tuple[Field, ...] = (
     Field(
         "item:MimeContent",
         "MimeContent",
-        _GENERIC["item:MimeContent"].read,
+        _MIME_CONTENT.read,
         needs=CONTENT,
         single=True,
         write=_E.set_mime_content,
     ),
-    *_generic("ItemId", "ParentFolderId", "ItemClass"),
     Field(
         "item:Subject",
         "Subject",
@@ -217,8 +217,8 @@ FIELDS: tuple[Field, ...] = (
         property=_mapi("PidTagSensitivity"),
         write=_E.word_setter("PidTagSensitivity", SENSITIVITIES),
     ),
+    Field("item:Attachments", "Attachments", attachments_markup, needs=CONTENT, single=True, write=set_attachments),
     Field("item:Body", "Body", body, needs=CONTENT, default=True, single=True, write=_E.set_body),
-    *_generic("DateTimeReceived", "Size"),
     Field(
         "item:Categories",
         "Categories",
@@ -243,7 +243,6 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "item:DateTimeSent", "DateTimeSent", lambda view, shape: value("t:DateTimeSent", written(view.stored.created))
     ),
-    *_generic("DateTimeCreated"),
     Field("item:ResponseObjects", "ResponseObjects", _response_objects, needs=CONTENT),
     Field("item:ReminderDueBy", "ReminderDueBy", _due, needs=CONTENT, write=_E.ignore),
     Field(
@@ -265,10 +264,6 @@ FIELDS: tuple[Field, ...] = (
     Field("item:DisplayCc", "DisplayCc", _display_cc, needs=CONTENT),
     Field("item:DisplayTo", "DisplayTo", _display_to, needs=CONTENT),
     Field("item:HasAttachments", "HasAttachments", _has_attachments, needs=CONTENT, default=True),
-    EXTENDED,
-    *_generic(
-        *("Culture", "EffectiveRights", "LastModifiedName", "LastModifiedTime", "IsAssociated"),
-        *("WebClientReadFormQueryString", "WebClientEditFormQueryString", "StoreEntryId", "InstanceKey"),
-    ),
     Field("item:TextBody", "TextBody", _text_body, Version.V2013, CONTENT, single=True),
 )
+FIELDS = item_fields(_OWN)

@@ -81,6 +81,11 @@ def intended_busy(it: Appointment) -> str:
     return value("t:IntendedFreeBusyStatus", status if status != "WorkingElsewhere" else "Free")
 
 
+def subject(it: Appointment) -> str:
+    text = text_of(it.part.value("SUMMARY"))
+    return value("t:Subject", text) if text else ""
+
+
 def location(it: Appointment) -> str:
     text = text_of(it.part.value("LOCATION"))
     return value("t:Location", text) if text else ""
@@ -325,7 +330,7 @@ def end_clock(it: Appointment) -> str:
 
 
 def _clock(local: datetime) -> str:
-    return f"{local:%Y-%m-%dT%H:%M:%S}"
+    return local.isoformat(timespec="seconds")
 
 
 def allows_proposals(it: Appointment) -> str:

@@ -68,10 +68,6 @@ def _has_picture(view: ItemView, shape: Shape) -> str:
     return boolean("t:HasPicture", bool(CONTACTS.value(view, CONTACTS.property("PidLidHasPicture"))))
 
 
-def _has_attachments(view: ItemView, shape: Shape) -> str:
-    return boolean("t:HasAttachments", bool(CONTACTS.value(view, CONTACTS.property("PidLidHasPicture"))))
-
-
 def _full(view: ItemView, shape: Shape) -> str:
     names = (CONTACTS.text(view, "PidLidYomiFirstName"), CONTACTS.text(view, "PidLidYomiLastName"))
     text = " ".join(filter(None, names))
@@ -90,7 +86,7 @@ FILE_AS = Field(
 _SP2 = Version.V2010_SP2
 _field = CONTACTS.field
 CONTACT_FIELDS: tuple[Field, ...] = (
-    *item_fields(common(CONTACTS, _has_attachments)),
+    *item_fields(common(CONTACTS)),
     FILE_AS,
     _field("contacts:FileAsMapping", "PidLidFileUnderId", _MAPPING, absent=NO_MAPPING),
     _field("contacts:DisplayName", "PidTagDisplayName"),

@@ -36,7 +36,8 @@ class Field:
     is long (MS-OXWSSRCH section 2.2.4.11). `property` is the MAPI property of the same value, if there is one; `sort` a key of
     `model.search.SortKey`, and `search` one of `model.search.SearchTerm`, by which the store sorts and searches by it. Without
     `write` it is read-only. `parts` are the paths of its parts, which have an index beside ("contacts:EmailAddress" of
-    "contacts:EmailAddresses"), and `write_part` changes one. `prepare` is called before `read`."""
+    "contacts:EmailAddresses"), and `write_part` changes one. `prepare` is called before `read`. `append` puts a value
+    behind the one that is there."""
 
     uri: str
     element: str
@@ -52,3 +53,4 @@ class Field:
     parts: tuple[str, ...] = ()
     write_part: WritePart | None = None
     prepare: Prepare | None = None
+    append: Write | None = None

@@ -94,6 +94,7 @@ ITEM_FIELDS: tuple[Field, ...] = (
         single=True,
         property=tagged("PidTagBody", 0x1000),
         write=MailEditor.set_body,
+        append=MailEditor.append_body,
         search="body",
     ),
     Field(

@@ -88,11 +88,14 @@ def sent(view: ItemView, shape: Shape) -> str:
     return value("t:DateTimeSent", written(seconds)) if seconds is not None else ""
 
 
-def categories(view: ItemView, shape: Shape) -> str:
+def category_texts(view: ItemView) -> tuple[str, ...]:
     told = bag.value_of(view, KEYWORDS)
-    if not isinstance(told, tuple) or not told:
-        return ""
-    return element("t:Categories", *[value("t:String", each) for each in told])
+    return told if isinstance(told, tuple) else ()
+
+
+def categories(view: ItemView, shape: Shape) -> str:
+    told = category_texts(view)
+    return element("t:Categories", *[value("t:String", each) for each in told]) if told else ""
 
 
 def in_reply_to(view: ItemView, shape: Shape) -> str:

@@ -73,6 +73,7 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         default=True,
         single=True,
         write=MailEditor.set_to,
+        append=MailEditor.append_to,
         search="to",
     ),
     Field(
@@ -83,6 +84,7 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         default=True,
         single=True,
         write=MailEditor.set_cc,
+        append=MailEditor.append_cc,
         search="cc",
     ),
     Field(
@@ -93,6 +95,7 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         default=True,
         single=True,
         write=MailEditor.set_bcc,
+        append=MailEditor.append_bcc,
         search="bcc",
     ),
     Field(
@@ -169,6 +172,7 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         needs=Need.ENVELOPE,
         single=True,
         write=MailEditor.set_reply_to,
+        append=MailEditor.append_reply_to,
     ),
     _received_by("ReceivedBy"),
     _received_by("ReceivedRepresenting"),

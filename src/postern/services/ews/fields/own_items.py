@@ -15,7 +15,8 @@ from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import Version
 from postern.protocols.mime.text import html_text
-from postern.services.ews.fields.field import Field, Read
+from postern.services.ews import line_attachments
+from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.mapped import Form, MapSource, choices, constant
 from postern.services.ews.item_view import ItemView, Need
@@ -47,7 +48,6 @@ MAX_LANGUAGE = 35
 """Characters of a language's tag (RFC 5646 section 4.4.1)."""
 _LANGUAGE = Form(lambda held: xml.text(str(held)), _language)
 _OF_MAIL = (
-    "Attachments",
     "InternetMessageHeaders",
     "WebClientReadFormQueryString",
     "WebClientEditFormQueryString",
@@ -66,13 +66,21 @@ def item_fields(own: Sequence[Field]) -> tuple[Field, ...]:
     return tuple(sorted(fields.values(), key=lambda each: _PLACES[each.element]))
 
 
-def common(source: MapSource, has_attachments: Read | None = None) -> list[Field]:
+def common(source: MapSource) -> list[Field]:
     """The properties of ItemType that every such kind has in its map."""
     return [
         Field("item:ItemClass", "ItemClass", _item_class, write=_set_class),
         source.field("item:Subject", "PidTagSubject", default=True),
         source.field("item:Sensitivity", "PidTagSensitivity", SENSITIVITY, absent=0),
         body(source),
+        Field(
+            "item:Attachments",
+            "Attachments",
+            line_attachments.markup,
+            needs=Need.CONTENT,
+            default=True,
+            single=True,
+        ),
         source.field("item:Categories", "PidNameKeywords"),
         source.field("item:Importance", "PidTagImportance", IMPORTANCE, absent=1),
         constant("item:IsSubmitted", boolean("t:IsSubmitted", False)),
@@ -89,8 +97,8 @@ def common(source: MapSource, has_attachments: Read | None = None) -> list[Field
         Field(
             "item:HasAttachments",
             "HasAttachments",
-            has_attachments or (lambda view, shape: boolean("t:HasAttachments", False)),
-            needs=Need.CONTENT if has_attachments is not None else Need(0),
+            line_attachments.has_files,
+            needs=Need.CONTENT,
             default=True,
         ),
         source.field("item:Culture", "PidNameContentLanguage", _LANGUAGE, absent="en-US"),

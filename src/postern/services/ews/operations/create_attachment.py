@@ -10,7 +10,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import m, t
 from postern.protocols.ews.versions import Version
-from postern.services.ews import attached
+from postern.services.ews import attached, calendar_attachments, line_attachments
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import holder
 from postern.services.ews.editing import Disposition, How
@@ -32,6 +32,15 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
     view = await holder(call, ref.id.mailbox, ref.id.item)
     if ref.change is not None and ref.change < view.stored.change:
         raise EwsError(Code.STALE_OBJECT)
+    if kind_of(view.stored.item_class).element == "CalendarItem":
+        view.start = ref.id.start
+        for told in await calendar_attachments.create(call, view, wanted):
+            yield told
+        return
+    if line_attachments.has_lines(view):
+        for part in await line_attachments.create(view, wanted):
+            yield part
+        return
     editor = mail_editor(call, view)
     made = [await attempted(asyncio.to_thread(editor.attach, each)) for each in wanted]
     if all(isinstance(each, EwsError) for each in made):

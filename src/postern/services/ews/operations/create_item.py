@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from postern.protocols import xml
@@ -13,12 +14,14 @@ from postern.protocols.ews.versions import Version
 from postern.services.ews import places
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, How, Saved
-from postern.services.ews.kinds import BY_ELEMENT, ItemKind, put_all
+from postern.services.ews.kinds import ItemKind, kind_to_make, put_all
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.places import Place
 from postern.services.ews.responses import RESPONSES
 
 MAX_ITEMS = 1_000
+AT_ONCE = 65_536
+"""Characters of a property that is read in the loop; a longer one is read in a thread."""
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
@@ -44,7 +47,7 @@ async def _create(call: Call, made: xml.Element, how: How) -> str:
     respond = RESPONSES.get(made.local) if made.namespace == TYPES else None
     if respond is not None:
         return await respond(call, made, how)
-    kind = BY_ELEMENT.get(made.local) if made.namespace == TYPES else None
+    kind = kind_to_make(made)
     if kind is None or kind.edit is None:
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM)
     place = how.saved
@@ -52,7 +55,10 @@ async def _create(call: Call, made: xml.Element, how: How) -> str:
         own = await call.own()
         place = Place(own, await own.of_kind(kind.home))
     editor = kind.edit(call, place, None)
-    put_all(kind, editor, made)
+    if any(len(part.text) > AT_ONCE for part in made.walk()):
+        await asyncio.to_thread(put_all, kind, editor, made)
+    else:
+        put_all(kind, editor, made)
     return items_markup(kind, await editor.create(how))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from postern.protocols.ews.ids import AttachmentId, change_key
 from postern.protocols.ews.names import element, m
 from postern.protocols.ews.versions import Version
 from postern.protocols.mime.layout import Node
+from postern.services.ews import calendar_attachments, line_attachments
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import find, holder, read_attachment_id
-from postern.services.ews.editing import Disposition, How
+from postern.services.ews.editing import Disposition, How, Saved
+from postern.services.ews.kinds import kind_of
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations.create_attachment import mail_editor
 
@@ -51,17 +54,23 @@ async def _delete(
 ) -> dict[AttachmentId, str | EwsError]:
     """Deletes attachments of one item, and says of each what became of it."""
     view = await holder(call, mailbox, item)
+    if kind_of(view.stored.item_class).element == "CalendarItem":
+        stored, missing = await calendar_attachments.delete(call, view, wanted)
+        return {each: missing.get(each) or (_root(stored) if stored is not None else "") for each in wanted}
+    if line_attachments.has_lines(view):
+        return await line_attachments.delete(view, wanted)
     told: dict[AttachmentId, str | EwsError] = {}
     numbers: dict[int, AttachmentId] = {}
     top: list[Node] = []
     for each in wanted:
         try:
-            top = find(view, each).top
+            top = (await asyncio.to_thread(find, view, each)).top
         except EwsError as error:
             told[each] = error
             continue
         numbers[each.index] = each
     editor = mail_editor(call, view)
+    await asyncio.to_thread(lambda: editor.message.parts)
     for place in reversed(range(len(top))):
         if top[place].number in numbers:
             editor.message.detach(place)
@@ -71,8 +80,12 @@ async def _delete(
     if "" not in told.values():
         return told
     saved = await editor.update(How(Disposition.SAVE_ONLY), None)
-    root = element("m:RootItemId", RootItemId=str(saved.id), RootItemChangeKey=change_key(saved.change))
+    root = _root(saved)
     return {each: root if part == "" else part for each, part in told.items()}
+
+
+def _root(saved: Saved) -> str:
+    return element("m:RootItemId", RootItemId=str(saved.id), RootItemChangeKey=change_key(saved.change))
 
 
 DELETE_ATTACHMENT = Batch("DeleteAttachment", Version.V2007, "MS-OXWSATT 3.1.4.2", run)

@@ -18,6 +18,7 @@ from postern.protocols.ews.versions import Version
 from postern.protocols.ews.views import Seek, View, read_grouping, read_order, read_view
 from postern.services.ews import places
 from postern.services.ews.access import Call
+from postern.services.ews.calendar_span import Span
 from postern.services.ews.finding import Finder, Page, Search, paging
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations import find_calendar
@@ -42,7 +43,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_PARENTS} folders.")
     calendar = request.find(m("CalendarView"))
     if calendar is not None:
-        span = find_calendar.read_view(call, calendar)
+        span = _span(call, request, calendar)
         for each in parents:
             yield await attempted(_calendar(call, each, span, rendering))
         return
@@ -59,8 +60,17 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         yield await attempted(_answer(call, each, finder, rendering, traversal, view, search.grouping is not None))
 
 
-async def _calendar(call: Call, named: xml.Element, span: find_calendar.Span, rendering: Rendering) -> str:
+async def _calendar(call: Call, named: xml.Element, span: Span, rendering: Rendering) -> str:
     return await find_calendar.root_folder(call, await places.folder(call, named), span, rendering)
+
+
+def _span(call: Call, request: xml.Element, view: xml.Element) -> Span:
+    """Reads a CalendarView, beside which nothing else chooses or sorts appointments (MS-OXWSSRCH section 3.1.4.2.3.6)."""
+    if request.find(m("Restriction")) is not None or request.find(m("QueryString")) is not None:
+        raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
+    if any(request.find(m(name)) is not None for name in ("SortOrder", "GroupBy", "DistinguishedGroupBy")):
+        raise EwsError(Code.UNSUPPORTED_PATH_FOR_SORT_GROUP)
+    return find_calendar.read_view(call, view)
 
 
 def _condition(call: Call, request: xml.Element) -> Condition | None:

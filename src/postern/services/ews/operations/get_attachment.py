@@ -12,10 +12,11 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import m
 from postern.protocols.ews.shapes import Base, read_shape
 from postern.protocols.ews.versions import Version
-from postern.services.ews import attached
+from postern.services.ews import attached, calendar_attachments, line_attachments
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import AttachmentPlace, find, holder, read_attachment_id
 from postern.services.ews.fields import mime
+from postern.services.ews.kinds import kind_of
 from postern.services.ews.operation import Batch, Long, attempted
 from postern.services.ews.rendering import Rendering
 
@@ -35,6 +36,10 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[Long | EwsError
 async def _attachment(call: Call, named: xml.Element, rendering: Rendering) -> Long:
     wanted = read_attachment_id(named)
     view = await holder(call, wanted.mailbox, wanted.item)
+    if kind_of(view.stored.item_class).element == "CalendarItem":
+        return await calendar_attachments.content(view, wanted)
+    if line_attachments.has_lines(view):
+        return await asyncio.to_thread(line_attachments.get, view, wanted)
     place = await asyncio.to_thread(find, view, wanted)
     start, end = attached.tags(place.view, place.node, place.is_inline)
     inner = await asyncio.to_thread(_content, place, rendering)

@@ -24,6 +24,7 @@ from postern.protocols.ews.versions import Version
 from postern.services.access.changes import Watch
 from postern.services.ews.access import Call
 from postern.services.ews.events import events_since, streamed
+from postern.services.ews.impersonation import renewed
 from postern.services.ews.operation import as_error
 from postern.services.ews.subscriptions import MAX_SUBSCRIPTIONS, Kept
 from postern.services.ews.watching import GATHER, RETRY, UNREACHABLE, open_watched
@@ -68,8 +69,7 @@ class _Stream:
             if kept is None:
                 continue
             try:
-                # A call of its own for each look: rights and mailboxes are asked for again.
-                call = Call(self.call.access, self.call.identity, self.call.header)
+                call = await renewed(self.call)
                 more = True
                 while more:
                     mailbox = await open_watched(call, kept.id)

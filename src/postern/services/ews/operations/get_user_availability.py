@@ -92,7 +92,8 @@ async def _ask(call: Call, asked: AvailabilityRequest) -> list[Found]:
     details = asked.free_busy is not None and bool(asked.free_busy.view & View.DETAILS)
     without = _uid(asked.suggestions.global_id) if asked.suggestions is not None else ""
     addresses = [each.address for each in asked.mailboxes]
-    return await free_busy.when_busy(call.identity.guid, addresses, span, details, without)
+    only_here = call.header.is_proxied
+    return await free_busy.when_busy(call.identity.guid, addresses, span, details, without, only_here)
 
 
 async def _recipients(call: Call, asked: AvailabilityRequest) -> dict[str, Recipient]:

@@ -82,7 +82,7 @@ def _downwards(nodes: Iterable[FolderNode], depths: Mapping[int, int]) -> list[F
 
 
 async def _markup(call: Call, mailbox: Mailbox, tag: str, nodes: list[FolderNode], shape: Shape) -> str:
-    rows = await folder_rendering.views(mailbox, nodes)
+    rows = await folder_rendering.views(mailbox, nodes, shape)
     return "".join([f"<t:{tag}>{folder_rendering.markup(row, shape, call.header.version)}</t:{tag}>" for row in rows])
 
 

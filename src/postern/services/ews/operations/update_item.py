@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -19,6 +20,7 @@ from postern.services.ews.kinds import ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations.create_item import items_markup
 from postern.services.ews.places import ItemRef, Place, resolved_ref
+from postern.services.scheduling.aside import aside
 
 MAX_CHANGES = 1_000
 
@@ -50,7 +52,9 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
     kind = kind_of(view.stored.item_class)
     if kind.edit is None:
         raise EwsError(Code.INVALID_PROPERTY_SET)
-    editor = kind.edit(call, Place(view.mailbox, view.node), view)
+    octets = view.content or b""
+    edit = partial(kind.edit, call, Place(view.mailbox, view.node), view)
+    editor = await aside(octets, edit, is_long=b"RRULE" in octets)
     for each in updates.elements:
         _apply(kind, editor, each)
     known = ref.change if how.conflict is Conflict.NEVER_OVERWRITE else None
@@ -94,6 +98,11 @@ def _apply(kind: ItemKind, editor: Editor, update: xml.Element) -> None:
     if isinstance(path, IndexedPath) and field.write_part is not None:
         _check(field, path, value, update.local)
         field.write_part(editor, path, value)
+        return
+    if update.local == "AppendToItemField" and field.append is not None:
+        if value is None or value.local != field.element:
+            raise EwsError(Code.UPDATE_PROPERTY_MISMATCH, path=path_markup(path))
+        field.append(editor, value)
         return
     if field.write is None or isinstance(path, IndexedPath):
         code = Code.INVALID_PROPERTY_DELETE if value is None else Code.INVALID_PROPERTY_SET

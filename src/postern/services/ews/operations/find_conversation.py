@@ -1,0 +1,124 @@
+"""FindConversation (MS-OXWSCONV section 3.1.4.2): the conversations of a folder, by the newest message that each has there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from postern.model.folders import Right
+from postern.model.item_store import StoredItem
+from postern.model.search import SortKey
+from postern.protocols import xml
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.ids import ConversationId
+from postern.protocols.ews.names import m, number, t
+from postern.protocols.ews.paths import FieldPath, read_path
+from postern.protocols.ews.versions import Version
+from postern.services.ews import conversation_rendering as rendering
+from postern.services.ews import places
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.conversation_index import MAX_ITEMS, members
+from postern.services.ews.conversation_rendering import MAX_MEMBERS, Members
+from postern.services.ews.item_view import PAGE, ItemView, Need, load
+from postern.services.ews.operation import Direct
+
+MAX_ROWS = 250
+"""Conversations of one page."""
+_NEEDS = Need.ENVELOPE | Need.STRUCTURE | Need.HEADER | Need.BAG
+_TIME = FieldPath("conversation:LastDeliveryTime")
+
+
+async def run(call: Call, request: xml.Element) -> str:
+    offset, most, from_end = _view(request)
+    newest_first = _order(request.find(m("SortOrder")))
+    if request.attributes.get("ViewFilter", "All") != "All" or request.text_of(m("QueryString")):
+        raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
+    place = await places.target(call, request.find(m("ParentFolderId")), Code.FOLDER_NOT_FOUND)
+    mailbox = place.mailbox
+    await mailbox.nodes()
+    mailbox.demand(place.node, Right.READ_ANY)
+    numbers = await call.access.conversations.of(mailbox.id, mailbox.server.items)
+    order = [SortKey("arrival", True)]
+    ids = (await mailbox.store.find(mailbox.id, place.node.id, order, 0, MAX_ITEMS)).ids
+    here: dict[int, list[int]] = {}
+    for item in ids:
+        if item in numbers:
+            here.setdefault(numbers[item], []).append(item)
+    every = list(here) if newest_first else list(reversed(here))
+    if from_end:
+        offset = max(0, len(every) - offset - most)
+    page = every[offset : offset + most]
+    told = await _markup(call, mailbox, {each: here[each] for each in page}, members(numbers, page))
+    parts = f"<m:Conversations>{told}</m:Conversations>" if told else "<m:Conversations/>"
+    if call.header.version >= Version.V2013:
+        parts += number("m:TotalConversationsInView", len(every)) + number("m:IndexedOffset", offset + len(page))
+    return parts
+
+
+def _view(request: xml.Element) -> tuple[int, int, bool]:
+    """The offset and size of the page, and whether it is counted from the end. Raises EwsError."""
+    if request.find(m("SeekToConditionPageItemView")) is not None:
+        raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
+    view = request.find(m("IndexedPageItemView"))
+    if view is None:
+        return 0, MAX_ROWS, False
+    offset = _count(view.attributes.get("Offset", "0"))
+    most = _count(view.attributes.get("MaxEntriesReturned", str(MAX_ROWS)))
+    if offset < 0:
+        raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
+    if most < 1:
+        raise EwsError(Code.INVALID_PAGING_MAX_ROWS)
+    return offset, min(most, MAX_ROWS), view.attributes.get("BasePoint") == "End"
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def _order(order: xml.Element | None) -> bool:
+    """Whether the newest come first. Raises EwsError for another order than by time."""
+    fields = order.find_all(t("FieldOrder")) if order is not None else []
+    if not fields:
+        return True
+    elements = fields[0].elements
+    if len(fields) > 1 or len(elements) != 1 or read_path(elements[0]) != _TIME:
+        raise EwsError(Code.UNSUPPORTED_PATH_FOR_SORT_GROUP)
+    return fields[0].attributes.get("Order") == "Descending"
+
+
+async def _markup(call: Call, mailbox: Mailbox, here: dict[int, list[int]], all_: dict[int, list[int]]) -> str:
+    items = {item.id: item for item in await _stored(mailbox, {item for ids in all_.values() for item in ids})}
+    shown = {item for ids in (*here.values(), *all_.values()) for item in _seen(ids, items)[:MAX_MEMBERS]}
+    views: dict[int, ItemView] = {}
+    for start in range(0, len(order := sorted(shown)), PAGE):
+        for view in await load(call, mailbox, order[start : start + PAGE], _NEEDS):
+            views[view.stored.id] = view
+    return "".join(
+        [
+            rendering.markup(
+                ConversationId(mailbox.id, each), _of(here[each], items, views), _of(all_[each], items, views)
+            )
+            for each in here
+        ]
+    )
+
+
+async def _stored(mailbox: Mailbox, ids: Iterable[int]) -> list[StoredItem]:
+    """These items as far as the caller may see them."""
+    order = sorted(ids)
+    seen: list[StoredItem] = []
+    for start in range(0, len(order), 10 * PAGE):
+        seen += await mailbox.store.get(mailbox.id, order[start : start + 10 * PAGE])
+    return seen
+
+
+def _seen(ids: Sequence[int], items: dict[int, StoredItem]) -> list[int]:
+    return [item for item in ids if item in items]
+
+
+def _of(ids: Sequence[int], items: dict[int, StoredItem], views: dict[int, ItemView]) -> Members:
+    seen = sorted(_seen(ids, items), key=lambda item: items[item].internal_date, reverse=True)
+    return Members([items[item] for item in seen], [views[item] for item in seen if item in views][:MAX_MEMBERS])
+
+
+FIND_CONVERSATION = Direct("FindConversation", Version.V2010_SP1, "MS-OXWSCONV 3.1.4.2", run)
