@@ -132,6 +132,7 @@ def _folders_of_bob(site: EwsSite) -> dict[int, _Folder]:
 
 def _check(before: Mapping[int, _Folder], after: Mapping[int, _Folder], inbox: int, rights: Right) -> None:
     """Whatever was asked, no more of bob's has changed than the rights in his inbox allow."""
+    assert inbox in after, "the inbox is gone"
     old, new = before[inbox], after[inbox]
     assert rights & Right.OWNER or old.place == new.place, "the folder has changed"
     assert rights & Right.CREATE or new.items.keys() <= old.items.keys(), "there is a new item"
@@ -144,7 +145,7 @@ def _check(before: Mapping[int, _Folder], after: Mapping[int, _Folder], inbox: i
             assert rights & Right.CREATE_SUBFOLDER, "there is a new folder"
         elif number != inbox:
             # What is deleted goes to the owner's deleted items.
-            assert before[number].place == after[number].place, "another folder has changed"
+            assert number in after and before[number].place == after[number].place, "another folder has changed"
             kept = {item: after[number].items.get(item) for item in before[number].items}
             assert kept == before[number].items, "an item of another folder has changed"
 
