@@ -122,7 +122,7 @@ class ItemValues:
         for element, every in fields.items():
             self._need(element, needed(each.needs for each in every), every)
         return lambda view: [
-            text for each in fields[kind_of_view(view).element] for text in texts_of(each.read(view, _SHAPE))
+            text for each in fields[kind_of_view(view).key] for text in texts_of(each.read(view, _SHAPE))
         ]
 
     def _of_schema(self, path: FieldPath | IndexedPath) -> Values[ItemView]:
@@ -134,14 +134,14 @@ class ItemValues:
         if isinstance(path, FieldPath):
 
             def read(view: ItemView) -> Sequence[str]:
-                each = fields.get(kind_of_view(view).element)
+                each = fields.get(kind_of_view(view).key)
                 return texts_of(each.read(view, _SHAPE)) if each is not None else ()
 
             return read
         shape = Shape(Base.ID_ONLY, (path,), BodyType.TEXT)
 
         def read_entry(view: ItemView) -> Sequence[str]:
-            each = fields.get(kind_of_view(view).element)
+            each = fields.get(kind_of_view(view).key)
             return _entry(each.read(view, shape), path) if each is not None else ()
 
         return read_entry
