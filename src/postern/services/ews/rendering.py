@@ -84,7 +84,7 @@ class Rendering:
         if any(isinstance(path, IndexedPath) and path.uri in uris for path in self.shape.paths):
             return True
         base = self.base or self.shape.base
-        return (base is Base.ALL and not each.is_asked) or (base is Base.DEFAULT and each.default)
+        return base is Base.ALL or (base is Base.DEFAULT and each.default)
 
     @property
     def extended(self) -> list[ExtendedPath]:
@@ -170,8 +170,8 @@ async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: 
     for needs, items in by_needs.items():
         for page in _pages(items, needs):
             views = await load(call, mailbox, page, needs)
-            async for several in completed(call, mailbox, views, needs, rendering):
-                for view in several:
+            async for part in completed(call, mailbox, views, needs, rendering):
+                for view in part:
                     yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
             if needs & Need.CONTENT:
                 await turns_of(asyncio.get_running_loop()).come()
