@@ -102,7 +102,7 @@ async def _in_directory(call: Call, text: str, shape: Shape) -> list[tuple[str, 
 async def _page(
     call: Call, place: Place, shape: Shape, offset: int, most: int, is_reversed: bool
 ) -> tuple[int, list[str]]:
-    """How many personas a folder has, and those of one page, in the order of their names."""
+    """Returns the number of personas in a folder, and those of one page, in the order of their names."""
     names: list[tuple[str, int]] = []
     async for each in card_search.cards(call, place):
         if each.view.stored.item_class.lower().startswith(_CARDS):
