@@ -9,7 +9,7 @@ from email.utils import formatdate
 
 from postern.items import quoting
 from postern.items.appointment import ITEM_CLASS as APPOINTMENT
-from postern.items.mail_content import Attached, Form, MailContent
+from postern.items.mail_content import MAX_ATTACHMENTS, Attached, Form, MailContent
 from postern.items.quoting import Quoted
 from postern.model.domains import fold
 from postern.model.folders import FolderKind, Right
@@ -163,7 +163,7 @@ async def _answer(
     original = MailContent(view.content or b"")
     is_reply = bool(flag)
     await asyncio.to_thread(_put_body, message, original, read_body(body or new), body is None, is_reply)
-    for each_attached in attached:
+    for each_attached in attached[:MAX_ATTACHMENTS]:
         message.attach(each_attached)
     saved = await editor.create(how)
     if flag and how.disposition is not Disposition.SAVE_ONLY and view.mailbox.rights_in(view.node) & Right.EDIT_ANY:
@@ -178,6 +178,6 @@ def _put_body(message: MailContent, original: MailContent, new: Form, is_quoting
     """Puts the body in; with what is quoted come the pictures that stand within it."""
     message.set_form(quoting.with_quoted(new, _quoted(original)) if is_quoting else new)
     if is_quoting and is_reply and message.form.is_html:
-        for each in original.parts.attached:
+        for each in original.parts.attached[:MAX_ATTACHMENTS]:
             if each.is_inline:
                 message.attach(each)

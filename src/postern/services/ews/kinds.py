@@ -12,7 +12,7 @@ from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.contact_properties import CONTACT_PROPERTIES
 from postern.items.mail_content import MailContent
-from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
+from postern.items.message_properties import FLAG_STATUS, MESSAGE_PROPERTIES, MailRecord
 from postern.items.note_properties import NOTE_PROPERTIES
 from postern.items.properties import PropertyMap
 from postern.items.task_properties import TASK_PROPERTIES
@@ -30,6 +30,7 @@ from postern.services.ews.calendar_editor import CalendarEditor
 from postern.services.ews.contact_editor import ContactEditor, card_of
 from postern.services.ews.deleting import Delete
 from postern.services.ews.editing import Editor
+from postern.services.ews.fields import bag
 from postern.services.ews.fields.calendar import CALENDAR_FIELDS
 from postern.services.ews.fields.contact import CONTACT_FIELDS
 from postern.services.ews.fields.distribution_list import LIST_FIELDS
@@ -129,6 +130,7 @@ def record_of(view: ItemView) -> MailRecord:
         stored.internal_date,
         stored.created,
         stored.item_class,
+        flag_status if isinstance(flag_status := bag.value_of(view, FLAG_STATUS), int) else None,
     )
 
 
