@@ -87,6 +87,7 @@ CASES: Cases = {
     "items.html.filtered: formats": lambda size: partial(
         html.filtered, "<b title=x>" * (size // 22) + "<p>x" * (size // 8)
     ),
+    "items.html.filtered_fragment": lambda size: partial(html.filtered_fragment, "<i>&lt;" * (size // 7)),
     "items.html.filtered: text": lambda size: partial(html.filtered, "a&b " * (size // 4)),
     "items.html.text_of": lambda size: partial(html.text_of, "</script <a" * (size // 11)),
     "items.html.of_text": lambda size: partial(html.of_text, "<  \r" * (size // 4)),
