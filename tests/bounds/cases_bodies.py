@@ -67,6 +67,7 @@ CASES: Cases = {
         rendered_values.read_envelope,
         b'("d" "s" (' + b'("n" NIL "m" "h")' * (size // 17) + b') NIL NIL NIL NIL NIL "r" "i")',
     ),
+    V + "read_subject": lambda size: partial(rendered_values.read_subject, b'("d" "' + b'\\"' * (size // 2) + b'" NIL'),
     L + "read_structure": lambda size: partial(layout.read_structure, _structure(size)),
     L + "of_part": lambda size: partial(layout.of_part, structure.scan(_parts(size))),
     L + "layout": lambda size: partial(layout.layout, _nodes(size)),

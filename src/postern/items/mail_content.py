@@ -117,6 +117,7 @@ class MailContent:
         self._octets = octets
         self._body = body or b"\r\n"
         self._parts: _Parts | None = None
+        self._is_changed = False
 
     # Fields
 
@@ -157,9 +158,11 @@ class MailContent:
 
     def add_text(self, name: str, text: str) -> None:
         """Adds a field beside others of this name."""
+        self._is_changed = True
         self._fields.append((name.lower().encode(), writing.text_field(name, text)))
 
     def _set(self, name: str, field: bytes) -> None:
+        self._is_changed = True
         wanted = name.lower().encode()
         place = next((place for place, (each, _) in enumerate(self._fields) if each == wanted), len(self._fields))
         self._fields = [entry for entry in self._fields if entry[0] != wanted]
@@ -204,14 +207,12 @@ class MailContent:
         del self.parts.attached[place]
         self.parts.is_changed = True
 
-    def replace(self, octets: bytes) -> None:
-        """Replaces all of it by a message."""
-        self.__init__(octets)  # type: ignore[misc]
-
     def octets(self) -> bytes:
         """The message."""
         fields = self._fields
         if self._parts is None or not self._parts.is_changed:
+            if not self._is_changed:
+                return self._octets
             return with_line_ends(_joined(fields) + self._body)
         kept = [entry for entry in fields if not entry[0].startswith(_OF_BODY)]
         return with_line_ends(b"".join([_joined(kept), _MIME, *self._parts.written()]))

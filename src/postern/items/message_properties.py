@@ -50,6 +50,10 @@ REPLY_REQUESTED = tagged("PidTagReplyRequested", 0x0C17, Type.BOOLEAN)
 DELETE_AFTER_SUBMIT = tagged("PidTagDeleteAfterSubmit", 0x0E01, Type.BOOLEAN)
 SENT_FOLDER = tagged("PidTagSentMailEntryId", 0x0E0A, Type.BINARY)
 MESSAGE_FLAGS = tagged("PidTagMessageFlags", 0x0E07, Type.INTEGER32)
+_COMPLETE, _FLAGGED = 1, 2
+"""PidTagFlagStatus (MS-OXOFLAG section 2.2.1.1)."""
+_REPLIES = (102, 103)
+"""PidTagLastVerbExecuted of a message that was answered, to its author or to all (MS-OXOMSG section 2.2.1.18)."""
 _READ, _UNSENT, _HAS_ATTACHMENTS = 1, 8, 16
 """Bits of PidTagMessageFlags (MS-OXCMSG section 2.2.1.6)."""
 IMPORTANCES = ("low", "normal", "high")
@@ -60,7 +64,8 @@ _PRIORITIES = {"1": 2, "2": 2, "3": 1, "4": 0, "5": 0}
 
 @dataclass(slots=True)
 class MailRecord:
-    """A message with what the store says of it. `flags` are its system flags."""
+    """A message with what the store says of it. `flags` are its system flags. `flag_status` is PidTagFlagStatus in its bag, which
+    says that a flag is complete."""
 
     content: MailContent
     flags: int = 0
@@ -68,6 +73,7 @@ class MailRecord:
     received: int = 0
     created: int = 0
     item_class: str = MESSAGE
+    flag_status: int | None = None
 
 
 def importance(field: str, priority: str = "") -> int:
@@ -166,6 +172,19 @@ def _set_flags(it: MailRecord, value: Value | None) -> None:
     told = value if isinstance(value, int) else 0
     kept = it.flags & ~(Flag.SEEN | Flag.DRAFT)
     it.flags = kept | (Flag.SEEN if told & _READ else 0) | (Flag.DRAFT if told & _UNSENT else 0)
+
+
+def _flag_status(it: MailRecord) -> Value | None:
+    return _FLAGGED if it.flags & Flag.FLAGGED else it.flag_status if it.flag_status == _COMPLETE else None
+
+
+def _set_flag_status(it: MailRecord, value: Value | None) -> None:
+    it.flags = it.flags | Flag.FLAGGED if value == _FLAGGED else it.flags & ~Flag.FLAGGED
+    it.flag_status = _COMPLETE if value == _COMPLETE else None
+
+
+def _set_verb(it: MailRecord, value: Value | None) -> None:
+    it.flags = it.flags | Flag.ANSWERED if value in _REPLIES else it.flags & ~Flag.ANSWERED
 
 
 def _has_attachments(it: MailRecord) -> bool:
@@ -300,13 +319,19 @@ MESSAGE_PROPERTIES: PropertyMap[MailRecord] = _Map(
         Mapped(tagged("PidTagHasAttachments", 0x0E1B, Type.BOOLEAN), "parts", _has_attachments),
         Mapped(tagged("PidTagInternetCodepage", 0x3FDE, Type.INTEGER32), "charset", lambda it: 65001),
         Mapped(MESSAGE_FLAGS, "flags", _flags, _set_flags),
+        Mapped(FLAG_STATUS, "flags", _flag_status, _set_flag_status),
+        Mapped(
+            tagged("PidTagLastVerbExecuted", 0x1081, Type.INTEGER32),
+            "flags",
+            lambda it: _REPLIES[0] if it.flags & Flag.ANSWERED else None,
+            _set_verb,
+        ),
         Mapped(tagged("PidTagMessageSize", 0x0E08, Type.INTEGER32), "size", lambda it: it.size),
         Mapped(tagged("PidTagMessageDeliveryTime", 0x0E06, Type.TIME), "received", lambda it: it.received),
         Mapped(tagged("PidTagCreationTime", 0x3007, Type.TIME), "created", lambda it: it.created),
         Mapped(tagged("PidTagMessageClass", 0x001A), "class", lambda it: it.item_class),
         *in_bag(
             KEYWORDS,
-            FLAG_STATUS,
             FLAG_COMPLETED,
             TASK_START,
             TASK_DUE,

@@ -101,7 +101,7 @@ def test_attachments_are_made_and_deleted() -> None:
         assert answer.find(".//t:AttachmentId").attrib["RootItemId"] == item
         told = await site.ask(got(first, second, third))
         assert [base64.b64decode(each) for each in told.texts(".//t:Content")] == [b"A", b"PNG"]
-        assert told.texts(".//t:Message/t:Subject") == ["Within"] and told.texts(".//t:TextBody") == ["hello"]
+        assert told.texts(".//t:Message/t:Subject") == ["Within"] and told.texts(".//t:Message/t:Body") == ["hello"]
         listed = await site.ask(read(item, base="Default"))
         assert sorted(listed.texts(".//t:Attachments/*/t:Name")) == ["a.txt", "inner", "p.png"]
         gone = await site.ask(deleted(first, second, first))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from email.utils import formatdate
 
 from postern.items import quoting
-from postern.items.mail_content import Attached, Form, MailContent
+from postern.items.appointment import ITEM_CLASS as APPOINTMENT
+from postern.items.mail_content import MAX_ATTACHMENTS, Attached, Form, MailContent
 from postern.items.quoting import Quoted
 from postern.model.domains import fold
 from postern.model.folders import FolderKind, Right
@@ -20,6 +22,7 @@ from postern.protocols.ews.names import element, t
 from postern.protocols.mime.address import Address
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
+from postern.services.ews import meeting_messages
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, How
 from postern.services.ews.item_view import ItemView, Need, load
@@ -53,7 +56,10 @@ async def forward(call: Call, asked: xml.Element, how: How) -> str:
     message = MailContent()
     message.set_text("Subject", quoting.forward_subject(original.text("Subject")))
     _join(message, original, is_reply=False)
-    return await _answer(call, asked, how, view, message, Flag(0), await asyncio.to_thread(_attached, original))
+    attached = await asyncio.to_thread(_attached, original)
+    invitation = await asyncio.to_thread(meeting_messages.invitation_file, view)
+    # A meeting that is forwarded can be accepted by whoever gets it.
+    return await _answer(call, asked, how, view, message, Flag(0), [*attached, *([invitation] if invitation else [])])
 
 
 async def suppress_receipt(call: Call, asked: xml.Element, how: How) -> str:
@@ -74,6 +80,10 @@ async def _original(call: Call, asked: xml.Element) -> tuple[ItemView, MailConte
     mailbox = await call.mailbox_with(ref.id.mailbox)
     await mailbox.nodes()
     for view in await load(call, mailbox, [ref.id.item], Need.CONTENT):
+        if view.stored.item_class.startswith(APPOINTMENT):
+            view = replace(
+                view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE)
+            )
         if not view.stored.item_class.lower().startswith(MESSAGE.lower().rpartition(".")[0]):
             raise EwsError(Code.INVALID_REFERENCE_ITEM)
         if view.stored.flags & Flag.DRAFT:
@@ -153,7 +163,7 @@ async def _answer(
     original = MailContent(view.content or b"")
     is_reply = bool(flag)
     await asyncio.to_thread(_put_body, message, original, read_body(body or new), body is None, is_reply)
-    for each_attached in attached:
+    for each_attached in attached[:MAX_ATTACHMENTS]:
         message.attach(each_attached)
     saved = await editor.create(how)
     if flag and how.disposition is not Disposition.SAVE_ONLY and view.mailbox.rights_in(view.node) & Right.EDIT_ANY:
@@ -168,6 +178,6 @@ def _put_body(message: MailContent, original: MailContent, new: Form, is_quoting
     """Puts the body in; with what is quoted come the pictures that stand within it."""
     message.set_form(quoting.with_quoted(new, _quoted(original)) if is_quoting else new)
     if is_quoting and is_reply and message.form.is_html:
-        for each in original.parts.attached:
+        for each in original.parts.attached[:MAX_ATTACHMENTS]:
             if each.is_inline:
                 message.attach(each)

@@ -12,7 +12,7 @@ from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.contact_properties import CONTACT_PROPERTIES
 from postern.items.mail_content import MailContent
-from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
+from postern.items.message_properties import FLAG_STATUS, MESSAGE_PROPERTIES, MailRecord
 from postern.items.note_properties import NOTE_PROPERTIES
 from postern.items.properties import PropertyMap
 from postern.items.task_properties import TASK_PROPERTIES
@@ -30,6 +30,7 @@ from postern.services.ews.calendar_editor import CalendarEditor
 from postern.services.ews.contact_editor import ContactEditor, card_of
 from postern.services.ews.deleting import Delete
 from postern.services.ews.editing import Editor
+from postern.services.ews.fields import bag
 from postern.services.ews.fields.calendar import CALENDAR_FIELDS
 from postern.services.ews.fields.contact import CONTACT_FIELDS
 from postern.services.ews.fields.distribution_list import LIST_FIELDS
@@ -129,6 +130,7 @@ def record_of(view: ItemView) -> MailRecord:
         stored.internal_date,
         stored.created,
         stored.item_class,
+        flag_status if isinstance(flag_status := bag.value_of(view, FLAG_STATUS), int) else None,
     )
 
 
@@ -235,9 +237,12 @@ def kind_of(item_class: str) -> ItemKind:
 def kind_of_view(view: ItemView) -> ItemKind:
     """The kind of an item as it was read. A message that may bring a meeting, and has come without its content, is taken for a
     request, whose properties are read from it."""
-    kind = kind_of(view.stored.item_class)
-    if kind.item_class != MESSAGE or not meeting_messages.may_bring_meeting(view.structure):
-        return kind
-    if view.content is None:
-        return BY_ELEMENT[meeting_messages.REQUEST]
-    return BY_ELEMENT.get(meeting_messages.element_of(view), kind)
+    kind: ItemKind | None = view.parsed.get(kind_of_view)
+    if kind is None:
+        kind = kind_of(view.stored.item_class)
+        if kind.item_class == MESSAGE and meeting_messages.may_bring_meeting(view.structure):
+            if view.content is None:
+                return BY_ELEMENT[meeting_messages.REQUEST]
+            kind = BY_ELEMENT.get(meeting_messages.element_of(view), kind)
+        view.parsed[kind_of_view] = kind
+    return kind

@@ -14,6 +14,7 @@ from postern.items.message_properties import (
     FLAG_COMPLETED,
     FLAG_STATUS,
     IMPORTANCES,
+    MESSAGE_FLAGS,
     MESSAGE_PROPERTIES,
     REMINDER_DELTA,
     REMINDER_SET,
@@ -257,8 +258,11 @@ class MailEditor(Editor):
         elif entry.write is not None:
             record = MailRecord(self.message, self.flags)
             entry.write(record, kept)
-            if record.flags != self.flags or entry.place == "flags":
-                self.flags, self._has_flags = record.flags, True
+            self.flags = record.flags
+            if entry.property.key == MESSAGE_FLAGS.key:
+                self._has_flags = True
+            if entry.property.key == FLAG_STATUS.key:
+                self.bag[FLAG_STATUS] = record.flag_status
 
     # Storing and sending
 

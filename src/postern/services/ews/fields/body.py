@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from postern.items import html
 from postern.items.mail_content import Form
 from postern.protocols import xml
@@ -14,14 +12,8 @@ from postern.services.ews.item_view import ItemView
 
 PREVIEW = 255
 """Characters of a preview."""
-_QUOTED_TEXT = re.compile(
-    r"^(?:-{3,10} ?(?:Original Message|Forwarded message) ?-{3,10}|_{20,40}|On [^\n]{5,200} wrote:|From: [^\n]{1,200})\r?$",
-    re.MULTILINE | re.IGNORECASE,
-)
-_QUOTED_HTML = re.compile(
-    r"""<(?:blockquote[\s>]|(?:div|hr)[^<>]{1,200}(?:gmail_quote|divRplyFwdMsg|stopSpelling|moz-cite-prefix|yahoo_quoted))""",
-    re.IGNORECASE,
-)
+_QUOTED_LINES = ("-----original message", "---------- forwarded message", "____________________", "from: ")
+_QUOTED_MARKUP = ("<blockquote", "gmail_quote", "divrplyfwdmsg", "moz-cite-prefix", "yahoo_quoted")
 
 
 def body_markup(name: str, form: Form, shape: Shape, version: Version) -> str:
@@ -58,13 +50,32 @@ def text_body(view: ItemView, shape: Shape) -> str:
 def unique_body(view: ItemView, shape: Shape) -> str:
     """The body up to the message that it answers."""
     form = mime.form(view, shape.body)
-    match = (_QUOTED_HTML if form.is_html else _QUOTED_TEXT).search(form.text)
-    if match is not None and match.start() > 0:
-        form = Form(form.text[: match.start()].rstrip(), form.is_html)
+    end = _html_end(form.text) if form.is_html else _text_end(form.text)
+    if end > 0:
+        form = Form(form.text[:end].rstrip(), form.is_html)
         if form.is_html:
             # Elements that were cut off are closed.
             form = Form(html.filtered(form.text), True)
     return body_markup("UniqueBody", _filtered(form, shape), shape, view.call.header.version)
+
+
+def _text_end(text: str) -> int:
+    """The place where a quotation begins, by the line that programs put before it; 0: there is none."""
+    place = 0
+    for line in text.splitlines(keepends=True):
+        told = line.strip().lower()
+        if told.startswith(_QUOTED_LINES) or (told.startswith("on ") and told.endswith(" wrote:")):
+            return place
+        place += len(line)
+    return 0
+
+
+def _html_end(text: str) -> int:
+    """The same of HTML, by the elements that programs put around a quotation."""
+    folded = text.lower()
+    places = [folded.find(mark) for mark in _QUOTED_MARKUP]
+    first = min([place for place in places if place >= 0], default=0)
+    return max(folded.rfind("<", 0, first + 1), 0) if len(folded) == len(text) else 0
 
 
 def preview(view: ItemView) -> str:

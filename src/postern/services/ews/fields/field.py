@@ -37,7 +37,7 @@ class Field:
     `model.search.SortKey`, and `search` one of `model.search.SearchTerm`, by which the store sorts and searches by it. Without
     `write` it is read-only. `parts` are the paths of its parts, which have an index beside ("contacts:EmailAddress" of
     "contacts:EmailAddresses"), and `write_part` changes one. `prepare` is called before `read`. `append` puts a value
-    behind the one that is there."""
+    behind the one that is there. `is_asked`: no base has it, so that it is shown only if it is named."""
 
     uri: str
     element: str
@@ -54,3 +54,4 @@ class Field:
     write_part: WritePart | None = None
     prepare: Prepare | None = None
     append: Write | None = None
+    is_asked: bool = False

@@ -253,7 +253,15 @@ ITEM_FIELDS: tuple[Field, ...] = (
         since=Version.V2010,
         needs=Need.ENVELOPE,
     ),
-    Field("item:UniqueBody", "UniqueBody", body.unique_body, since=Version.V2010, needs=Need.CONTENT, single=True),
+    Field(
+        "item:UniqueBody",
+        "UniqueBody",
+        body.unique_body,
+        since=Version.V2010,
+        needs=Need.CONTENT,
+        single=True,
+        is_asked=True,
+    ),
     Field(
         "item:Flag",
         "Flag",
@@ -271,12 +279,13 @@ ITEM_FIELDS: tuple[Field, ...] = (
         since=Version.V2013,
         needs=Need.CONTENT,
         single=True,
+        is_asked=True,
     ),
     _absent("EntityExtractionResult", Version.V2013),
     _absent("PolicyTag", Version.V2013),
     _absent("ArchiveTag", Version.V2013),
     _absent("RetentionDate", Version.V2013),
-    Field("item:Preview", "Preview", item_values.preview, since=Version.V2013, needs=Need.CONTENT),
+    Field("item:Preview", "Preview", item_values.preview, since=Version.V2013, needs=Need.CONTENT, is_asked=True),
     _absent("RightsManagementLicenseData", Version.V2013),
     Field("item:BlockStatus", "BlockStatus", lambda view, shape: boolean("t:BlockStatus", False), since=Version.V2013),
     Field(
@@ -285,7 +294,9 @@ ITEM_FIELDS: tuple[Field, ...] = (
         lambda view, shape: boolean("t:HasBlockedImages", False),
         since=Version.V2013,
     ),
-    Field("item:TextBody", "TextBody", body.text_body, since=Version.V2013, needs=Need.CONTENT, single=True),
+    Field(
+        "item:TextBody", "TextBody", body.text_body, since=Version.V2013, needs=Need.CONTENT, single=True, is_asked=True
+    ),
     Field(
         "item:IconIndex",
         "IconIndex",

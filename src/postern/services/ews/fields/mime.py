@@ -3,9 +3,11 @@ and from the content where nothing else has it. Each is read once for an answer.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zlib import crc32
 
 from postern.items.mail_content import Form, as_html, as_text, best
+from postern.model.items import MESSAGE, Flag
 from postern.protocols.ews.shapes import BodyType
 from postern.protocols.mime.envelope import render_envelope
 from postern.protocols.mime.header import Fields, first_value, header_end, parse_fields
@@ -99,5 +101,6 @@ def with_content(view: ItemView, octets: bytes, first: int) -> ItemView:
     part = scan(octets)
     view.envelope = render_envelope(part.fields)
     view.structure = render_structure(octets, part)[0]
+    view.stored = replace(view.stored, size=len(octets), item_class=MESSAGE, flags=int(Flag.SEEN))
     view.parsed = {parts_in_item: (first, check)}
     return view
