@@ -70,6 +70,8 @@ def _plain(rendered: bytes) -> list[Value]:
     for token in _PLAIN.findall(rendered):
         first = token[0]
         if first == 34:
+            if token[-1] != 34 or len(token) == 1:
+                break
             here.append(_ESCAPED.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1])
         elif first == 40:
             inner: list[Value] = []
@@ -84,6 +86,8 @@ def _plain(rendered: bytes) -> list[Value]:
             here.append(None)
         elif token.isdigit():
             here.append(int(token[:18]))
+        else:
+            break
     first_list = outer[0] if outer else None
     return first_list if isinstance(first_list, list) else []
 
