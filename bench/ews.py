@@ -8,17 +8,23 @@ all of it stands in bench/results/ews-10k.json, for 10,000.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from bench.compare import ROOT, Figure, Sample, beside, load, sample, write
+from bench import accounting
+from bench.compare import ROOT, Figure, Sample, beside, load, sample, show, write
 from bench.corpus import seed
+from bench.ews_load import user
 from bench.ours import OFFSET, organization
 from bench.peers import PASSWORD, Peer
 
 USER = "alice@example.test"
+PEOPLE = 20
+"""Users whose free/busy is asked for."""
+STREAMS = 200
 WORK = (
     # name, ours, IMAP's nearest question
     ("SyncFolderItems, IdOnly, an item", "sync-ids", "flags"),
@@ -40,7 +46,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="postern-bench-", dir="/var/tmp") as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)
-        with organization(folder / "ours", [USER]) as ours:
+        with organization(folder / "ours", [USER, *map(user, range(PEOPLE))]) as ours:
             count = total
             seed(ours.ports["imaps"], USER, PASSWORD, "INBOX", count)
             for name, work, other in WORK:
@@ -48,9 +54,40 @@ def main() -> int:
                 figures += beside(f"{name}, {count:,}", mine, {"IMAP": partial(_imap, ours, other, count)}, 0.0, runs)
                 if work == "sync-one":
                     count += runs
+            figures += _of_many(ours, runs)
     print(f"load of the machine: {' '.join(f'{each:.1f}' for each in os.getloadavg())}")
     write(figures, ROOT / f"bench/results/ews-{total // 1000}k.json")
     return 0
+
+
+def _of_many(ours: Peer, runs: int) -> list[Figure]:
+    """The free/busy of many, beside a login to IMAP for each; and the memory of streaming subscriptions, beside IMAP's IDLE."""
+    mine = partial(_asked, ours, "availability", PEOPLE)
+    figures = beside(
+        f"GetUserAvailability of {PEOPLE}", mine, {"IMAP": partial(_imap, ours, "login-select", 0)}, 0.0, runs
+    )
+    stream = _held(ours, "bench.ews_load", OFFSET + 443, f"{USER}:{PASSWORD}", "streams", STREAMS)
+    idle = _held(ours, "bench.imap_load", ours.ports["imaps"], USER, PASSWORD, "idle", STREAMS)
+    name = f"memory of a streaming subscription of {STREAMS}, KB"
+    figures.append(Figure(name, round(stream, 1), round(idle, 1), "IMAP", round(stream / idle, 2), 0.0, unit=""))
+    show(figures[-1])
+    return figures
+
+
+def _held(peer: Peer, *arguments: object) -> float:
+    """KB of memory for each of STREAMS connections that a load holds."""
+    before = accounting.pss_bytes(peer.roots)
+    process = subprocess.Popen(
+        [sys.executable, "-m", *map(str, arguments)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        if not process.stdout.readline():
+            raise RuntimeError(f"{arguments[0]} could not make its connections")
+        return (accounting.pss_bytes(peer.roots) - before) / STREAMS / 1e3
+    finally:
+        process.stdin.close()
+        process.wait(60)
 
 
 def _asked(peer: Peer, work: str, count: int) -> Sample:

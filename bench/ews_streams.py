@@ -83,20 +83,21 @@ def main() -> int:
 
 
 def _measured(count: int, roots: list[int]) -> dict[str, float]:
-    first = [Connection(number) for number in range(len(USERS))]  # what a process does once is done
+    first = [Connection(number) for number in range(4 * len(USERS))]  # what a process does once is done
     for connection in first:
-        connection.ask(SUBSCRIBE)
-        connection.until(b"</s:Envelope>")
+        connection.ask(STREAM.format(_subscribed(connection)))
+        connection.until(b"ConnectionStatus")
+    time.sleep(2)
     empty = accounting.pss_bytes(roots)
     connections, ids = [], []
     for number in range(count):
         connections.append(Connection(number))
-        connections[-1].ask(SUBSCRIBE)
-        match = re.search(rb"<m:SubscriptionId>([^<]+)<", connections[-1].until(b"</s:Envelope>"))
-        assert match is not None
-        ids.append(match[1].decode())
+        ids.append(_subscribed(connections[-1]))
     connected = accounting.pss_bytes(roots)
-    for connection, subscription in zip(connections, ids, strict=True):
+    half = 0
+    for number, (connection, subscription) in enumerate(zip(connections, ids, strict=True)):
+        if number == count // 2:
+            half = accounting.pss_bytes(roots)
         connection.ask(STREAM.format(subscription))
         connection.until(b"ConnectionStatus")
     waiting = accounting.pss_bytes(roots)
@@ -112,10 +113,19 @@ def _measured(count: int, roots: list[int]) -> dict[str, float]:
     return {
         "KB of each": round((waiting - empty) / count / 1e3, 1),
         "KB of its connection and subscription": round((connected - empty) / count / 1e3, 1),
+        "KB of the waiting, in the first half": round((half - connected) / (count // 2) / 1e3, 1),
+        "KB of the waiting, in the second half": round((waiting - half) / (count - count // 2) / 1e3, 1),
         "CPU-seconds a minute, quiet": round(quiet * 60 / QUIET, 2),
         "seconds until all have told": round(time.perf_counter() - started, 3),
         "CPU-seconds of telling": round(accounting.cpu_seconds(roots) - began, 2),
     }
+
+
+def _subscribed(connection: Connection) -> str:
+    connection.ask(SUBSCRIBE)
+    match = re.search(rb"<m:SubscriptionId>([^<]+)<", connection.until(b"</s:Envelope>"))
+    assert match is not None
+    return match[1].decode()
 
 
 def _logged_on(user: str) -> IMAP4_SSL:

@@ -67,6 +67,7 @@ CASES: Cases = {
         rendered_values.read_envelope,
         b'("d" "s" (' + b'("n" NIL "m" "h")' * (size // 17) + b') NIL NIL NIL NIL NIL "r" "i")',
     ),
+    V + "read_subject": lambda size: partial(rendered_values.read_subject, b'("d" "' + b'\\"' * (size // 2) + b'" NIL'),
     L + "read_structure": lambda size: partial(layout.read_structure, _structure(size)),
     L + "of_part": lambda size: partial(layout.of_part, structure.scan(_parts(size))),
     L + "layout": lambda size: partial(layout.layout, _nodes(size)),
@@ -86,6 +87,7 @@ CASES: Cases = {
     "items.html.filtered: formats": lambda size: partial(
         html.filtered, "<b title=x>" * (size // 22) + "<p>x" * (size // 8)
     ),
+    "items.html.filtered_fragment": lambda size: partial(html.filtered_fragment, "<i>&lt;" * (size // 7)),
     "items.html.filtered: text": lambda size: partial(html.filtered, "a&b " * (size // 4)),
     "items.html.text_of": lambda size: partial(html.text_of, "</script <a" * (size // 11)),
     "items.html.of_text": lambda size: partial(html.of_text, "<  \r" * (size // 4)),

@@ -20,6 +20,7 @@ from postern.host import state
 from postern.host.active_directory import Prepared
 from postern.host.topology import Seen
 from postern.items.booking import Policy
+from postern.items.working_hours import WorkingHours
 from postern.lab.matrix import Cell
 from postern.lab.matrix import State as CellState
 from postern.lab.proof import Drops, Proof
@@ -156,6 +157,10 @@ def away(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.out_of_office.in_directory", (LISTING, settings))
 
 
+def working(stage: Stage, _: str) -> None:
+    stage.replies("postern.cli.working_hours.in_directory", (LISTING, WorkingHours(name=HOSTILE)))
+
+
 def address_policies(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.policy._here", (None, None, None))
     stage.replies_later("postern.host.address_policies.apply", (HOSTILE, RecipientsUpdated(1, 1, (HOSTILE,))))
@@ -261,6 +266,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "mailbox stats": ((), stats),
     "mailbox rights": (("x",), granted),
     "mailbox out-of-office": (("x",), away),
+    "mailbox working-hours": (("x",), working),
     "room list": ((), in_directory([(ROOM, Policy(response=HOSTILE)), (ROOM, None)])),
     "room show": (("x",), in_directory((ROOM, Policy(response=HOSTILE)))),
     "policy address list": ((), on_policies([(POLICY, 1)])),

@@ -79,6 +79,9 @@ def test_a_folder_is_paged_through_filtered_and_sorted(filled: Mailbox) -> None:
     assert found(Q(subject="message 0007") | Q(subject="message 4000")) == subjects(7, 4000)
     assert found(~Q(subject__contains="message"), is_read=False) == []
     assert found("subject:4321") == subjects(4321)
+    # What the store does not know is judged, message by message.
+    assert found(has_attachments=False, subject__icontains="MESSAGE 499") == subjects(*range(4990, 5000))
+    assert inbox.filter(importance="High").count() == 0
     assert inbox.filter(is_read=False).count() == MANY
     with filled.imap() as imap:
         imap.select("INBOX")

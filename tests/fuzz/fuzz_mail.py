@@ -184,6 +184,7 @@ def _shown(content: bytes) -> None:
     ]
     assert layout.has_attachments(node) == layout.has_attachments(told)
     assert len(rendered_values.read_envelope(rendered.envelope)) == 10
+    assert rendered_values.read_subject(rendered.envelope) == rendered_values.read_envelope(rendered.envelope).subject
     parts = layout.layout(told)
     form = mail_content.best(content, parts)
     assert mail_content.as_html(content, parts).is_html and not mail_content.as_text(content, parts).is_html

@@ -83,13 +83,13 @@ def test_html_goes_beside_its_text() -> None:
     made = message_from_bytes(answer(LETTER, read, "<p>Back on <b>Monday</b></p>"), policy=policy.default)
     assert made.get_content_type() == "multipart/alternative"
     text, html = [part.get_content().strip() for part in made.iter_parts()]
-    assert (text, html) == ("Back on Monday", "<p>Back on <b>Monday</b></p>")
+    assert text == "Back on Monday" and "<body><p>Back on <b>Monday</b></p></body>" in html
 
 
 def test_what_is_active_is_taken_out() -> None:
     assert harmless("a < b & c") == "a < b & c"
     assert harmless('<p onclick="x()">a</p><script>x()</script>') == "<p>a</p>"
-    assert harmless("<b><p>" * 2_000 + "&lt;script>a") == "<div>&lt;script&gt;a</div>"
+    assert harmless("<b><p>" * 20_000 + "&lt;script>a").strip() == "<div>&lt;script&gt;a</div>"
     assert plain("<p>a</p>").strip() == "a" and plain("a < b") == "a < b"
 
 

@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
+from exchangelib import BASIC
+from exchangelib.settings import OofSettings
 
 from tests import organization
 from tests.journeys.imip_peer import SECONDS, context, mails
 from tests.journeys.traveller import new_id, until
 from tests.organization import PASSWORD, Organization
+from tests.services.ews.exchange import account_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 AWAY = "alice@example.test"
@@ -53,7 +56,11 @@ def _answers(here: Organization, user: str) -> list[str]:
 def test_each_who_writes_has_one_answer(here: Organization) -> None:
     text = "Back on <b>Monday</b>"
     here.command("mailbox", "out-of-office", "alice", "--on", "--internal", text)
-    here.command("mailbox", "out-of-office", "bob", "--on", "--internal", "In the pub")
+    bob = account_at(
+        f"https://localhost:{here.port(443)}/EWS/Exchange.asmx", here.authority, WRITERS[0], BASIC, PASSWORD
+    )
+    bob.oof_settings = OofSettings(state=OofSettings.ENABLED, internal_reply="In the pub", external_reply="Away")
+    assert bob.oof_settings.internal_reply == "In the pub"
     for number in range(ROUNDS):
         for sender in WRITERS:
             _write(here, sender)

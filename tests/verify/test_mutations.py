@@ -156,6 +156,14 @@ MUTATIONS = (
         "a call without authentication is refused",
     ),
     Mutation(
+        "free/busy is told to whoever asks",
+        "from postern.paths.guard import Guard\nfrom postern.roles.rpc import Rpc\n"
+        "Guard.row_for = lambda self, identity, seal: self.rows[0]\nRpc.may_call = lambda self, identity, row: True",
+        MAILBOX,
+        "availability-to-mailbox",
+        "a call without authentication is refused",
+    ),
+    Mutation(
         "RPC takes a user for a server",
         "import dataclasses\nfrom postern.directory.slapd_adapter import SlapdDirectory\nfrom postern.roles.rpc import Rpc\n"
         "old = SlapdDirectory.account\nasync def account(self, name):\n    known = await old(self, name)\n"

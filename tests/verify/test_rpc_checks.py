@@ -27,7 +27,7 @@ from tests.verify.weak_rpc import BACKDOOR, HERE, RpcWeakness, weak_rpc
 
 pytestmark = pytest.mark.slow
 
-HARMLESS = {"folders", "notify", "controllers", "standing", "state"}
+HARMLESS = {"folders", "notify", "controllers", "standing", "state", "when_busy"}
 """The operations that a probe may call: each asks, and changes nothing on the server."""
 
 ROW = ROWS["hub-to-mailbox-mapi"]

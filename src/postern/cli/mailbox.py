@@ -1,4 +1,5 @@
-"""`postern mailbox` shows how much is in mailboxes; `sharing`, `out_of_office` and `disconnected` have its other commands."""
+"""`postern mailbox` shows how much is in mailboxes; `sharing`, `out_of_office`, `working_hours` and `disconnected` have its other
+commands."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from postern.cli.out_of_office import out_of_office
 from postern.cli.sizes import size
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json, json_option, print_table
+from postern.cli.working_hours import working_hours
 from postern.model.folders import Folder
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
@@ -53,7 +55,7 @@ def mailbox() -> None:
 mailbox.add_command(disconnected.listing)
 mailbox.add_command(disconnected.connect)
 mailbox.add_command(disconnected.purge)
-for command in (sharing.grant, sharing.revoke, sharing.rights, out_of_office):
+for command in (sharing.grant, sharing.revoke, sharing.rights, out_of_office, working_hours):
     mailbox.add_command(command)
 
 

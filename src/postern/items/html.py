@@ -45,12 +45,20 @@ _LINE_ENDS = re.compile(r"\r\n?+")
 
 
 def filtered(source: str) -> str:
-    """HTML without what is active: scripts, forms, frames, handlers of events, and what loads by styles.
+    """A document without what is active: scripts, forms, frames, handlers of events, and what loads by styles.
+
+    Bound: as `filtered_fragment`.
+    """
+    return document(filtered_fragment(source))
+
+
+def filtered_fragment(source: str) -> str:
+    """HTML without what is active, and without a frame.
 
     Bound: linear in the source; a tree is made of at most MAX_FILTERED characters and MAX_TAGS tags, else it is shown as text.
     """
     if len(source) > MAX_FILTERED or source.count("<") > MAX_TAGS:
-        return of_text(text_of(source))
+        return fragment_of_text(text_of(source))
     clean = nh3.clean(
         _INTO.sub(r"<\1x-\2", source),
         tags=_TAGS,
@@ -59,7 +67,7 @@ def filtered(source: str) -> str:
         url_schemes=_SCHEMES,
         filter_style_properties=_STYLES,
     )
-    return document(_BACK.sub(r"<\1\2", clean))
+    return _BACK.sub(r"<\1\2", clean)
 
 
 def text_of(source: str) -> str:

@@ -10,14 +10,11 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-import nh3
-
+from postern.items import html
 from postern.items.imip import Letter, encoded, frame
 from postern.model.domains import fold
-from postern.protocols import xml
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import lines_end, parse_fields
-from postern.protocols.mime.text import html_text
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
 
@@ -26,9 +23,6 @@ MAX_HEADER = 262_144
 MAX_SUBJECT = 4_000
 MAX_REFERENCES = 20
 """Message-IDs that an answer names: those at the beginning are the oldest, and are left out."""
-MAX_TAGS = 1_000
-"""Tags of a text. HTML's rules repeat elements that were not closed in each paragraph that follows, so that more tags could make
-a text of many megabytes."""
 _NOBODY = frozenset({"mailer-daemon", "listserv", "majordomo", "noreply", "no-reply", "donotreply", "do-not-reply"})
 _NOBODY_BEGINS = (
     "owner-",
@@ -126,14 +120,11 @@ def is_html(text: str) -> bool:
 
 
 def harmless(text: str) -> str:
-    """The text of a client without scripts and what else is active; a plain text stays as it is. HTML with more than MAX_TAGS
-    tags becomes its text.
+    """The text of a client without scripts and what else is active; a plain text stays as it is.
 
-    Bound: linear in the text; a tree of 1,000 tags at most.
+    Bound: linear in the text, as `items.html.filtered_fragment`.
     """
-    if not is_html(text):
-        return text
-    return nh3.clean(text) if text.count("<") <= MAX_TAGS else f"<div>{xml.text(html_text(text))}</div>"
+    return html.filtered_fragment(text) if is_html(text) else text
 
 
 def plain(text: str) -> str:
@@ -141,7 +132,7 @@ def plain(text: str) -> str:
 
     Bound: linear in the text.
     """
-    return html_text(text) if is_html(text) else text
+    return html.text_of(text) if is_html(text) else text
 
 
 def answer(letter: Letter, message: Asked, text: str) -> bytes:
@@ -160,9 +151,9 @@ def answer(letter: Letter, message: Asked, text: str) -> bytes:
     shown = ["Content-Type: text/plain; charset=utf-8", *encoded(plain(text).encode("utf-8", "replace"))]
     if is_html(text):
         boundary = "=_" + "".join([c for c in letter.message_id if c.isascii() and c.isalnum()])[:40]
-        html = ["Content-Type: text/html; charset=utf-8", *encoded(text.encode("utf-8", "replace"))]
+        rich = ["Content-Type: text/html; charset=utf-8", *encoded(html.document(text).encode("utf-8", "replace"))]
         lines += [f'Content-Type: multipart/alternative; boundary="{boundary}"', ""]
-        lines += [f"--{boundary}", *shown, f"--{boundary}", *html, f"--{boundary}--", ""]
+        lines += [f"--{boundary}", *shown, f"--{boundary}", *rich, f"--{boundary}--", ""]
     else:
         lines += [*shown, ""]
     return "\r\n".join(lines).encode("utf-8", "replace")

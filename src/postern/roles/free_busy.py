@@ -16,6 +16,7 @@ from postern.services.access.availability import FreeBusy
 from postern.services.ews.other_organizations import ForeignAvailability, OtherOrganization
 from postern.services.http.outgoing import Outgoing, target_of
 from postern.services.mailbox.client import availability_client
+from postern.telemetry.log import Event, log
 
 SECONDS = 20.0
 """Seconds that another organization has for its answer: clients wait for it with those of this one."""
@@ -37,11 +38,16 @@ def _others(runtime: Runtime) -> ForeignAvailability | None:
     organization, rows = runtime.organization, runtime.rows
     if not organization.availability:
         return None
+    try:
+        tls = validating_context(authorities_file(organization.authorities))
+    except OSError as error:  # without the file of authorities, nobody there can be proven
+        log(Event.AVAILABILITY_FAILED, error=f"the file of authorities cannot be read: {error}")
+        return None
     outgoing = Outgoing(
         rows["availability-to-organization"],
         Resolver(rows["any-server-to-dns"], organization.dns_servers),
         runtime.observed,
-        validating_context(authorities_file(organization.authorities)),
+        tls,
         lambda address, port: True,  # an administrator named the place
         SECONDS,
     )

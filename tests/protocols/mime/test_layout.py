@@ -9,7 +9,7 @@ import pytest
 
 from postern.protocols.mime import message, structure
 from postern.protocols.mime.layout import every_attachment, has_attachments, layout, of_part, read_structure
-from postern.protocols.mime.rendered_values import read_envelope, read_values
+from postern.protocols.mime.rendered_values import read_envelope, read_subject, read_values
 
 TEXT = b"Content-Type: text/plain\r\n\r\ntext\r\n"
 HTML = b"Content-Type: text/html\r\n\r\n<p>\r\n"
@@ -73,10 +73,21 @@ def test_values_are_read_as_they_were_rendered() -> None:
     assert read_values(b"x") == []
     content = b'From: "A (b)" <a@b.test>\r\nTo: Group: c@d.test;\r\nSubject: \xff "x"\r\nMessage-ID: <i@j>\r\n\r\n'
     told = read_envelope(message.render(content).envelope)
+    assert read_subject(message.render(content).envelope) == told.subject
     assert [(each.name, each.address) for each in told.from_] == [(b"A (b)", "a@b.test")]
     assert [each.address for each in told.to] == ["c@d.test"]
     assert (told.subject, told.message_id, told.cc) == (b'\xff "x"', b"<i@j>", ())
     assert read_envelope(b"()").subject == b""
+    for rendered, subject in (
+        (b"", b""),
+        (b"NIL", b""),
+        (b"(NIL", b""),
+        (b'("date" (1)', b""),
+        (b'("date" NIL ', b""),
+        (b'("a\\"b" "say \\"x\\" \\\\" NIL', b'say "x" \\'),
+        (b"({4}\r\ndate {3}\r\na(b NIL", b"a(b"),
+    ):
+        assert read_subject(rendered) == subject
 
 
 def test_values_are_read_alike_with_and_without_literals() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from postern.protocols import xml
 from tests.services.ews.schema import Kind, Place, schema
+from tests.services.ews.templates import TEMPLATES
 
 DEEPEST = 12
 """Elements below each other. Deeper ones have only what they must have."""
@@ -32,6 +33,9 @@ _OF_KIND = {
     "xs:duration": ("-PT1H", "PT0S", "P10000Y"),
     "xs:base64Binary": ("U3ViamVjdDogeA0KDQp4", "", "AA"),
 }
+
+
+_IDS = {"item": "ItemId", "folder": "FolderId", "attachment": "AttachmentId", "conversation": "ConversationId"}
 
 
 class Choices:
@@ -64,6 +68,10 @@ class Asking:
 
     def request(self) -> str:
         """The element in the SOAP body, with the prefixes m and t."""
+        if self._choices.pick(2) == 1:
+            ids = {name: self._fit(f"t:{element}@Id", "xs:string") for name, element in _IDS.items()}
+            ids["key"] = self._fit("@ChangeKey", "xs:string")
+            return self._choices.one_of(TEMPLATES).format_map({name: xml.attribute(text) for name, text in ids.items()})
         asks = schema().asks
         place = asks[self._choices.one_of(sorted(asks))]
         return self._element(place, 0)
@@ -99,11 +107,11 @@ class Asking:
         return "".join(written)
 
     def _is_chosen(self) -> bool:
-        return self._choices.pick(3) == 1
+        return self._choices.pick(9) == 1
 
     def _fit(self, name: str, type_name: str) -> str:
         """A text for an element or an attribute ("t:FolderId@Id"), which mostly fits."""
-        if self._choices.pick(8) == 7:
+        if self._choices.pick(16) == 15:
             return self._choices.one_of(self._anything)
         fitting = self._fitting.get(name) or self._fitting.get(name[name.find("@") :])
         return self._choices.one_of(fitting) if fitting else self._text(type_name)

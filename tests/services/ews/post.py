@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.utils import getaddresses
 from typing import Any, cast
 from uuid import UUID
 
@@ -52,8 +54,8 @@ class Post:
 
     async def _deliver(self, content: bytes) -> None:
         message = invitation_in(content)
-        named = content.split(b"\r\nTo: ")[1].split(b"\r\nSubject")[0].decode()
-        recipients = [each.strip("<> \r\n") for each in named.split(",")]
+        named = message_from_bytes(content).get_all("To", [])
+        recipients = [address for _, address in getaddresses(named)]
         self.sent.append(f"{message.method if message is not None else 'MAIL'} {' '.join(recipients)}")
         self.mails.append(content)
         for address in recipients:

@@ -281,6 +281,10 @@ def test_ids_of_occurrences_are_for_series_alone() -> None:
         (f"{HOUR}<t:Recurrence>{DAILY}</t:Recurrence>", "ErrorCalendarInvalidRecurrence"),
         (f"{HOUR}<t:IsMeeting>true</t:IsMeeting>", "ErrorInvalidPropertySet"),
         ("<t:Start>tomorrow</t:Start>", "ErrorSchemaValidation"),
+        (HOUR.replace("2026-", "9999-"), "ErrorCalendarOutOfRange"),
+        (HOUR.replace("2026-12-01", "0001-01-01"), "ErrorCalendarOutOfRange"),
+        (SERIES.replace("<t:StartDate>2026", "<t:StartDate>9000"), "ErrorCalendarOutOfRange"),
+        (SERIES.replace("<t:StartDate>2026", "<t:StartDate>0001"), "ErrorCalendarOutOfRange"),
     ],
 )
 def test_what_makes_no_sense_is_refused(more: str, code: str) -> None:
@@ -373,6 +377,12 @@ def test_an_appointment_is_brought_as_icalendar_and_told_as_such() -> None:
         shape = "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent>"
         told = await site.ask(read(item).replace("<t:BaseShape>AllProperties</t:BaseShape>", shape))
         assert b"BEGIN:VCALENDAR" in base64.b64decode(told.texts(".//t:MimeContent")[0])
+        series = id_of(await site.ask(made(SERIES)))
+        third = read(occurrence(series, 3)).replace("<t:BaseShape>AllProperties</t:BaseShape>", shape)
+        content = calendar_object.read(base64.b64decode((await site.ask(third)).texts(".//t:MimeContent")[0]))
+        assert isinstance(content, CalendarObject) and [each.value("DTSTART") for each in content.parts] == [
+            "20261203T090000"
+        ]
         broken = base64.b64encode(b"BEGIN:VCARD").decode()
         assert (await site.ask(made(f"<t:MimeContent>{broken}</t:MimeContent>"))).codes == ["ErrorMimeContentInvalid"]
 
@@ -454,5 +464,55 @@ def test_the_steps_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         told = await site.ask(read(late, late, late, late))
         assert told.codes[0] == "NoError" and told.codes[-1] == "ErrorInsufficientResources"
         assert (await site.ask(read(late))).codes == ["NoError"]
+
+    work(steps)
+
+
+def test_a_series_of_days_has_occurrences_in_its_zone() -> None:
+    async def steps(site: EwsSite) -> None:
+        seoul = '<t:StartTimeZone Id="Korea Standard Time"/>'
+        day = "<t:Start>2026-12-01T00:00:00+09:00</t:Start><t:End>2026-12-02T00:00:00+09:00</t:End>"
+        until = (
+            "<t:EndDateRecurrence><t:StartDate>2026-12-01</t:StartDate><t:EndDate>2026-12-04</t:EndDate>"
+            "</t:EndDateRecurrence>"
+        )
+        series = f"<t:IsAllDayEvent>true</t:IsAllDayEvent><t:Recurrence>{DAILY}{until}</t:Recurrence>{seoul}"
+        item = id_of(await site.ask(made(day + series)))
+        master = await site.ask(read(item))
+        assert master.texts(".//t:EndDateRecurrence/t:EndDate") == ["2026-12-04"]
+        assert master.texts(".//t:LastOccurrence/t:Start") == ["2026-12-03T15:00:00Z"]
+        second = await site.ask(read(occurrence(item, 2)))
+        assert second.texts(".//t:Start") == ["2026-12-01T15:00:00Z"]
+        moved = "<t:End>2026-12-04T00:00:00+09:00</t:End>"
+        assert (await site.ask(changed(id_of(second), "calendar:End", moved))).codes == [
+            "ErrorOccurrenceCrossingBoundary"
+        ]
+        assert (await site.ask(changed(id_of(second), "item:Subject", "<t:Subject>Tea</t:Subject>"))).codes == [
+            "NoError"
+        ]
+        third = id_of(await site.ask(read(occurrence(item, 3))))
+        assert (await site.ask(deleted(third))).codes == ["NoError"]
+        master = await site.ask(read(item))
+        assert master.texts(".//t:ModifiedOccurrences//t:OriginalStart") == ["2026-12-01T15:00:00Z"]
+        assert master.texts(".//t:DeletedOccurrence/t:Start") == ["2026-12-02T15:00:00Z"]
+        calendar = await stored(site)
+        assert calendar.main.value("EXDATE") == "20261203" and calendar.main.value("RRULE").endswith("UNTIL=20261204")
+
+    work(steps)
+
+
+def test_a_series_keeps_the_clock_of_its_zone() -> None:
+    async def steps(site: EwsSite) -> None:
+        times = "<t:Start>2026-10-20T09:00:00-04:00</t:Start><t:End>2026-10-20T10:00:00-04:00</t:End>"
+        weekly = (
+            "<t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Tuesday</t:DaysOfWeek></t:WeeklyRecurrence>"
+            "<t:NoEndRecurrence><t:StartDate>2026-10-20</t:StartDate></t:NoEndRecurrence>"
+        )
+        zone = '<t:StartTimeZone Id="Eastern Standard Time"/>'
+        item = id_of(await site.ask(made(f"{times}<t:Recurrence>{weekly}</t:Recurrence>{zone}")))
+        told = await site.ask(read(occurrence(item, 2), occurrence(item, 3), item))
+        # Summer time ends on 1 November there.
+        assert told.texts(".//t:Start")[:2] == ["2026-10-27T13:00:00Z", "2026-11-03T14:00:00Z"]
+        assert not told.all(".//t:LastOccurrence") and told.all(".//t:NoEndRecurrence")
 
     work(steps)

@@ -101,10 +101,17 @@ def test_a_part_of_a_property_is_changed_alone() -> None:
                 "</t:PhysicalAddresses></t:Contact></t:SetItemField>",
                 f"<t:DeleteItemField>{phone}</t:DeleteItemField>",
                 '<t:DeleteItemField><t:FieldURI FieldURI="contacts:JobTitle"/></t:DeleteItemField>',
+                *[
+                    '<t:AppendToItemField><t:FieldURI FieldURI="item:Body"/><t:Contact><t:Body BodyType="Text">more</t:Body>'
+                    "</t:Contact></t:AppendToItemField>"
+                ]
+                * 2,
             )
         )
         assert answer.codes == ["NoError"]
-        told = await site.ask(read(item, city, phone, '<t:FieldURI FieldURI="contacts:JobTitle"/>'))
+        paths = '<t:FieldURI FieldURI="contacts:JobTitle"/>', '<t:FieldURI FieldURI="item:Body"/>'
+        told = await site.ask(read(item, city, phone, *paths))
+        assert told.texts(".//t:Body") == ["moremore"]
         assert told.texts(".//t:City") == ["Ulsan"] and not told.all(".//t:Street")
         assert not told.all(".//t:PhoneNumbers") and not told.all(".//t:JobTitle")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from postern.model.folders import FolderKind, Right
-from postern.model.items import Flag, NewItem
+from postern.model.items import Flag, FlagChange, NewItem
 from postern.protocols.ews.ids import ConversationId
 from postern.services.ews import conversation_index
 from tests.services.dav.site import ALICE, BOB, guid_of
@@ -104,6 +104,28 @@ def test_the_conversations_of_a_folder_are_found() -> None:
         ):
             assert (await site.ask(find(view))).texts(".//t:ConversationTopic") == topics
         assert (await site.ask(find(), version="Exchange2010_SP1")).texts(".//m:TotalConversationsInView") == []
+
+    asyncio.run(steps())
+
+
+def test_conversations_are_found_by_what_their_messages_are() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox, _ = await filled(site)
+        await site.mailboxes.change_flags(guid_of(ALICE), inbox, [(1, 1), (3, 3)], FlagChange.ADD, Flag.SEEN)
+        await site.mailboxes.change_flags(guid_of(ALICE), inbox, [(3, 3)], FlagChange.ADD, Flag.FLAGGED)
+        for view, query, topics in (
+            ("Unread", "", ["Lunch"]),
+            ("Flagged", "", ["Dinner"]),
+            ("HasAttachment", "", []),
+            ("All", "from:carol", ["Lunch"]),
+            ("Unread", "subject:dinner", []),
+        ):
+            more = f"<m:QueryString>{query}</m:QueryString>" if query else ""
+            body = find(more=more).replace("<m:FindConversation", f'<m:FindConversation ViewFilter="{view}"', 1)
+            assert (await site.ask(body)).texts(".//t:ConversationTopic") == topics, (view, query)
+            # All messages of a conversation are counted.
+        assert (await site.ask(body.replace("Unread", "All"))).texts(".//t:MessageCount") == ["1"]
 
     asyncio.run(steps())
 
@@ -229,7 +251,10 @@ def test_what_is_not_supported_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
             (find(page(-1, 1)), "ErrorInvalidIndexedPagingParameters"),
             (find(page(0, 0)), "ErrorInvalidPagingMaxRows"),
             (find(by_size), "ErrorUnsupportedPathForSortGroup"),
-            (find(more="<m:QueryString>x</m:QueryString>"), "ErrorUnsupportedQueryFilter"),
+            (
+                find().replace("<m:FindConversation", '<m:FindConversation ViewFilter="Clutter"'),
+                "ErrorUnsupportedQueryFilter",
+            ),
             (find(folder="nowhere"), "ErrorFolderNotFound"),
         ):
             assert code_of(await site.ask(body)) == code

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -15,9 +16,14 @@ from postern.items.property_values import encoded
 from postern.model.folders import FolderKind, Right
 from postern.model.item_store import RenderedItem
 from postern.model.resources import NewResource
+from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.model.sharing import ROLES
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
-from postern.services.ews.delegates import _NAME
+from postern.services.access.sharing import MailboxRights
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.delegates import _NAME, Delegates
 from tests.services.dav.site import ALICE, BOB, event, guid_of
 from tests.services.ews.site import Answer, EwsSite
 from tests.services.ews.test_permissions import user
@@ -194,5 +200,32 @@ def test_a_record_that_cannot_be_read_is_none(text: str) -> None:
         await site.mailboxes.set_folder_properties(guid, inbox, {number << 16 | 0x1F: encoded(Type.STRING, text)})
         shown = await site.ask(asking())
         assert shown.texts("m:DeliverMeetingRequests") == ["DelegatesAndMe"] and not shown.messages
+
+    asyncio.run(steps())
+
+
+def test_a_mailbox_that_nobody_has_opened_names_nobody() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        whole = MailboxRights(guid_of(ALICE), (guid_of(BOB),), {}, is_full=True)
+        mailbox = Mailbox(site.recipients.known[ALICE], cast(Any, site.access.server("db")), whole, 0)
+        call = Call(site.access, Identity(PrincipalKind.USER, BOB, Mechanism.NTLM, guid_of(BOB)))
+        with pytest.raises(EwsError) as refused:
+            await Delegates.of(call, mailbox)
+        assert refused.value.code is Code.FOLDER_NOT_FOUND
+
+    asyncio.run(steps())
+
+
+def test_a_way_of_delivery_that_came_later_is_not_told_before() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await site.folder(FolderKind.INBOX)
+        request = putting("AddDelegate", delivery="NoForward")
+        early = await site.ask(request, version="Exchange2007_SP1")
+        assert early.texts("m:ResponseCode") == ["ErrorSchemaValidation"]
+        await site.ask(request)
+        for version, delivery in (("Exchange2007_SP1", "DelegatesAndMe"), ("Exchange2010", "NoForward")):
+            assert (await site.ask(asking(), version=version)).texts("m:DeliverMeetingRequests") == [delivery]
 
     asyncio.run(steps())

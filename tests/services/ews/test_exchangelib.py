@@ -10,12 +10,17 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from exchangelib import BASIC, NTLM
+from exchangelib.errors import UnauthorizedError
 
 from postern.model.folders import FolderKind
 from postern.model.items import NewItem
+from postern.model.organization import Profile
+from postern.paths.table import settle
+from postern.services.ews.application import KINDS, METHODS
 from tests.services.dav.site import ALICE
 from tests.services.ews.exchange import account
-from tests.services.ews.site import EwsDoor
+from tests.services.ews.site import PATH, EwsDoor
 
 pytestmark = pytest.mark.slow
 
@@ -40,5 +45,36 @@ def test_folders_and_messages_are_read(tmp_path: Path) -> None:
             subjects, names, total = await door.beside(read)
             assert subjects == ["Lunch 0", "Lunch 1", "Lunch 2"] and total == 3
             assert "Calendar" in names and "INBOX" in {name.upper() for name in names}
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize(
+    ("profile", "auth_type", "opens"),
+    [
+        (Profile.REFERENCE, NTLM, True),
+        (Profile.REFERENCE, BASIC, False),
+        (Profile.PRACTICAL, NTLM, True),
+        (Profile.PRACTICAL, BASIC, True),
+    ],
+)
+def test_the_profile_says_how_a_client_proves_itself(
+    tmp_path: Path, profile: Profile, auth_type: str, opens: bool
+) -> None:
+    async def steps() -> None:
+        door = EwsDoor()
+        row = settle(profile)["availability"]
+        route = door.route(PATH.lower(), door.application, (row,), METHODS, body=1 << 20, kinds=KINDS)
+
+        def read() -> int:
+            return int(account(door, tmp_path, ALICE, auth_type).inbox.total_count)
+
+        async with door.opened(route):
+            await door.mailboxes.logon(door.guid(ALICE))
+            if opens:
+                assert await door.beside(read) == 0
+            else:
+                with pytest.raises(UnauthorizedError):
+                    await door.beside(read)
 
     asyncio.run(steps())

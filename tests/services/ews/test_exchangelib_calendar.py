@@ -171,3 +171,53 @@ def test_the_zones_of_the_server_are_read(tmp_path: Path) -> None:
             assert "Korea Standard Time" in await door.beside(work)
 
     asyncio.run(steps())
+
+
+def test_what_was_read_is_saved_again_as_a_whole(tmp_path: Path) -> None:
+    """Without names of fields, exchangelib sends back all that it was told, and deletes what it was not."""
+
+    async def steps() -> None:
+        async with EwsDoor().opened_to_ews() as door:
+            post = Post(door.mailboxes, door.recipients, {each: door.guid(each) for each in (ALICE, BOB)})
+            (tmp_path / "a").mkdir()
+            (tmp_path / "b").mkdir()
+
+            def invites() -> None:
+                alice = account(door, tmp_path / "a", ALICE)
+                CalendarItem(
+                    account=alice,
+                    folder=alice.calendar,
+                    subject="Standup",
+                    start=at(BERLIN, 2026, 12, 1, 9),
+                    end=at(BERLIN, 2026, 12, 1, 10),
+                    required_attendees=[BOB],
+                    recurrence=Recurrence(
+                        pattern=WeeklyPattern(interval=1, weekdays=["Tuesday"]), start=EWSDate(2026, 12, 1), number=4
+                    ),
+                ).save(send_meeting_invitations=SEND_TO_ALL_AND_SAVE_COPY)
+
+            def saves(name: str, address: str) -> None:
+                mine = account(door, tmp_path / name, address)
+                master = mine.calendar.all().get()
+                master.reminder_is_set = True
+                master.reminder_minutes_before_start = 20
+                master.save()
+                second = master.occurrence(index=2)
+                second.refresh()
+                second.location = "Room 2"
+                second.save()
+                # An occurrence becomes an exception, and is saved again as such.
+                second.refresh()
+                assert (second.type, second.location) == ("Exception", "Room 2")
+                second.body = "Other"
+                second.save()
+                master.refresh()
+                assert master.reminder_minutes_before_start == 20 and len(master.modified_occurrences) == 1
+
+            await door.beside(invites)
+            await post.carry()
+            await door.beside(lambda: saves("a", ALICE))
+            await door.beside(lambda: saves("b", BOB))
+            assert await post.carry() == []
+
+    asyncio.run(steps())

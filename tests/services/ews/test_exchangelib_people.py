@@ -16,6 +16,7 @@ from exchangelib.errors import ErrorNameResolutionNoResults
 from exchangelib.indexed_properties import EmailAddress, ImAddress, PhoneNumber, PhysicalAddress
 from exchangelib.properties import DLMailbox, Member
 from exchangelib.recurrence import MonthlyRegeneration, TaskRecurrence, WeeklyPattern
+from exchangelib.services import GetPersona
 
 from postern.model.directory import RecipientType
 from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
@@ -198,6 +199,10 @@ def test_names(tmp_path: Path) -> None:
         assert {each.email_address for each in members} == {BOB, pier}
         (room_list,) = mine.protocol.get_roomlists()
         assert room_list.email_address == crew
+        (bonnie,) = mine.contacts.people()
+        assert (bonnie.display_name, bonnie.email_address.email_address) == ("Bonnie Clyde", "bonnie@sea.test")
+        (whole,) = GetPersona(account=mine).call(personas=[bonnie])
+        assert whole.title == "Captain" and whole.display_name == "Bonnie Clyde"
         tips = mine.mail_tips
         assert tips.recipient_address.email_address == ALICE and not tips.invalid_recipient and not tips.mailbox_full
         (room,) = mine.protocol.get_rooms(room_list.email_address)

@@ -79,6 +79,17 @@ def test_the_photo_and_files_of_a_contact() -> None:
     asyncio.run(steps())
 
 
+def test_a_new_contact_brings_its_photo() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inner = f"<t:Attachments>{file(PNG, 'ContactPicture.jpg')}</t:Attachments><t:DisplayName>Kim</t:DisplayName>"
+        item = (await site.ask(created(inner))).find(".//t:ItemId").attrib["Id"]
+        told = await site.ask(read(item, LISTED))
+        assert told.texts(".//t:IsContactPhoto") == ["true"] and told.texts(".//t:ContentType") == ["image/png"]
+
+    asyncio.run(steps())
+
+
 def test_the_files_of_a_task() -> None:
     async def steps() -> None:
         site = EwsSite()

@@ -47,6 +47,11 @@ def test_members_are_changed_one_by_one() -> None:
         ]
         told = await site.ask(read(item.attrib["Id"], MEMBERS))
         assert told.texts(".//t:Member/t:Mailbox/t:Name") == ["B"]
+        more = f"<t:Members><t:Member><t:Mailbox>{address('c@sea.test')}</t:Mailbox></t:Member></t:Members>"
+        append = f"<t:AppendToItemField>{MEMBERS}<t:DistributionList>{more}</t:DistributionList></t:AppendToItemField>"
+        assert (await site.ask(changed(item.attrib["Id"], append))).codes == ["NoError"]
+        told = await site.ask(read(item.attrib["Id"], MEMBERS))
+        assert told.texts(".//t:Member/t:Mailbox/t:Name") == ["B", "C"]
         # Exchange 2007 has lists without members.
         old = await site.ask(read(item.attrib["Id"], base="AllProperties"), version="Exchange2007_SP1")
         assert old.find(".//t:DistributionList") is not None and not old.all(".//t:Members")

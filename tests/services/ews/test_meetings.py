@@ -6,11 +6,16 @@ covers: meeting_answers, meeting_changes, meeting_messages, services.ews.fields.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+
+import pytest
 
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind, Right
+from postern.services.ews import item_reading, rendering
+from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.item_view import ItemView, Need
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.post import Post
 from tests.services.ews.site import Answer, EwsSite
@@ -117,7 +122,8 @@ def test_a_request_in_the_inbox_is_accepted() -> None:
         assert await post.carry() == [f"REPLY {ALICE}"]
         reply = invitation_in(post.mails[-1])
         assert reply is not None and reply.main.value("COMMENT") == "With pleasure"
-        assert (await site.ask(read(copy), BOB)).texts(".//t:MyResponseType") == ["Accept"]
+        theirs = await site.ask(read(copy), BOB)
+        assert theirs.texts(".//t:MyResponseType") == ["Accept"] and theirs.texts(".//t:AppointmentReplyTime")
         # The organizer's copy knows it, and the request is among the deleted items.
         mine = await site.ask(read(item))
         assert mine.texts(".//t:RequiredAttendees//t:ResponseType") == ["Accept"]
@@ -289,5 +295,58 @@ def test_a_delegate_invites_for_another_if_he_may_send_on_behalf() -> None:
         ]
         assert await post.carry() == [f"REQUEST {CAROL}"]
         assert b"From: <alice@example.test>" in post.mails[-1]
+
+    work(steps)
+
+
+def test_a_meeting_is_forwarded_and_answered_by_mail() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = id_of(await site.ask(made(HOUR + people("RequiredAttendees", CAROL) + ZONE, subject="Talk")))
+        to = f"<t:ToRecipients><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox></t:ToRecipients>"
+        assert (await site.ask(answer("ForwardItem", item, to))).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        request = await messages(site)
+        assert request.texts(".//t:MeetingRequest/t:Subject") == ["FW: Talk"]
+        # It comes from the organizer, and so the attendant applies it.
+        assert request.texts(".//t:HasBeenProcessed") == ["true"]
+        told = await site.ask(answer("AcceptItem", id_of(request)), BOB)
+        assert told.codes == ["NoError"]
+        assert await post.carry() == [f"REPLY {ALICE}"]
+        assert (await site.ask(read(id_of(told)), BOB)).texts(".//t:MyResponseType") == ["Accept"]
+        assert (await site.ask(answer("ReplyAllToItem", item))).codes == ["NoError"]
+        (sent,) = await post.carry()
+        assert CAROL in sent and b"In-Reply-To" not in post.mails[-1]
+
+    work(steps)
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("SendOnlyToAll", 0), ("SendToAllAndSaveCopy", 1)])
+def test_a_copy_is_kept_if_it_is_asked_for(mode: str, kept: int) -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        await site.ask(made(HOUR + people("RequiredAttendees", BOB), mode))
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        sent = await site.folder(FolderKind.SENT)
+        assert len(site.mailboxes._folder(guid_of(ALICE), sent).items) == kept
+
+    work(steps)
+
+
+def test_contents_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[int] = []
+    load = item_reading.load
+
+    async def counted(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) -> list[ItemView]:
+        views = await load(call, mailbox, ids, needs)
+        loaded.extend([len(views)] if needs & Need.CONTENT else [])
+        return views
+
+    async def steps(site: EwsSite, post: Post) -> None:
+        for _ in range(3):
+            await site.ask(made(HOUR + people("RequiredAttendees", BOB), "SendOnlyToAll"))
+        await post.carry()
+        monkeypatch.setattr(rendering, "PAGE_OCTETS", 1)
+        monkeypatch.setattr(item_reading, "load", counted)
+        assert len((await messages(site, base="IdOnly")).all(".//t:MeetingRequest")) == 3
+        assert loaded == [1, 1, 1]
 
     work(steps)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,8 +24,8 @@ from postern.paths.table import settle
 from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.zones import seconds
-from postern.services.mailbox import availability
-from postern.services.mailbox.availability import WORKING_HOURS, MailboxAvailability
+from postern.services.mailbox import availability, working_hours
+from postern.services.mailbox.availability import MailboxAvailability
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import stub
@@ -125,10 +126,13 @@ def test_dates_are_read_in_the_zone_of_the_owner_and_else_of_the_reader() -> Non
         assert [event.start for event in (await told(store)).events] == [begin]
         assert [event.start for event in (await told(store, span=asked)).events] == [begin - HOUR]
         hours = written(WorkingHours(zone=BiasZone(300), name="Eastern"))
-        await set_text(store, OWNER, calendar, WORKING_HOURS, hours)
+        await working_hours.write(store, OWNER, WorkingHours(zone=BiasZone(300), name="Eastern"))
         answer = await told(store, span=asked)
         assert [event.start for event in answer.events] == [begin + 5 * HOUR] and answer.hours == hours
-        await set_text(store, OWNER, calendar, WORKING_HOURS, "nonsense")
+        (number,) = await store.property_ids(OWNER, [working_hours.PROPERTY])
+        for nonsense in (b"", b"\x04\0\0\0nope"):
+            await store.set_folder_properties(OWNER, calendar, {working_hours.tag_of(number): nonsense})
+            assert (await told(store, span=asked)).hours == ""
         assert [event.start for event in (await told(store, span=asked)).events] == [begin - HOUR]
 
     asyncio.run(work())
@@ -161,6 +165,44 @@ def test_too_many_appointments_are_not_told_in_part(monkeypatch: pytest.MonkeyPa
         assert (await told(store)).state is State.TOLD
         monkeypatch.setattr(availability, "STEPS", 10)
         assert (await told(store)).state is State.TOO_MANY, "rules that take too long"
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("page", [1, 2, 5, 6])
+def test_calendars_are_read_in_pages(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(availability, "PAGE", page)
+        monkeypatch.setattr(availability, "BATCH", 2)
+        store = FakeResourceStore()
+        for number in range(5):
+            await put(store, OWNER, *NINE, uid=str(number))
+        for details in (False, True):
+            assert len((await told(store, details=details)).events) == 5
+        calendars = MailboxAvailability(store)  # type: ignore[arg-type]  # the fake has what is asked for
+        asked = [Asked(OWNER), *[Asked(uuid4()) for _ in range(7)], Asked(OWNER)]
+        answers = await calendars.when_busy(asked, (READER,), WEEK, False)
+        assert [len(each.events) for each in answers] == [5, *[0] * 7, 5], "in the order of the question"
+
+    asyncio.run(work())
+
+
+def test_a_mailbox_that_cannot_be_read_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        store = FakeResourceStore()
+        await put(store, OWNER, *NINE)
+        await put(store, READER, *NINE)
+        overlapping = store.overlapping
+
+        async def failing(mailbox: UUID, *rest: Any) -> Any:
+            if mailbox == OWNER:
+                raise MailboxError("NONEXISTENT", "No such folder")
+            return await overlapping(mailbox, *rest)
+
+        monkeypatch.setattr(store, "overlapping", failing)
+        calendars = MailboxAvailability(store)  # type: ignore[arg-type]  # the fake has what is asked for
+        unreadable, told = await calendars.when_busy([Asked(OWNER), Asked(READER)], (READER,), WEEK, False)
+        assert unreadable == WhenBusy(Told.NOTHING, state=State.UNREADABLE) and len(told.events) == 1
 
     asyncio.run(work())
 
@@ -198,8 +240,7 @@ def test_a_client_access_server_is_answered(account: str, profile: Profile) -> N
         item = await put(store, OWNER, *NINE[:2], "SUMMARY:회의", "CLASS:PRIVATE")
         await put(store, READER, *NINE[:2], "X-MICROSOFT-CDO-BUSYSTATUS:OOF")
         await put(store, OWNER, *NINE, uid="회의")
-        calendar = await calendar_of(store, OWNER)
-        await set_text(store, OWNER, calendar, WORKING_HOURS, written(WorkingHours()))
+        await working_hours.write(store, OWNER, WorkingHours())
         nine = DAY + 9 * HOUR
         private = BusyEvent(nine, nine + HOUR, Busy.BUSY, EventFlag.PRIVATE, item, "회의", "")
         away = BusyEvent(nine, nine + HOUR, Busy.OUT_OF_OFFICE)

@@ -16,6 +16,7 @@ from postern.model.availability import MAX_ASKED, Asked, Availability, Span, Sta
 from postern.model.directory import Directory, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.model.mailbox import MailboxError
+from postern.telemetry.log import Event, log
 
 MAX_MEMBERS = 100
 """Members of a group that are asked about (MS-OXWAVLS section 3.1.4.1.3.26: larger ones are not expanded)."""
@@ -192,7 +193,8 @@ async def _of_server(
     asked = [Asked(each.guid, tuple(sorted({each.primary, *each.addresses}))) for each in owners]
     try:
         told = await server.when_busy(asked, grantees, question.span, question.details, question.without)
-    except MailboxError:
+    except MailboxError as error:
+        log(Event.STORE_UNAVAILABLE, path="availability-to-mailbox", error=str(error))
         return dict.fromkeys(addresses, Problem.UNREACHABLE)
     return dict(zip(addresses, map(_judged, told), strict=True))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from email.utils import formatdate
 
 from postern.items import quoting
+from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.mail_content import MAX_ATTACHMENTS, Attached, Form, MailContent
 from postern.items.quoting import Quoted
 from postern.model.domains import fold
@@ -20,6 +22,7 @@ from postern.protocols.ews.names import element, t
 from postern.protocols.mime.address import Address
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
+from postern.services.ews import meeting_messages
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, How
 from postern.services.ews.item_view import ItemView, Need, load
@@ -53,7 +56,10 @@ async def forward(call: Call, asked: xml.Element, how: How) -> str:
     message = MailContent()
     message.set_text("Subject", quoting.forward_subject(original.text("Subject")))
     _join(message, original, is_reply=False)
-    return await _answer(call, asked, how, view, message, Flag(0), await asyncio.to_thread(_attached, original))
+    attached = await asyncio.to_thread(_attached, original)
+    invitation = await asyncio.to_thread(meeting_messages.invitation_file, view)
+    # A meeting that is forwarded can be accepted by whoever gets it.
+    return await _answer(call, asked, how, view, message, Flag(0), [*attached, *([invitation] if invitation else [])])
 
 
 async def suppress_receipt(call: Call, asked: xml.Element, how: How) -> str:
@@ -74,6 +80,10 @@ async def _original(call: Call, asked: xml.Element) -> tuple[ItemView, MailConte
     mailbox = await call.mailbox_with(ref.id.mailbox)
     await mailbox.nodes()
     for view in await load(call, mailbox, [ref.id.item], Need.CONTENT):
+        if view.stored.item_class.startswith(APPOINTMENT):
+            view = replace(
+                view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE)
+            )
         if not view.stored.item_class.lower().startswith(MESSAGE.lower().rpartition(".")[0]):
             raise EwsError(Code.INVALID_REFERENCE_ITEM)
         if view.stored.flags & Flag.DRAFT:

@@ -31,6 +31,8 @@ YEARS = 10
 """Years for which the description of a zone is right that goes along with an appointment. Programs know the zone by its name."""
 STEPS = 20_000
 """Steps of a rule to find the first occurrence of a series."""
+FIRST, LAST = seconds(datetime(1601, 1, 2)), seconds(datetime(4500, 8, 31))
+"""The times between which an appointment lies, as MAPI counts minutes (MS-OXOCAL section 2.2.1.44.1)."""
 NEAR = 370 * 86_400
 """Seconds around an occurrence within which its neighbours are looked for: a series has one a year at least, or else the move
 crosses nothing near."""
@@ -102,6 +104,8 @@ def _write_times(editor: CalendarEditor, part: Component) -> None:
         end = pending.end.utc(end_zone)
     else:
         end = series.end_of(old.start, old.length) if old is not None else start + _DEFAULT
+    if start < FIRST or end > LAST:
+        raise EwsError(Code.CALENDAR_OUT_OF_RANGE)
     if end < start:
         raise EwsError(Code.CALENDAR_END_DATE_IS_EARLIER_THAN_START_DATE)
     if end - start > MAX_LENGTH:
@@ -177,6 +181,8 @@ def _begun(recurrence: Recurrence, start: When) -> tuple[Rule, datetime]:
     for time in expand(rule, begin, Budget(STEPS)):
         if rule.until is not None and time > last_moment(rule.until.local.date()):
             break
+        if not FIRST <= seconds(time) <= LAST:
+            raise EwsError(Code.CALENDAR_OUT_OF_RANGE)
         return rule, time
     raise EwsError(Code.RECURRENCE_HAS_NO_OCCURRENCE)
 

@@ -10,7 +10,7 @@ from postern.items.contact import Contact
 from postern.items.contact_properties import CONTACT_PROPERTIES
 from postern.items.stored import card_values
 from postern.model.item_store import RenderedItem
-from postern.protocols.content_lines import component, escaped, line
+from postern.protocols.content_lines import Component, component, escaped, line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call
@@ -87,6 +87,10 @@ class ContactEditor(MapEditor):
         if isinstance(card, Refused):
             raise EwsError(Code.CORRUPT_DATA)
         return card
+
+    @property
+    def component(self) -> Component:
+        return self.item.card.root
 
     @property
     def name_end(self) -> str:

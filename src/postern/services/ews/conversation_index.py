@@ -17,7 +17,7 @@ from postern.items import conversations
 from postern.model.item_store import ItemStore
 from postern.model.items import Column
 from postern.net.turns import turns_of
-from postern.protocols.mime.rendered_values import read_envelope
+from postern.protocols.mime.rendered_values import read_subject
 from postern.protocols.mime.words import decode_words
 
 PAGE = 500
@@ -92,7 +92,7 @@ def number_of(envelope: bytes) -> int:
 
     Bound: linear in the envelope.
     """
-    subject = decode_words(read_envelope(envelope).subject).strip()
+    subject = decode_words(read_subject(envelope)).strip()
     return conversations.number_of(conversations.topic_of(subject))
 
 

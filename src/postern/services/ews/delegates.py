@@ -78,11 +78,15 @@ class Delegates:
 
     @classmethod
     async def of(cls, call: Call, mailbox: Mailbox) -> Delegates:
-        """Reads them. Raises EwsError ErrorAccessDenied for a caller who has only single folders; DirectoryUnavailable."""
+        """Reads them. Raises EwsError: ErrorAccessDenied for a caller who has only single folders,
+        ErrorFolderNotFound; DirectoryUnavailable."""
         if not mailbox.is_whole:
             raise EwsError(Code.ACCESS_DENIED)
         by_kind = {node.kind: node for node in (await mailbox.nodes()).values()}
         nodes = {name: by_kind[kind] for name, kind in FOLDERS.items() if kind in by_kind}
+        if "Inbox" not in nodes:
+            # Nobody has ever opened the mailbox.
+            raise EwsError(Code.FOLDER_NOT_FOUND)
         delegates = cls(call, mailbox, nodes, await _record(mailbox, nodes["Inbox"].id))
         named = mailbox.recipient.delegates
         senders = await call.access.directory.recipients(named) if named else {}

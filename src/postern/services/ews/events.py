@@ -168,9 +168,10 @@ class _Telling:
                 if item in in_page and self._watches(folder):
                     self._place(EventKind.DELETED, folder, item)
                     self._busy(node, item)
+        removed = {item for folder, each in by_folder.items() if self._watches(folder) for item in each.removed}
         for item, folder in left.items():
             # Into a folder that the caller may not read, it is gone for him.
-            if item not in arrived and item not in items and self._watches(folder):
+            if item not in arrived and item not in items and item not in removed and self._watches(folder):
                 self._place(EventKind.DELETED, folder, item)
                 self._busy(self.nodes[folder], item)
 

@@ -21,7 +21,7 @@ from postern.protocols.ews.views import Contacts, Fractional, Grouping, Indexed,
 from postern.services.ews.access import Call
 from postern.services.ews.item_reading import read_views
 from postern.services.ews.item_values import ItemValues, named_by_schema
-from postern.services.ews.item_view import PAGE, ItemView, Need
+from postern.services.ews.item_view import ItemView
 from postern.services.ews.judging import MISSING, Judge, Key, Values, judge, key_of, paths_of
 from postern.services.ews.kinds import KINDS
 from postern.services.ews.places import Place
@@ -35,6 +35,8 @@ MAX_GROUPED = 20_000
 """Items that are put into groups."""
 _SORTED_IN_LINE = 5_000
 """Items that are sorted between two turns of the event loop; more are sorted in a thread."""
+_AT_ONCE = 65_536
+"""Octets of a content that is read in the event loop."""
 _EVERY = 10_000_000
 """More items than a folder has."""
 NEWEST_FIRST = (SortKey("arrival", True),)
@@ -157,9 +159,12 @@ class Finder:
         met: list[tuple[int, list[str]]] = []
         keys: list[tuple[Key, ...]] = []
         async for view in self._read(place, told.ids, plan.values):
-            if plan.judge is None or plan.judge(view):
-                met.append((view.stored.id, [next(iter(read(view)), "") for read in more]))
-                keys.append(tuple(_key(read(view)) for read in plan.keys))
+            if plan.judge is None or await _judged(plan.judge, view):
+                met.append((view.stored.id, [next(iter(read(view)), "") for read in more] if more else _NO_TEXTS))
+                if plan.keys:
+                    keys.append(tuple(_key(read(view)) for read in plan.keys))
+        if not plan.keys:
+            return met
         at_once = len(met) <= _SORTED_IN_LINE
         return (
             _sorted(met, keys, plan.sorting) if at_once else await asyncio.to_thread(_sorted, met, keys, plan.sorting)
@@ -168,13 +173,12 @@ class Finder:
     async def _read(self, place: Place, ids: Sequence[int], values: ItemValues) -> AsyncIterator[ItemView]:
         """Reads items page by page. Raises EwsError for too many of them."""
         count = contents = 0
-        for start in range(0, len(ids), PAGE):
-            if values.likely & Need.CONTENT:
-                contents += PAGE
-            count += PAGE
+        async for views in read_views(self._call, place.mailbox, ids, values):
+            count += len(views)
+            contents += sum(view.content is not None for view in views)
             if count > MAX_READ or contents > MAX_CONTENTS:
                 raise EwsError(Code.INSUFFICIENT_RESOURCES, "The search would have to read too many items.")
-            for view in await read_views(self._call, place.mailbox, ids[start : start + PAGE], values):
+            for view in views:
                 yield view
 
     async def _sought(self, place: Place, ids: list[int], view: Seek) -> Page:
@@ -185,7 +189,7 @@ class Finder:
             ids.reverse()
         at = len(ids)
         async for each in self._read(place, ids, values):
-            if meets(each):
+            if await _judged(meets, each):
                 at = ids.index(each.stored.id)
                 break
         chosen = ids[at : at + view.most]
@@ -242,6 +246,7 @@ def _between(view: Contacts, values: ItemValues, other: Judge[ItemView] | None) 
     return meets
 
 
+_NO_TEXTS: list[str] = []
 Met = list[tuple[int, list[str]]]
 """Items that a search found, each with texts of it."""
 
@@ -251,6 +256,13 @@ def _sorted(met: Met, keys: Sequence[tuple[Key, ...]], sorting: Sequence[Order])
     for column in reversed(range(len(sorting))):
         places.sort(key=lambda at: keys[at][column], reverse=sorting[column].is_descending)
     return [met[at] for at in places]
+
+
+async def _judged(judges: Judge[ItemView], view: ItemView) -> bool:
+    """Whether an item meets a condition; a large content is read in a thread."""
+    if view.content is not None and len(view.content) > _AT_ONCE:
+        return await asyncio.to_thread(judges, view)
+    return judges(view)
 
 
 def _key(texts: Sequence[str]) -> Key:

@@ -12,6 +12,7 @@ from postern.model.directory import DirectoryUnavailable
 from postern.model.folders import MAIL, FolderKind, FolderNode, Right
 from postern.model.item_store import FIRST_PROPERTY_NAME
 from postern.model.mailbox import MailboxError
+from postern.model.search import SortKey
 from postern.model.sharing import ROLES
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -24,6 +25,8 @@ PAGE = 1_000
 """Items that are deleted or copied by one call of the store."""
 MAX_COPIED = 1_000
 """Folders that one copy makes."""
+_EVERY = 10_000_000
+"""More items than a folder has. Of each, its number alone is in memory."""
 _MAX_NAMES = 100
 """Names that are tried for a folder among the deleted ones."""
 _MOVABLE = (FolderKind.USER, FolderKind.ARCHIVE)
@@ -153,16 +156,11 @@ async def _copy_properties(mailbox: Mailbox, folder: int, copy_: int) -> None:
 
 
 async def pages(mailbox: Mailbox, folder: int) -> AsyncIterator[list[int]]:
-    """Gives the items of a folder that the caller may read, PAGE of them at a time. Those that go meanwhile do no harm."""
+    """Gives the items of a folder that the caller may read and that are there now, PAGE of them at a time."""
     await mailbox.nodes()
-    since = 0
-    while True:
-        told = await mailbox.store.changes(mailbox.id, folder, since, PAGE)
-        for start in range(0, len(told.created), PAGE):
-            yield list(told.created[start : start + PAGE])
-        since = told.change
-        if not told.more:
-            return
+    there = (await mailbox.store.find(mailbox.id, folder, [SortKey("arrival")], 0, _EVERY)).ids
+    for start in range(0, len(there), PAGE):
+        yield list(there[start : start + PAGE])
 
 
 def below(tree: Sequence[FolderNode], node: FolderNode) -> list[FolderNode]:

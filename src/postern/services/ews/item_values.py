@@ -54,7 +54,7 @@ def named_by_schema(path: PropertyPath) -> PropertyPath:
 
 
 def _fields_of(uri: str) -> dict[str, Field]:
-    """By the element of each kind that has it, the property with this path."""
+    """By the key of each kind that has it, the property with this path."""
     return {kind.key: kind.by_uri[uri] for kind in KINDS if uri in kind.by_uri}
 
 
@@ -65,6 +65,9 @@ _BY_TAG = {
     if each.property is not None and each.property.id and each.property.type in {*_TYPES_OF_TEXT, Type.TIME}
 }
 """The properties of the schema that have the values of a MAPI property in the same form."""
+
+
+_MESSAGE = BY_ELEMENT["Message"]
 
 
 class ItemValues:
@@ -111,16 +114,16 @@ class ItemValues:
                 self._paths[path] = self._of_schema(path)
         return self._paths[path]
 
-    def _need(self, element: str, needs: Need, fields: Iterable[Field] = ()) -> None:
-        self._needs[element] = self._needs.get(element, NOTHING) | needs
-        self._fields.setdefault(element, []).extend(fields)
-        if element == "Message":
-            self.likely = self.needs_of(BY_ELEMENT[element])
+    def _need(self, key: str, needs: Need, fields: Iterable[Field] = ()) -> None:
+        self._needs[key] = self._needs.get(key, NOTHING) | needs
+        self._fields.setdefault(key, []).extend(fields)
+        if key == _MESSAGE.key:
+            self.likely = self.needs_of(_MESSAGE)
 
     def _everything(self) -> Values[ItemView]:
         fields = {kind.key: [each for each in kind.fields if each.uri not in _UNSEARCHED] for kind in KINDS}
-        for element, every in fields.items():
-            self._need(element, needed(each.needs for each in every), every)
+        for key, every in fields.items():
+            self._need(key, needed(each.needs for each in every), every)
         return lambda view: [
             text for each in fields[kind_of_view(view).key] for text in texts_of(each.read(view, _SHAPE))
         ]
@@ -129,8 +132,8 @@ class ItemValues:
         fields = _fields_of(path.uri)
         if not fields or path.uri in _UNSEARCHED:
             raise EwsError(self._code, path=path_markup(path))
-        for element, each in fields.items():
-            self._need(element, each.needs, [each])
+        for key, each in fields.items():
+            self._need(key, each.needs, [each])
         if isinstance(path, FieldPath):
 
             def read(view: ItemView) -> Sequence[str]:

@@ -237,9 +237,12 @@ def kind_of(item_class: str) -> ItemKind:
 def kind_of_view(view: ItemView) -> ItemKind:
     """The kind of an item as it was read. A message that may bring a meeting, and has come without its content, is taken for a
     request, whose properties are read from it."""
-    kind = kind_of(view.stored.item_class)
-    if kind.item_class != MESSAGE or not meeting_messages.may_bring_meeting(view.structure):
-        return kind
-    if view.content is None:
-        return BY_ELEMENT[meeting_messages.REQUEST]
-    return BY_ELEMENT.get(meeting_messages.element_of(view), kind)
+    kind: ItemKind | None = view.parsed.get(kind_of_view)
+    if kind is None:
+        kind = kind_of(view.stored.item_class)
+        if kind.item_class == MESSAGE and meeting_messages.may_bring_meeting(view.structure):
+            if view.content is None:
+                return BY_ELEMENT[meeting_messages.REQUEST]
+            kind = BY_ELEMENT.get(meeting_messages.element_of(view), kind)
+        view.parsed[kind_of_view] = kind
+    return kind

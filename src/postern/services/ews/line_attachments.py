@@ -1,4 +1,4 @@
-"""Attachments of contacts, tasks and appointments: lines of their contents (docs/decisions/0003), a contact's photo among them.
+"""Attachments of contacts and tasks: lines of their contents (docs/decisions/0003), a contact's photo among them.
 
 Their numbers count the lines. An id knows by a check whether the content is still the one whose lines were counted.
 """
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from postern.items import attachments, calendar_object, contact, stored, task
-from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.attachments import Attachment
 from postern.items.calendar_object import CalendarObject
 from postern.items.contact import Contact
@@ -37,12 +36,12 @@ MAX_ATTACHMENTS = 200
 PHOTO_NAME = "ContactPicture.jpg"
 """The name by which Exchange and its clients know the photo of a contact (MS-OXOCNTC section 2.2.1.8.3)."""
 _CARDS = (contact.ITEM_CLASS.lower(), contact.LIST_CLASS.lower())
-_CALENDARS = (task.ITEM_CLASS.lower(), APPOINTMENT.lower())
+_TASKS = (task.ITEM_CLASS.lower(),)
 
 
 def has_lines(view: ItemView) -> bool:
     """Whether the attachments of an item are lines of its content."""
-    return _is_one_of(view, _CARDS + _CALENDARS)
+    return _is_one_of(view, _CARDS + _TASKS)
 
 
 def _is_one_of(view: ItemView, classes: Sequence[str]) -> bool:
@@ -59,14 +58,11 @@ class _Content(NamedTuple):
 
 
 def _content(view: ItemView) -> _Content:
-    """Reads a content. Raises EwsError ErrorCorruptData."""
+    """Reads a content."""
     if _is_one_of(view, _CARDS):
         card = card_of(view)
         return _Content(card, card.card.root, [each for each in attachments.of_contact(card) if not each.uri])
-    is_task = _is_one_of(view, _CALENDARS[:1])
-    calendar = task_of(view).calendar if is_task else calendar_object.read(view.content or b"")
-    if not isinstance(calendar, CalendarObject):
-        raise EwsError(Code.CORRUPT_DATA)
+    calendar = task_of(view).calendar
     return _Content(calendar, calendar.main, [each for each in attachments.of_calendar(calendar) if not each.uri])
 
 
@@ -76,18 +72,12 @@ def check_of(view: ItemView) -> int:
 
 def markup(view: ItemView, shape: Shape) -> str:
     """The Attachments of an item, without their contents; "" without any."""
-    try:
-        files = _content(view).files[: attached.MAX_TOLD]
-    except EwsError:
-        return ""
+    files = _content(view).files[: attached.MAX_TOLD]
     return element("t:Attachments", *["".join(_tags(view, each)) for each in files]) if files else ""
 
 
 def has_files(view: ItemView, shape: Shape) -> str:
-    try:
-        return boolean("t:HasAttachments", bool(_content(view).files))
-    except EwsError:
-        return boolean("t:HasAttachments", False)
+    return boolean("t:HasAttachments", bool(_content(view).files))
 
 
 def _tags(view: ItemView, file: Attachment) -> tuple[str, str]:
@@ -131,7 +121,7 @@ async def create(view: ItemView, wanted: Sequence[xml.Element]) -> list[str | Ew
         try:
             if len(content.files) + len(made) >= MAX_ATTACHMENTS:
                 raise EwsError(Code.ATTACHMENT_SIZE_LIMIT_EXCEEDED, "The item has too many attachments.")
-            made.append(await asyncio.to_thread(_line, content, each))
+            made.append(await asyncio.to_thread(new_line, content.whole, each))
         except EwsError as error:
             made.append(error)
     lines = [each for each in made if not isinstance(each, EwsError)]
@@ -161,7 +151,7 @@ def _numbered(content: _Content) -> list[Attachment]:
     return attachments.of_calendar(content.whole)
 
 
-def _line(content: _Content, wanted: xml.Element) -> Line:
+def new_line(whole: Contact | CalendarObject, wanted: xml.Element) -> Line:
     """The line of a FileAttachment. Raises EwsError."""
     if wanted.name != t("FileAttachment"):
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CREATE_ITEM_ATTACHMENT)
@@ -170,12 +160,12 @@ def _line(content: _Content, wanted: xml.Element) -> Line:
         raise EwsError(Code.REQUIRED_PROPERTY_MISSING, path=element("t:FieldURI", FieldURI="item:Attachments"))
     octets, name = attached.octets_of(inner.text), wanted.text_of(t("Name"))
     media = wanted.text_of(t("ContentType"))
-    if isinstance(content.whole, CalendarObject):
+    if isinstance(whole, CalendarObject):
         return attachments.calendar_line(octets, name, media)
     is_photo = is_true(wanted.text_of(t("IsContactPhoto"))) or name.lower() == PHOTO_NAME.lower()
     if is_photo and not media.lower().startswith("image/"):
         media = "image/png" if octets[:4] == b"\x89PNG" else "image/jpeg"
-    return attachments.contact_line(octets, name, media, is_photo, content.whole.card.version)
+    return attachments.contact_line(octets, name, media, is_photo, whole.card.version)
 
 
 async def delete(view: ItemView, wanted: Sequence[AttachmentId]) -> dict[AttachmentId, str | EwsError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postern.items.properties import Property, PropertyMap, Value
+from postern.protocols.content_lines import Component, Line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call
@@ -62,6 +63,15 @@ class MapEditor(Editor):
             raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE)
         else:
             self.put(entry.property, held)
+
+    @property
+    def component(self) -> Component:
+        """The component that has the lines of the item."""
+        raise NotImplementedError
+
+    def attach(self, entry: Line) -> None:
+        """Adds an attachment."""
+        self.component.entries = [*self.component.entries, entry]
 
     def apply(self) -> None:
         """Writes what was set into the item, and what it has no place for into the bag."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from postern.items import calendar_object, invitations, scheduling
-from postern.items.answers import with_proposal
+from postern.items.answers import REPLIED, with_proposal
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.copy_changes import Action
 from postern.items.implicit_scheduling import SENT
@@ -31,7 +31,7 @@ from postern.protocols.ews.ids import ItemId, change_key
 from postern.protocols.ews.names import element, t
 from postern.protocols.ews.times import read_local
 from postern.protocols.ical.values import Kind, When, address_of, written
-from postern.protocols.ical.zones import moment
+from postern.protocols.ical.zones import moment, written_utc
 from postern.protocols.mime.text import html_text
 from postern.services.ews import calendar_deleting, meeting_changes
 from postern.services.ews.access import Call, Mailbox
@@ -110,7 +110,7 @@ async def answer(call: Call, response: xml.Element, how: How) -> str:
     parts = [part] if part is not None else copy.parts
     address = mailbox.recipient.primary
     for each in parts:
-        address = _note(each, me, mailbox.recipient.primary, said.status)
+        address = _note(each, me, mailbox.recipient.primary, said.status, now)
     comment = _comment(response)
     letters: list[bytes] = []
     if how.disposition in (Disposition.SEND_ONLY, Disposition.SEND_AND_SAVE_COPY):
@@ -118,30 +118,34 @@ async def answer(call: Call, response: xml.Element, how: How) -> str:
         message = Sending((organizer_of(copy.main),), "REPLY", octets)
         statuses = {message.addresses[0]: SENT}
         letters = sending.letters_of(mailbox.recipient.primary, [message], statuses, now, comment)
-    stored = await _keep(call, meeting, said.status, now, letters)
+    stored = await _keep(call, meeting, said.status, now, letters, how.disposition is not Disposition.SEND_ONLY)
     if meeting.message is not None:
         await dispose(mailbox, [meeting.message.stored.id], Disposal.TRASH)
     return stored
 
 
-async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: list[bytes]) -> str:
+async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: list[bytes], is_kept: bool) -> str:
     """Stores the copy, or removes what was declined, and sends the letters. Returns the m:Items of the answer."""
     mailbox, copy, resource = meeting.mailbox, meeting.copy, meeting.resource
     if status != "DECLINED":
-        number = await meeting_changes.store_answer(call, mailbox, resource, meeting.folder, copy, now, letters)
+        number = await meeting_changes.store_answer(
+            call, mailbox, resource, meeting.folder, copy, now, letters, is_kept
+        )
         return await _told(mailbox, number)
     if resource is None:
         await _send(call, mailbox, letters)
         return "<m:Items/>"
     if meeting.key is not None:
         calendar_deleting.without_occurrence(copy, meeting.key, zone_of_days(call, copy), call.steps)
-        number = await meeting_changes.store_answer(call, mailbox, resource, meeting.folder, copy, now, letters)
+        number = await meeting_changes.store_answer(
+            call, mailbox, resource, meeting.folder, copy, now, letters, is_kept
+        )
         return await _told(mailbox, number)
     await mailbox.demand_delete([resource.id])
     store = mailbox.server.items
     copies = list((await store.copy_items(mailbox.id, [resource.id], await trash_of(mailbox))).values())
     try:
-        sender = await meeting_changes.sender_of(call, mailbox, letters)
+        sender = await meeting_changes.sender_of(call, mailbox, letters, is_kept)
         await sending.carry_out(sender, letters, resource.folder, resource.name, None, resource.tag)
     except Exception:
         await store.delete(mailbox.id, copies)
@@ -243,7 +247,7 @@ def _part(call: Call, meeting: _Meeting) -> Component | None:
     return part
 
 
-def _note(part: Component, me: frozenset[str], primary: str, status: str) -> str:
+def _note(part: Component, me: frozenset[str], primary: str, status: str, now: int) -> str:
     """Notes an answer in a component, and returns the address that answers. Somebody who is not invited by an address of his own
     answers by the primary one."""
     mine = attendee_of(part, me)
@@ -251,7 +255,7 @@ def _note(part: Component, me: frozenset[str], primary: str, status: str) -> str
         mine = line("ATTENDEE", f"mailto:{primary}", [("ROLE", ["REQ-PARTICIPANT"])])
         inner = [entry for entry in part.entries if isinstance(entry, Component)]
         part.entries = [*part.lines(), mine, *inner]
-    made = with_parameters(mine, {"PARTSTAT": status, "RSVP": ""})
+    made = with_parameters(mine, {"PARTSTAT": status, "RSVP": "", REPLIED: written_utc(now)})
     part.change(lambda entry: made if entry is mine else entry, "ATTENDEE")
     intended = part.value("X-MICROSOFT-CDO-INTENDEDSTATUS").strip().upper()
     shown = "TENTATIVE" if status == "TENTATIVE" else intended if intended in ("FREE", "BUSY", "OOF") else ""

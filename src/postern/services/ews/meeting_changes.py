@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 CREATING = ("SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy")
 UPDATING = (*CREATING, "SendOnlyToChanged", "SendToChangedAndSaveCopy")
 NOBODY = "SendToNone"
+_NOT_KEPT = frozenset({"SendOnlyToAll", "SendOnlyToChanged"})
+"""Modes in which no copy of a letter is kept in Sent Items."""
 _TO_ALL = frozenset({"SendOnlyToAll", "SendToAllAndSaveCopy"})
 
 
@@ -132,7 +134,8 @@ async def _sent(
 
     content = await aside(new.root.octets(), stored)
     expected = ABSENT if tag is None else tag
-    put = await sending.carry_out(await sender_of(call, mailbox, letters), letters, folder, name, content, expected)
+    sender = await sender_of(call, mailbox, letters, mode not in _NOT_KEPT)
+    put = await sending.carry_out(sender, letters, folder, name, content, expected)
     return put.id if put is not None else None
 
 
@@ -166,7 +169,7 @@ async def _letters(
     return statuses, await aside(octets, lambda: sending.letters_of(address, sendings, statuses, now))
 
 
-async def sender_of(call: Call, mailbox: Mailbox, letters: list[bytes]) -> sending.Sender:
+async def sender_of(call: Call, mailbox: Mailbox, letters: list[bytes], is_kept: bool = True) -> sending.Sender:
     """The owner of a calendar, in whose name its letters go. Raises EwsError ErrorSendAsDenied where the caller is somebody else
     who may not send on behalf of the owner."""
     if letters and mailbox.id != call.identity.guid:
@@ -175,7 +178,7 @@ async def sender_of(call: Call, mailbox: Mailbox, letters: list[bytes]) -> sendi
             raise EwsError(Code.SEND_AS_DENIED)
     address = mailbox.recipient.primary
     directory, domains = call.access.directory, call.access.domains
-    return sending.Sender(mailbox.id, address, mailbox.store, mailbox.server.items, directory, domains)
+    return sending.Sender(mailbox.id, address, mailbox.store, mailbox.server.items, directory, domains, is_kept)
 
 
 async def remove(call: Call, mailbox: Mailbox, resource: Resource, old: CalendarObject, now: int, mode: str) -> None:
@@ -186,7 +189,7 @@ async def remove(call: Call, mailbox: Mailbox, resource: Resource, old: Calendar
     if not letters:
         await mailbox.store.delete(mailbox.id, [resource.id])
         return
-    sender = await sender_of(call, mailbox, letters)
+    sender = await sender_of(call, mailbox, letters, mode not in _NOT_KEPT)
     await sending.carry_out(sender, letters, resource.folder, resource.name, None, resource.tag)
 
 
@@ -198,12 +201,13 @@ async def store_answer(
     new: CalendarObject,
     now: int,
     letters: list[bytes],
+    is_kept: bool,
 ) -> int:
     """Stores an attendee's copy as it has become, with the letters that say so to the organizer; returns its id. `resource` is
     what it takes the place of. Raises EwsError, MailboxError."""
     me = mailbox.recipient.folded_addresses
     content = sending.Stored(new.root.octets(), class_of(new), values_of(new, now, me))
-    sender = await sender_of(call, mailbox, letters)
+    sender = await sender_of(call, mailbox, letters, is_kept)
     name = resource.name if resource is not None else f"{uuid4()}.ics"
     expected = resource.tag if resource is not None else ABSENT
     put = await sending.carry_out(sender, letters, folder, name, content, expected)

@@ -9,17 +9,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
+from uuid import uuid4
 
-from postern.items import calendar_object
-from postern.items.calendar_object import CalendarObject
-from postern.items.imip import invitation_in
+from postern.items import calendar_object, invitations, mail_content
+from postern.items.calendar_object import CalendarObject, Refused, organizer_of
+from postern.items.imip import Letter, invitation_in, mail
+from postern.items.mail_content import Attached
 from postern.items.rendered import answer_of, sequence_of
+from postern.items.text import text_of
 from postern.model.items import MESSAGE
+from postern.protocols.content_lines import line
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, change_key
+from postern.protocols.ical.values import address_of
 from postern.services.ews.item_view import ItemView
+from postern.services.scheduling.aside import aside
 
 _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
+MAX_ADDRESSED = 1_000
+"""Attendees to whom a reply to all goes."""
 CALENDAR_CLASS = "IPF.Appointment"
 REQUEST, RESPONSE, CANCELLATION = "MeetingRequest", "MeetingResponse", "MeetingCancellation"
 _BY_METHOD = {"REQUEST": REQUEST, "REPLY": RESPONSE, "COUNTER": RESPONSE, "CANCEL": CANCELLATION}
@@ -103,7 +114,8 @@ async def associate(views: Sequence[ItemView]) -> None:
     stored = {item.id: item for item in await mailbox.store.get(mailbox.id, [each.id for each in copies], True)}
     for copy in copies:
         item = stored.get(copy.id)
-        read = calendar_object.read(item.content or b"") if item is not None else None
+        octets = (item.content or b"") if item is not None else b""
+        read = await aside(octets, partial(calendar_object.read, octets))
         if item is None or not isinstance(read, CalendarObject):
             continue
         answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")
@@ -111,3 +123,32 @@ async def associate(views: Sequence[ItemView]) -> None:
         there = Associated(str(number), change_key(item.change), sequence_of(read.main), answer)
         for view in by_uid.get(copy.uid, ()):
             view.parsed.setdefault(ASSOCIATED, there)
+
+
+def as_mail(view: ItemView) -> bytes:
+    """An appointment as the mail that would invite to it, to be answered or forwarded. Raises EwsError ErrorInvalidReferenceItem
+    for what cannot be read."""
+    calendar = calendar_object.read(view.content or b"")
+    if isinstance(calendar, Refused) or calendar.kind != "VEVENT":
+        raise EwsError(Code.INVALID_REFERENCE_ITEM)
+    owner = view.mailbox.recipient.primary
+    organizer = organizer_of(calendar.main) or owner
+    for part in calendar.parts:
+        if part.first("ORGANIZER") is None:
+            part.replace("ORGANIZER", line("ORGANIZER", f"mailto:{organizer}"))
+    message = calendar_object.read(invitations.request(calendar, view.stored.created))
+    assert isinstance(message, CalendarObject)
+    invited = [address_of(entry.value) for entry in calendar.main.lines("ATTENDEE")][:MAX_ADDRESSED]
+    people = [address for address in dict.fromkeys(invited) if address != organizer] or [owner]
+    subject, name = text_of(calendar.main.value("SUMMARY")), uuid4().hex
+    octets = mail(Letter(organizer, people, subject, name, view.stored.created), message)
+    # It is no mail that anybody has, and nothing refers to it.
+    return octets.replace(f"Message-ID: <{name}>\r\n".encode(), b"", 1)
+
+
+def invitation_file(view: ItemView) -> Attached | None:
+    """The meeting of a message as a file that goes along when it is forwarded; None: it brings none."""
+    invitation = invitation_of(view)
+    if invitation is None:
+        return None
+    return mail_content.file(invitation.root.octets(), "meeting.ics", "text/calendar")

@@ -4,20 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from postern.items.rendered import busy_of, status_of
 from postern.model.folders import FolderKind, FolderNode
 from postern.model.item_store import Busy
 from postern.protocols.ews.names import element, number
 from postern.protocols.ews.shapes import Shape
+from postern.services.ews import access
 from postern.services.ews.appointments import Times, of_view
 from postern.services.ews.calendar_span import Entry, Span, entries_in, of_entry
 from postern.services.ews.fields import calendar_read as read
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 MAX_VIEWS = 20
 """Appointments of one request around which is looked; further ones do not say what is beside them."""
+_COST = access.MAX_STEPS // 2 // MAX_VIEWS
+"""Steps of rules that one look costs besides. Half of those of a request are left to other things."""
 MAX_NEIGHBOURS = 100
 """Neighbours of one appointment that are told."""
 CONFLICTING, ADJACENT = "ConflictingMeetings", "AdjacentMeetings"
@@ -26,12 +31,15 @@ _SHAPE = Shape()
 
 async def look_around(views: Sequence[ItemView]) -> None:
     """Finds the neighbours of appointments, and of meetings that are asked for, and puts them into the views as markup."""
-    for view in views[:MAX_VIEWS]:
-        it = of_view(view)
+    for view in views:
+        if view.call.steps.left < access.MAX_STEPS // 2:
+            return
+        it = await aside(view.content or b"", partial(of_view, view))
         times = it.times
         folder = await _calendar_of(view)
         if times is None or it.is_master or folder is None:
             continue
+        view.call.steps.left -= _COST
         span = Span(times.start - 1, times.end + 1, MAX_NEIGHBOURS)
         entries, _ = await entries_in(view.call, Place(view.mailbox, folder), span)
         conflicting, adjacent = await _sorted(view, entries, times)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -23,7 +22,7 @@ from postern.services.ews.appointments import of_view
 from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID, MIME_CONTENT
 from postern.services.ews.fields.item_values import MIME_END, MIME_START
-from postern.services.ews.item_reading import complete, prepare
+from postern.services.ews.item_reading import PAGE_OCTETS, completed, prepare, read_views
 from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of, kind_of_view
 from postern.services.ews.occurrences import appointment_view
@@ -32,8 +31,6 @@ from postern.services.scheduling.aside import aside
 
 AT_ONCE = 65_536
 """Octets of a content that is worked on in the loop; a larger one is so in a thread."""
-PAGE_OCTETS = 4 << 20
-"""Octets of contents that are read at once."""
 _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:ConversationId", "item:InstanceKey"})
 
 
@@ -87,7 +84,7 @@ class Rendering:
         if any(isinstance(path, IndexedPath) and path.uri in uris for path in self.shape.paths):
             return True
         base = self.base or self.shape.base
-        return (base is Base.ALL and not each.is_asked) or (base is Base.DEFAULT and each.default)
+        return base is Base.ALL or (base is Base.DEFAULT and each.default)
 
     @property
     def extended(self) -> list[ExtendedPath]:
@@ -152,26 +149,16 @@ class Rendered:
 async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> dict[int, str]:
     """The elements of these items, by id; those that are not there, or that the caller may not see, are left out."""
     elements: dict[int, str] = {}
-    for start in range(0, len(ids), PAGE):
-        needs = rendering.likely
-        views = await load(call, mailbox, ids[start : start + PAGE], needs)
-        elements.update(await rendered(call, mailbox, views, needs, rendering))
+    async for part in read_views(call, mailbox, ids, rendering):
+        await _render(part, rendering, elements)
     return elements
 
 
-async def rendered(
-    call: Call, mailbox: Mailbox, views: Sequence[ItemView], had: Need, rendering: Rendering
-) -> dict[int, str]:
-    """The elements of items that were read with the parts `had`, by id. Items of a kind that needs more are read again."""
-    elements: dict[int, str] = {}
-    kinds = Counter(rendering.needs_of(kind_of_view(view)) for view in views)
-    for view in await complete(call, mailbox, views, had, rendering):
+async def _render(views: Sequence[ItemView], rendering: Rendering, elements: dict[int, str]) -> None:
+    """Adds the elements of these items, by id."""
+    for view in views:
         parts = await _parts(view, rendering)
         elements[view.stored.id] = "".join([part for part in parts if isinstance(part, str)])
-    if kinds:
-        # Most folders hold items of one kind: the next page is read with what this one needed.
-        rendering.likely = kinds.most_common(1)[0][0]
-    return elements
 
 
 async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> AsyncIterator[Rendered]:
@@ -183,9 +170,9 @@ async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: 
     for needs, items in by_needs.items():
         for page in _pages(items, needs):
             views = await load(call, mailbox, page, needs)
-            ready = await complete(call, mailbox, views, needs, rendering)
-            for view in ready:
-                yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
+            async for part in completed(call, mailbox, views, needs, rendering):
+                for view in part:
+                    yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
             if needs & Need.CONTENT:
                 await turns_of(asyncio.get_running_loop()).come()
 
@@ -211,7 +198,8 @@ async def markup_of_walk(
         reads = needs & ~Need.CONTENT
         told = await mailbox.store.walk(mailbox.id, place.node.id, after, count, columns_of(reads), until)
         views = await views_of(call, mailbox, told, reads)
-        elements.update(await rendered(call, mailbox, views[: count - 1], reads, rendering))
+        async for part in completed(call, mailbox, views[: count - 1], reads, rendering):
+            await _render(part, rendering, elements)
         if len(told.items) < count:
             return elements, told.items[-1].uid if told.items else after, True
         after = told.items[-2].uid

@@ -13,7 +13,7 @@ from postern.items.stored import values_of
 from postern.items.task_properties import TASK_PROPERTIES, set_reminder_time
 from postern.model.item_store import RenderedItem, StoredItem
 from postern.model.resources import NewResource
-from postern.protocols.content_lines import component, line
+from postern.protocols.content_lines import Component, component, line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.regenerations import TaskRecurrence
@@ -73,6 +73,11 @@ class TaskEditor(MapEditor):
             raise EwsError(Code.CORRUPT_DATA)
         self.item = CalendarContent(calendar)
         self._was_complete = self.value(_STATUS) == COMPLETED
+
+    @property
+    def component(self) -> Component:
+        part: Component = self.item.part
+        return part
 
     @property
     def name_end(self) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import partial
-from time import monotonic
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from postern.items import calendar_object, working_hours
+from postern.items import calendar_object
 from postern.items.availability import events_of
 from postern.items.calendar_object import Refused
+from postern.items.working_hours import read as read_hours
 from postern.model.availability import (
     MAX_ASKED,
     MAX_DAYS,
@@ -29,23 +28,24 @@ from postern.model.availability import (
     WhenBusy,
 )
 from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode, FolderTree, Right
-from postern.model.item_store import ItemStore, PropertyName, RenderedItem
+from postern.model.item_store import ItemStore, PropertyName
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource, ResourceStore
 from postern.model.sharing import EVERY_RIGHT, MailboxGrants, rights_in
-from postern.net.turns import turns_of
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
+from postern.services.mailbox import working_hours
 
 PAGE = 1_000
 """Appointments that are asked of the store at a time."""
 BATCH = 250
 """Contents that are read at a time."""
+AT_ONCE = 3
+"""Mailboxes of one question that are read at the same time. A process has a handful of connections to its database, and others
+want some of them."""
 STEPS = 200_000
 """Steps that the rules of one mailbox's series may take: less than a second."""
-WORKING_HOURS = PropertyName(UUID("6f2b4c1e-8d0a-4a53-9b7e-2c5d1f6e9a31"), None, "Postern:working-hours")
-"""The property of a well-known calendar that has its owner's working hours, as `items.working_hours` writes them."""
 UNICODE = 0x001F
 """PtypString (MS-OXCDATA section 2.11.1): UTF-16 with a zero at the end."""
 _TRANSPARENCY = PropertyName(
@@ -53,8 +53,8 @@ _TRANSPARENCY = PropertyName(
 )
 """The property by which CalDAV sets a calendar aside, as `services.dav.properties` keeps it."""
 _CALENDAR_CLASS = FOLDER_CLASSES[FolderKind.CALENDAR]
-_LONG = 0.002
-"""Seconds of work after which others have their turn."""
+_FEW = 10
+"""Contents that are read in the loop, in a millisecond or two."""
 
 
 class AvailabilityStore(FolderTree, ItemStore, ResourceStore, MailboxGrants, Protocol):
@@ -94,7 +94,23 @@ class MailboxAvailability:
         if len(asked) > MAX_ASKED or not 0 <= span.end - span.start <= (MAX_DAYS + 1) * 86_400:
             raise MailboxError("CANNOT", "Too many mailboxes, or too long a span")
         zone = BiasZone.of_numbers(span.zone)
-        return [await self._told(each, grantees, span, zone, details, without) for each in asked]
+        answers: list[WhenBusy] = []
+        for first in range(0, len(asked), AT_ONCE):
+            part = asked[first : first + AT_ONCE]
+            work = (self._or_unreadable(each, grantees, span, zone, details, without) for each in part)
+            answers += await asyncio.gather(*work)
+        return answers
+
+    async def _or_unreadable(
+        self, asked: Asked, grantees: Sequence[UUID], span: Span, zone: Zone, details: bool, without: str
+    ) -> WhenBusy:
+        """One mailbox that cannot be read, as when a folder is removed meanwhile, does not take the others with it."""
+        try:
+            return await self._told(asked, grantees, span, zone, details, without)
+        except MailboxError as error:
+            if error.code == "UNAVAILABLE":
+                raise
+            return WhenBusy(Told.NOTHING, state=State.UNREADABLE)
 
     async def _told(
         self, asked: Asked, grantees: Sequence[UUID], span: Span, zone: Zone, details: bool, without: str
@@ -102,18 +118,16 @@ class MailboxAvailability:
         try:
             nodes, is_owner, rights = await self._rights(asked.mailbox, grantees)
         except MailboxError as error:
-            if error.code == "UNAVAILABLE":
+            if error.code != "NONEXISTENT":
                 raise
-            if error.code == "NONEXISTENT":  # nobody has opened the mailbox yet
-                return WhenBusy(Told.TIME)
-            return WhenBusy(Told.NOTHING, state=State.UNREADABLE)
+            return WhenBusy(Told.TIME)  # nobody has opened the mailbox yet
         calendars = [_Calendar(node.id, _told_by(rights[node.id])) for node in nodes]
         hours, aside = await self._kept(asked.mailbox, nodes)
         calendars = [each for each in calendars if each.told]
         if not calendars:
             return WhenBusy(Told.NOTHING)
         told = max(each.told for each in calendars)
-        set_hours = working_hours.read(hours) if hours else None
+        set_hours = read_hours(hours) if hours else None
         floating = set_hours.zone if set_hours is not None and set_hours.zone is not None else zone
         reading = _Reading(asked, span, details, without, is_owner, floating, Budget(STEPS))
         events: list[BusyEvent] = []
@@ -138,13 +152,13 @@ class MailboxAvailability:
 
     async def _kept(self, mailbox: UUID, nodes: Sequence[FolderNode]) -> tuple[str, set[int]]:
         """The working hours, and the calendars that are set aside."""
-        numbers = await self._store.property_ids(mailbox, [WORKING_HOURS, _TRANSPARENCY])
+        numbers = await self._store.property_ids(mailbox, [working_hours.PROPERTY, _TRANSPARENCY])
         if not any(numbers):
             return "", set()
-        hours, transparency = (number << 16 | UNICODE if number else 0 for number in numbers)
+        hours, transparency = working_hours.tag_of(numbers[0]), numbers[1] << 16 | UNICODE if numbers[1] else 0
         bags = await self._store.folder_properties(mailbox, [node.id for node in nodes])
         own = next((node.id for node in nodes if node.kind is FolderKind.CALENDAR), 0)
-        text = _text(bags.get(own, {}).get(hours, b""))
+        text = working_hours.text_in(bags.get(own, {}), hours)
         return text, {id for id, bag in bags.items() if "transparent" in _text(bag.get(transparency, b""))}
 
     async def _events(self, calendar: _Calendar, reading: _Reading, most: int) -> list[BusyEvent]:
@@ -164,40 +178,50 @@ class MailboxAvailability:
                 elif item.busy and item.starts is not None and item.ends is not None:
                     events.append(BusyEvent(item.starts, item.ends, item.busy))
             for first in range(0, len(contents), BATCH):
-                for resource in await self._store.with_ids(mailbox, contents[first : first + BATCH], True):
-                    events += await self._of(resource, page[resource.id], calendar, reading, most - len(events) + 1)
-                    if len(events) > most:
-                        raise _TooMany
+                resources = list(await self._store.with_ids(mailbox, contents[first : first + BATCH], True))
+                octets = [await self._content(mailbox, resource) for resource in resources]
+                expands = any(page[resource.id].expands for resource in resources)
+                told = await _read_aside(octets, reading, most - len(events) + 1, expands)
+                for resource, of_one in zip(resources, told, strict=True):
+                    is_hidden = page[resource.id].is_private and not reading.is_owner
+                    detail = calendar.told if reading.details else Told.TIME
+                    shown = [_shown(event, resource.id, detail, is_hidden) for event in of_one]
+                    events += [event for event in shown if event is not None]
+                if len(events) > most:
+                    raise _TooMany
             if len(events) > most or reading.budget.is_spent:
                 raise _TooMany
+            if len(page) < PAGE:
+                break
         return events
 
-    async def _of(
-        self, resource: Resource, item: RenderedItem, calendar: _Calendar, reading: _Reading, most: int
-    ) -> list[BusyEvent]:
-        content = resource.content
-        if content is None:  # it did not fit beside others
-            again = list(await self._store.with_ids(reading.asked.mailbox, [resource.id], True))
-            content = (again[0].content if again else None) or b""
-        work = partial(_read, content, reading, most)
-        if item.expands or len(content) > 65_536:
-            events = await asyncio.to_thread(work)
-        else:
-            began = monotonic()
-            events = work()
-            if monotonic() - began >= _LONG:
-                await turns_of(asyncio.get_running_loop()).come()
-        private = item.is_private and not reading.is_owner
-        told = calendar.told if reading.details else Told.TIME
-        return [shown for event in events if (shown := _shown(event, resource.id, told, private)) is not None]
+    async def _content(self, mailbox: UUID, resource: Resource) -> bytes:
+        """The octets of an appointment; those that did not fit beside others are asked for alone."""
+        if resource.content is not None:
+            return resource.content
+        again = list(await self._store.with_ids(mailbox, [resource.id], True))
+        return (again[0].content if again else None) or b""
 
 
-def _read(content: bytes, reading: _Reading, most: int) -> list[BusyEvent]:
-    calendar = calendar_object.read(content)
-    if isinstance(calendar, Refused):
-        return []
+async def _read_aside(contents: Sequence[bytes], reading: _Reading, most: int, expands: bool) -> list[list[BusyEvent]]:
+    """The appointments of each content, `most` in all. Many, and series (`expands`), are read in a thread together: to change to
+    one costs as much as to read a content."""
+    if not expands and len(contents) < _FEW and sum(map(len, contents)) < 65_536:
+        return _read(contents, reading, most)
+    return await asyncio.to_thread(_read, contents, reading, most)
+
+
+def _read(contents: Sequence[bytes], reading: _Reading, most: int) -> list[list[BusyEvent]]:
     span, me = reading.span, reading.asked.addresses
-    return events_of(calendar, span.start, span.end, reading.floating, reading.budget, me, most)
+    told: list[list[BusyEvent]] = []
+    for content in contents:
+        calendar = calendar_object.read(content) if most > 0 else Refused("", "")
+        events: list[BusyEvent] = []
+        if not isinstance(calendar, Refused):
+            events = events_of(calendar, span.start, span.end, reading.floating, reading.budget, me, most)
+        told.append(events)
+        most -= len(events)
+    return told
 
 
 def _shown(event: BusyEvent, item: int, told: Told, private: bool) -> BusyEvent | None:

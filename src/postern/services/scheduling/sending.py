@@ -19,7 +19,9 @@ from uuid import UUID, uuid4
 
 from postern.items.implicit_scheduling import NOBODY, SENT
 from postern.items.letters import letter
+from postern.items.message_properties import DELETE_AFTER_SUBMIT
 from postern.items.organizing import Sending
+from postern.items.property_values import encoded
 from postern.model.directory import Directory
 from postern.model.domains import fold
 from postern.model.folders import FolderKind
@@ -33,10 +35,15 @@ MAX_ADDRESSED = 100
 """Recipients of one mail; further ones get another."""
 
 
+_GOES = {DELETE_AFTER_SUBMIT.id << 16 | DELETE_AFTER_SUBMIT.type: encoded(DELETE_AFTER_SUBMIT.type, True)}
+"""The property of a letter that is removed when a hub has it (MS-OXOMSG section 2.2.3.8)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """The owner of a calendar, in whose name letters go out. `address` is the primary one. `store` is the mailbox as the caller
-    may change it, `outbox` the same without his rights, for the caller need not see the outbox."""
+    may change it, `outbox` the same without his rights, for the caller need not see the outbox. `is_kept`: the
+    letters are in Sent Items when they are sent."""
 
     mailbox: UUID
     address: str
@@ -44,6 +51,7 @@ class Sender:
     outbox: MailboxItems
     directory: Directory
     domains: Callable[[], Collection[str]]
+    is_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,8 @@ async def carry_out(
     try:
         for octets in letters:
             ids += await sender.outbox.create(mailbox, outbox, [NewItem(octets, Flag.SEEN)])
+            if not sender.is_kept:
+                await sender.outbox.set_properties(mailbox, ids[-1], _GOES)
         if stored is None:
             await sender.store.remove_sending(mailbox, ids, folder, name, expected)
             return None

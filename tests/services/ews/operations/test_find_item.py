@@ -7,6 +7,7 @@ covers: protocols.ews.conditions, protocols.ews.views, protocols.ews.query_strin
 from __future__ import annotations
 
 import asyncio
+import random
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from postern.model.folders import FolderKind, Right
 from postern.model.item_store import PropertyName
 from postern.model.items import Flag, FlagChange, NewItem
 from postern.protocols.ews.ids import FolderId
+from postern.services.ews import item_reading
 from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.site import Answer, EwsSite
 
@@ -173,6 +175,29 @@ def test_conditions_of_every_kind_find_what_meets_them() -> None:
             assert set(await inbox.found(judged)) == subjects, judged
             twice = f"<t:And>{restriction}<t:Not>{compare('IsEqualTo', COLOR, 'none')}</t:Not></t:And>"
             assert set(await inbox.found(twice)) == subjects, twice
+
+    asyncio.run(steps())
+
+
+def test_what_the_store_finds_is_what_is_judged() -> None:
+    """Any conditions joined in any way find the same by the store, as far as it can, and item by item."""
+
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        dice = random.Random(11)
+        leaves = [restriction for restriction, _ in CONDITIONS]
+
+        def joined(depth: int) -> str:
+            kind = dice.choice(("And", "Or", "Not", "leaf")) if depth else "leaf"
+            if kind == "leaf":
+                return dice.choice(leaves)
+            count = 1 if kind == "Not" else dice.randint(1, 3)
+            return f"<t:{kind}>{''.join(joined(depth - 1) for _ in range(count))}</t:{kind}>"
+
+        for _ in range(60):
+            restriction = joined(3)
+            judged = f"<t:Or>{compare('IsEqualTo', COLOR, 'none')}{restriction}</t:Or>"
+            assert await inbox.found(restriction) == await inbox.found(judged), restriction
 
     asyncio.run(steps())
 
@@ -337,7 +362,11 @@ def test_items_are_put_into_groups_by_conversation() -> None:
     asyncio.run(steps())
 
 
-def test_contacts_are_found_by_their_names() -> None:
+@pytest.mark.parametrize("contents", [1, 2, 50])
+def test_contacts_are_found_by_their_names(contents: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Contents are read in lists of so many.
+    monkeypatch.setattr(item_reading, "_CONTENTS", contents)
+
     async def steps() -> None:
         inbox = await Inbox.filled()
         contacts = await inbox.site.folder(FolderKind.CONTACTS)

@@ -26,11 +26,11 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.ews.ids import ItemId, read_id
 from postern.protocols.ical.bias_zones import BiasZone, Change
 from postern.services.access.availability import MAX_MEMBERS, FreeBusy, Problem
-from postern.services.mailbox.availability import WORKING_HOURS
+from postern.services.mailbox import working_hours
 from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import NAMES, Answer, EwsDoor, EwsSite
-from tests.services.mailbox.calendars import calendar_of, put, set_text
+from tests.services.mailbox.calendars import calendar_of, put
 
 TEAM = "team@example.test"
 BERLIN = BiasZone(-60, Change(0, 10, 5, 0, 180), Change(-60, 3, 5, 0, 120))
@@ -225,9 +225,9 @@ def test_suggestions_avoid_conflicts_and_say_who_has_them() -> None:
         site = EwsSite()
         busy = ("DTSTART;TZID=Europe/Berlin:20990302T080000", "DTEND;TZID=Europe/Berlin:20990302T140000")
         await put(site.mailboxes, guid_of(BOB), *busy)
-        calendar = await calendar_of(site.mailboxes, guid_of(ALICE))
+        await calendar_of(site.mailboxes, guid_of(ALICE))
         hours = WorkingHours(0b0111110, 8 * 60, 16 * 60, BERLIN, "Berlin")
-        await set_text(site.mailboxes, guid_of(ALICE), calendar, WORKING_HOURS, written(hours))
+        await working_hours.write(site.mailboxes, guid_of(ALICE), hours)
         group = replace(
             recipient_of(TEAM), type=RecipientType.GROUP, database="", members=(BOB, ALICE, "gone@example.test")
         )
@@ -388,23 +388,78 @@ def test_exchangelib_asks(tmp_path: Path) -> None:
         await put(door.mailboxes, bob, *NINE)
         calendar = await calendar_of(door.mailboxes, bob)
         await door.mailboxes.set_rights(bob, calendar, door.guid(ALICE), Right.FREE_BUSY_DETAILED)
-        await set_text(door.mailboxes, bob, calendar, WORKING_HOURS, written(WorkingHours(zone=BERLIN, name="x")))
+        await working_hours.write(door.mailboxes, bob, WorkingHours(zone=BERLIN, name="x"))
         zone = EWSTimeZone("Europe/Berlin")
         start, end = (datetime(2026, 3, day, tzinfo=zone) for day in (2, 3))
 
+        room = "room@example.test"
+        door.recipients.known[room] = replace(recipient_of(room), type=RecipientType.ROOM)
+        await put(
+            door.mailboxes, guid_of(room), "DTSTART:20260302T120000Z", "DTEND:20260302T130000Z", "STATUS:TENTATIVE"
+        )
+
         def work() -> list[Any]:
             user = account(door, tmp_path, ALICE)
-            asked = [(BOB, "Required", False), ("nobody@example.test", "Optional", False)]
+            asked = [(BOB, "Required", False), (room, "Room", True), ("nobody@example.test", "Optional", False)]
             return list(user.protocol.get_free_busy_info(asked, start, end, merged_free_busy_interval=60))
 
         async with door.opened_to_ews():
-            view, error = await door.beside(work)
+            view, of_room, error = await door.beside(work)
         assert view.view_type == "DetailedMerged" and view.merged == "0" * 9 + "22" + "0" * 13
         (event,) = view.calendar_events
         assert event.start == datetime(2026, 3, 2, 9, tzinfo=ZoneInfo("Europe/Berlin"))
         assert (event.busy_type, event.details.subject, event.details.location) == ("Busy", "R&D", "Room <1>")
         (hours,) = view.working_hours
         assert (hours.start.hour, hours.end.hour) == (8, 17) and view.working_hours_timezone.bias == -60
+        assert of_room.view_type == "FreeBusyMerged" and of_room.merged == "0" * 13 + "1" + "0" * 10
         assert type(error).__name__ == "ErrorMailRecipientNotFound"
+
+    asyncio.run(steps())
+
+
+def test_working_hours_are_those_that_programs_keep() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        xml = base64.b64encode(written(WorkingHours(0b0000110, 600, 900, BERLIN, "Berlin")).encode()).decode()
+        name = '<t:UserConfigurationName Name="WorkHours"><t:DistinguishedFolderId Id="calendar"/></t:UserConfigurationName>'
+        kept = f"<m:UserConfiguration>{name}<t:XmlData>{xml}</t:XmlData></m:UserConfiguration>"
+        await calendar_of(site.mailboxes, guid_of(BOB))
+        made = await site.ask(f"<m:CreateUserConfiguration>{kept}</m:CreateUserConfiguration>", BOB)
+        assert made.codes == ["NoError"]
+        answer = await site.ask(request(free_busy()))
+        assert answer.texts(".//t:WorkingPeriod/t:DayOfWeek") == ["Monday Tuesday"]
+        assert answer.texts(".//t:StartTimeInMinutes") == ["600"]
+
+    asyncio.run(steps())
+
+
+def _changes(standard: str, daylight: str) -> str:
+    parts = f"<t:StandardTime>{standard}</t:StandardTime><t:DaylightTime>{daylight}</t:DaylightTime>"
+    return f"<t:TimeZone><t:Bias>-60</t:Bias>{parts}</t:TimeZone>"
+
+
+def _on(bias: int, month: int, order: int = 1) -> str:
+    return (
+        f"<t:Bias>{bias}</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>{order}</t:DayOrder><t:Month>{month}</t:Month>"
+        "<t:DayOfWeek>Sunday</t:DayOfWeek>"
+    )
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "<t:TimeZone><t:Bias>-60</t:Bias></t:TimeZone>",  # exchangelib before 5
+        _changes(_on(0, 0, 0), _on(0, 0, 0)),
+        _changes(_on(0, 3), _on(0, 10)),  # ews-java-api's zone of places without summer time
+        _changes(_on(0, 1), _on(0, 1)),
+        _changes(_on(-60, 10), _on(-60, 3)).replace("<t:TimeZone><t:Bias>-60", "<t:TimeZone><t:Bias>0"),
+    ],
+)
+def test_zones_as_clients_write_them_for_places_without_summer_time(zone: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await _with_bob(site)
+        answer = await site.ask(request(free_busy(), zone=zone))
+        assert answer.texts(".//t:CalendarEvent/t:StartTime") == ["2026-03-02T09:00:00"]
 
     asyncio.run(steps())

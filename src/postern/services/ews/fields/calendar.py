@@ -61,7 +61,7 @@ TIMES: tuple[Field, ...] = (
     ),
     field("LegacyFreeBusyStatus", read.busy, _E.set_busy, default=True, property_=_mapi("PidLidBusyStatus")),
     LOCATION,
-    field("When", of(read.when)),
+    field("When", of(read.when), _E.ignore),
     field("IsMeeting", of(lambda it: calendar_item.told("t:IsMeeting", read.is_meeting(it)))),
     field("IsCancelled", of(read.is_cancelled)),
     field("IsRecurring", of(read.is_recurring), property_=_mapi("PidLidRecurring")),
@@ -77,7 +77,7 @@ MEETING: tuple[Field, ...] = (
         for kind in (read.REQUIRED, read.OPTIONAL, read.RESOURCE)
     ),
     *(
-        replace(field(name, calendar_item.neighbours(name)), single=True, prepare=look_around)
+        replace(field(name, calendar_item.neighbours(name)), prepare=look_around)
         for name in ("ConflictingMeetingCount", "AdjacentMeetingCount", "ConflictingMeetings", "AdjacentMeetings")
     ),
     field("Duration", of(read.duration)),

@@ -4,6 +4,7 @@ iCalendar."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from postern.items import html
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
@@ -13,6 +14,7 @@ from postern.items.properties import Mapped, Property, Value
 from postern.items.rendered import status_of
 from postern.items.text import readable
 from postern.protocols import xml
+from postern.protocols.content_lines import Component, Line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, element, number, value
@@ -185,6 +187,16 @@ def set_attachments(editor: CalendarEditor, value: xml.Element | None) -> None:
         attach(editor, each)
 
 
+def mime_content(view: ItemView, shape: Shape) -> str:
+    """The object as iCalendar; of an occurrence, the component that describes it and the zones that it names."""
+    if view.start is None:
+        return _MIME_CONTENT.read(view, shape)
+    it = of_view(view)
+    root = it.calendar.root
+    entries: list[Line | Component] = [*root.lines(), *root.components("VTIMEZONE"), it.part]
+    return _MIME_CONTENT.read(replace(view, content=replace(root, entries=entries).octets()), shape)
+
+
 def _mapi(canonical: str) -> Property:
     return mapped(canonical).property
 
@@ -195,7 +207,7 @@ _OWN: tuple[Field, ...] = (
     Field(
         "item:MimeContent",
         "MimeContent",
-        _MIME_CONTENT.read,
+        mime_content,
         needs=CONTENT,
         single=True,
         write=_E.set_mime_content,
@@ -235,6 +247,7 @@ _OWN: tuple[Field, ...] = (
         property=_mapi("PidTagImportance"),
         write=_E.word_setter("PidTagImportance", IMPORTANCES),
     ),
+    Field("item:InReplyTo", "InReplyTo", nothing, write=_E.ignore),
     Field("item:IsSubmitted", "IsSubmitted", lambda view, shape: boolean("t:IsSubmitted", False)),
     Field("item:IsDraft", "IsDraft", lambda view, shape: boolean("t:IsDraft", False)),
     Field("item:IsFromMe", "IsFromMe", lambda view, shape: boolean("t:IsFromMe", False)),

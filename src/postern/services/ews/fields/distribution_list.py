@@ -36,6 +36,11 @@ def _set_members(editor: ListEditor, sent: xml.Element | None) -> None:
     editor.set_members(sent)
 
 
+def _add_members(editor: ListEditor, sent: xml.Element | None) -> None:
+    if sent is not None:
+        editor.add_members(sent)
+
+
 def _set_member(editor: ListEditor, path: IndexedPath, sent: xml.Element | None) -> None:
     editor.remove_member(path.index)
     if sent is not None:
@@ -58,5 +63,6 @@ LIST_FIELDS: tuple[Field, ...] = (
         parts=("distributionlist:Members:Member",),
         write_part=_set_member,
         prepare=prepare_members,
+        append=_add_members,
     ),
 )

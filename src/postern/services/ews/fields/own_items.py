@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
+from postern.items.contact import Contact
 from postern.items.properties import Value
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -80,6 +81,7 @@ def common(source: MapSource) -> list[Field]:
             needs=Need.CONTENT,
             default=True,
             single=True,
+            write=_attach,
         ),
         source.field("item:Categories", "PidNameKeywords"),
         source.field("item:Importance", "PidTagImportance", IMPORTANCE, absent=1),
@@ -117,7 +119,17 @@ def body(source: MapSource) -> Field:
     def write(editor: MapEditor, sent: xml.Element | None) -> None:
         editor.put(property_, body_text(sent) or None)
 
-    return Field("item:Body", "Body", read, needs=Need.CONTENT, single=True, property=property_, write=write)
+    def append(editor: MapEditor, sent: xml.Element | None) -> None:
+        editor.put(property_, str(editor.value(property_) or "") + body_text(sent) or None)
+
+    return Field(
+        *("item:Body", "Body", read),
+        needs=Need.CONTENT,
+        single=True,
+        property=property_,
+        write=write,
+        append=append,
+    )
 
 
 def body_markup(held: Value | None, shape: Shape, version: Version) -> str:
@@ -153,6 +165,17 @@ def _set_nothing(editor: MapEditor, sent: xml.Element | None) -> None:
     """A property that no such item has can be deleted."""
     if sent is not None:
         raise EwsError(Code.INVALID_PROPERTY_SET)
+
+
+def _attach(editor: MapEditor, sent: xml.Element | None) -> None:
+    """Adds the files of a new item; those of one that is there are made by CreateAttachment."""
+    if editor.view is not None or sent is None:
+        raise EwsError(Code.INVALID_PROPERTY_SET)
+    if len(sent.elements) > line_attachments.MAX_ATTACHMENTS:
+        raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
+    for each in sent.elements:
+        whole = editor.item if isinstance(editor.item, Contact) else editor.item.calendar
+        editor.attach(line_attachments.new_line(whole, each))
 
 
 def _sent(view: ItemView, shape: Shape) -> str:

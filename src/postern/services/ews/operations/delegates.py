@@ -18,7 +18,7 @@ from postern.protocols.ews.names import boolean, element, is_true, m, t, value
 from postern.protocols.ews.versions import Version
 from postern.services.ews import permissions
 from postern.services.ews.access import Call
-from postern.services.ews.delegates import DELIVERIES, FOLDERS, LEVELS, MAX_DELEGATES, Delegate, Delegates
+from postern.services.ews.delegates import DELIVERIES, FOLDERS, LEVELS, MAX_DELEGATES, Delegate, Delegates, Record
 from postern.services.ews.operation import as_error
 
 _GRANT = (
@@ -67,8 +67,15 @@ async def _get(call: Call, delegates: Delegates, request: xml.Element) -> str:
     else:
         for user in _bounded(asked):
             parts.append(await _attempted(_one(call, delegates, user, with_permissions)))
-    deliver = value("m:DeliverMeetingRequests", delegates.record.delivery)
-    return _messages(parts) + deliver
+    delivery = delegates.record.delivery
+    if delivery not in _deliveries(call.header.version):
+        delivery = Record().delivery
+    return _messages(parts) + value("m:DeliverMeetingRequests", delivery)
+
+
+def _deliveries(version: Version) -> tuple[str, ...]:
+    """The ways of delivery that the schema of a version has: NoForward came with Exchange 2010 (MS-OXWSDLGM section 2.2.5.2)."""
+    return DELIVERIES if version >= Version.V2010 else DELIVERIES[:-1]
 
 
 async def _one(call: Call, delegates: Delegates, user: xml.Element, with_permissions: bool) -> str:
@@ -88,7 +95,7 @@ async def _update(call: Call, delegates: Delegates, request: xml.Element) -> str
 async def _change(call: Call, delegates: Delegates, request: xml.Element, is_new: bool) -> str:
     delivery = request.text_of(m("DeliverMeetingRequests"))
     if delivery:
-        if delivery not in DELIVERIES:
+        if delivery not in _deliveries(call.header.version):
             raise EwsError(Code.SCHEMA_VALIDATION)
         delegates.record.delivery = delivery
     users = request.find(m("DelegateUsers"))

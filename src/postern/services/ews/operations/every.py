@@ -19,6 +19,7 @@ from postern.services.ews.operations.export_items import EXPORT_ITEMS
 from postern.services.ews.operations.find_conversation import FIND_CONVERSATION
 from postern.services.ews.operations.find_folder import FIND_FOLDER
 from postern.services.ews.operations.find_item import FIND_ITEM
+from postern.services.ews.operations.find_people import FIND_PEOPLE, GET_PERSONA
 from postern.services.ews.operations.get_attachment import GET_ATTACHMENT
 from postern.services.ews.operations.get_conversation_items import GET_CONVERSATION_ITEMS
 from postern.services.ews.operations.get_events import GET_EVENTS
@@ -116,6 +117,9 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_MAIL_TIPS,
     GET_SERVICE_CONFIGURATION,
     GET_USER_PHOTO,
+    # MS-OXWSPERS
+    FIND_PEOPLE,
+    GET_PERSONA,
     # MS-OXWAVLS
     GET_USER_AVAILABILITY,
     # MS-OXWSGTZ

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from postern.model.folders import Right
 from postern.model.item_store import StoredItem
 from postern.model.search import SortKey
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
+from postern.protocols.ews.conditions import And, Compare, Condition, Contains, Mode, Operator
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ConversationId
 from postern.protocols.ews.names import m, number, t
 from postern.protocols.ews.paths import FieldPath, read_path
+from postern.protocols.ews.query_strings import read_query
 from postern.protocols.ews.versions import Version
+from postern.protocols.ews.views import Indexed
 from postern.services.ews import conversation_rendering as rendering
 from postern.services.ews import places
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.conversation_index import MAX_ITEMS, members
 from postern.services.ews.conversation_rendering import MAX_MEMBERS, Members
+from postern.services.ews.finding import Finder, Search
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
 from postern.services.ews.operation import Direct
 
 MAX_ROWS = 250
 """Conversations of one page."""
 _NEEDS = Need.ENVELOPE | Need.STRUCTURE | Need.HEADER | Need.BAG
+_FILTERS: Mapping[str, Condition] = MappingProxyType(
+    {
+        "Unread": Compare(FieldPath("message:IsRead"), Operator.EQUAL, "false"),
+        "HasAttachment": Compare(FieldPath("item:HasAttachments"), Operator.EQUAL, "true"),
+        "Flagged": Contains(FieldPath("item:Flag"), "Flagged", Mode.FULL),
+    }
+)
+"""The view filters that there are (MS-OXWSCONV section 2.2.5.2). The others are of features that are not here."""
 _TIME = FieldPath("conversation:LastDeliveryTime")
 
 
 async def run(call: Call, request: xml.Element) -> str:
     offset, most, from_end = _view(request)
     newest_first = _order(request.find(m("SortOrder")))
-    if request.attributes.get("ViewFilter", "All") != "All" or request.text_of(m("QueryString")):
-        raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
+    condition = _condition(call, request)
     place = await places.target(call, request.find(m("ParentFolderId")), Code.FOLDER_NOT_FOUND)
     mailbox = place.mailbox
     await mailbox.nodes()
@@ -44,6 +57,11 @@ async def run(call: Call, request: xml.Element) -> str:
     for item in ids:
         if item in numbers:
             here.setdefault(numbers[item], []).append(item)
+    if condition is not None:
+        # A conversation is shown whole if one of its messages is what is looked for.
+        finder = Finder(call, Search(condition), Indexed(0, False, MAX_ITEMS))
+        wanted = {numbers[item] for item in (await finder.page(place)).ids if item in numbers}
+        here = {each: items for each, items in here.items() if each in wanted}
     every = list(here) if newest_first else list(reversed(here))
     if from_end:
         offset = max(0, len(every) - offset - most)
@@ -53,6 +71,17 @@ async def run(call: Call, request: xml.Element) -> str:
     if call.header.version >= Version.V2013:
         parts += number("m:TotalConversationsInView", len(every)) + number("m:IndexedOffset", offset + len(page))
     return parts
+
+
+def _condition(call: Call, request: xml.Element) -> Condition | None:
+    """The condition for a message of a conversation, by the ViewFilter and the QueryString. Raises EwsError."""
+    name = request.attributes.get("ViewFilter", "All")
+    if name != "All" and name not in _FILTERS:
+        raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
+    text = request.text_of(m("QueryString"))
+    query = read_query(text, int(time.time())) if text else None
+    terms = [each for each in (_FILTERS.get(name), query) if each is not None]
+    return And(tuple(terms)) if len(terms) > 1 else terms[0] if terms else None
 
 
 def _view(request: xml.Element) -> tuple[int, int, bool]:
