@@ -13,7 +13,7 @@ import pytest
 
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind, Right
-from postern.services.ews import item_reading, rendering
+from postern.services.ews import item_reading
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.item_view import ItemView, Need
 from tests.services.dav.site import ALICE, BOB, guid_of
@@ -344,7 +344,7 @@ def test_contents_are_read_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
         for _ in range(3):
             await site.ask(made(HOUR + people("RequiredAttendees", BOB), "SendOnlyToAll"))
         await post.carry()
-        monkeypatch.setattr(rendering, "PAGE_OCTETS", 1)
+        monkeypatch.setattr(item_reading, "PAGE_OCTETS", 1)
         monkeypatch.setattr(item_reading, "load", counted)
         assert len((await messages(site, base="IdOnly")).all(".//t:MeetingRequest")) == 3
         assert loaded == [1, 1, 1]
