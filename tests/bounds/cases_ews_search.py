@@ -63,6 +63,9 @@ def _conditions(size: int) -> conditions.Condition:
 
 CASES: Cases = {
     E + "conditions.read_restriction": _restriction,
+    E + "conditions.with_times": lambda size: (lambda known: lambda: conditions.with_times(known, str))(
+        _conditions(size)
+    ),
     E + "views.read_view": _seek,
     E + "views.read_order": _order,
     E + "views.read_grouping": _grouping,

@@ -160,6 +160,7 @@ def _searched(condition: conditions.Condition | None) -> None:
     for is_mail in (True, False):
         store_terms.pushed(condition, item_values.named_by_schema, is_mail)
     judging.paths_of(condition)
+    conditions.with_times(condition, lambda text: f"{text}Z")
     judging.judge(condition, lambda path: item_values.texts_of)("<a>2026-11-30T00:00:00Z</a><b>12</b><c>text</c>")
     judging.key_of(repr(condition))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from postern.protocols import xml
@@ -106,6 +108,23 @@ class Anywhere:
 
 
 Condition = Compare | Contains | Exists | Excludes | And | Or | Not | Anywhere
+
+
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]++", re.ASCII)
+
+
+def with_times(condition: Condition, utc: Callable[[str], str]) -> Condition:
+    """The condition with each time to compare with that names no offset replaced by what `utc` makes of it.
+
+    Bound: linear in the condition.
+    """
+    if isinstance(condition, And | Or):
+        return replace(condition, terms=tuple(with_times(term, utc) for term in condition.terms))
+    if isinstance(condition, Not):
+        return Not(with_times(condition.term, utc))
+    if isinstance(condition, Compare) and isinstance(condition.other, str) and _LOCAL.fullmatch(condition.other):
+        return replace(condition, other=utc(condition.other))
+    return condition
 
 
 def read_restriction(restriction: xml.Element | None) -> Condition | None:

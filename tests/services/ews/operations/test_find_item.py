@@ -179,6 +179,19 @@ def test_conditions_of_every_kind_find_what_meets_them() -> None:
     asyncio.run(steps())
 
 
+def test_times_without_an_offset_are_in_the_zone_of_the_request() -> None:
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        zone = '<t:TimeZoneContext><t:TimeZoneDefinition Id="Korea Standard Time"/></t:TimeZoneContext>'
+        # 01:00 in UTC is 10:00 in Seoul.
+        local = f"<t:Not>{compare('IsNotEqualTo', RECEIVED, '1970-01-08T10:00:00')}</t:Not>"
+        for header, subjects in ((zone, ["Zebra"]), ("", [])):
+            answer = await inbox.site.ask(find(inbox.folder, f"<t:And>{local}</t:And>"), header=header)
+            assert answer.texts(".//t:Subject") == subjects, answer.text
+
+    asyncio.run(steps())
+
+
 def test_what_the_store_finds_is_what_is_judged() -> None:
     """Any conditions joined in any way find the same by the store, as far as it can, and item by item."""
 

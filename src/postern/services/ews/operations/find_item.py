@@ -9,16 +9,19 @@ from enum import StrEnum
 from postern.model.folders import Right
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
-from postern.protocols.ews.conditions import And, Condition, read_restriction
+from postern.protocols.ews.conditions import And, Condition, read_restriction, with_times
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import m, value
 from postern.protocols.ews.query_strings import read_query
 from postern.protocols.ews.shapes import read_shape
+from postern.protocols.ews.times import read_local, written
 from postern.protocols.ews.versions import Version
 from postern.protocols.ews.views import Seek, View, read_grouping, read_order, read_view
 from postern.services.ews import places
 from postern.services.ews.access import Call
+from postern.services.ews.appointments import zone_of_request
 from postern.services.ews.calendar_span import Span
+from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.finding import Finder, Page, Search, paging
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations import find_calendar
@@ -75,6 +78,10 @@ def _span(call: Call, request: xml.Element, view: xml.Element) -> Span:
 
 def _condition(call: Call, request: xml.Element) -> Condition | None:
     restriction = read_restriction(request.find(m("Restriction")))
+    if restriction is not None and call.header.zone is not None:
+        # "2026-11-30T09:00:00" is a time in the zone of the request (MS-OXWSCDATA section 2.2.3.13).
+        zone = zone_of_request(call)
+        restriction = with_times(restriction, lambda text: written(GivenTime(*read_local(text)).utc(zone)))
     text = request.text_of(m("QueryString"))
     if text and call.header.version < Version.V2010:
         raise EwsError(Code.INVALID_REQUEST, "QueryString came with Exchange2010.")

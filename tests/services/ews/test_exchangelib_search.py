@@ -1,0 +1,93 @@
+"""exchangelib filters and sorts by every property that it knows of each kind of item."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from exchangelib import Account, EWSDate, EWSDateTime, EWSTimeZone, fields
+from exchangelib.errors import EWSError
+from exchangelib.items import CalendarItem, Contact, Message, Task
+
+from postern.model.folders import FolderKind
+from postern.model.items import NewItem
+from tests.services.dav.site import ALICE
+from tests.services.ews.exchange import account
+from tests.services.ews.site import EwsDoor
+
+pytestmark = pytest.mark.slow
+SAMPLES: tuple[tuple[type, Any], ...] = (
+    (fields.BooleanField, True),
+    (fields.IntegerField, 1),
+    (fields.DateTimeField, EWSDateTime(2026, 1, 1, tzinfo=EWSTimeZone("Europe/Berlin"))),
+    (fields.DateField, EWSDate(2026, 1, 1)),
+)
+UNSEARCHED = {"unique_body"}
+"""Properties that Exchange does not search either."""
+UNSORTED = {"_id", "parent_folder_id", "effective_rights", "response_objects"}
+"""Properties that are no values."""
+
+
+def conditions(field: Any) -> dict[str, Any]:
+    """Filters by a property, with each way of comparing that exchangelib has for it."""
+    # Of dates alone, exchangelib cannot ask whether they are there.
+    exists = {} if isinstance(field, fields.DateField | fields.DateTimeBackedDateField) else {"exists": True}
+    for kind, sample in SAMPLES:
+        if isinstance(field, kind):
+            return exists | ({"exact": sample} if sample is True else {"exact": sample, "gte": sample, "lt": sample})
+    if isinstance(field, fields.ChoiceField):
+        return exists | {"exact": next(iter(field.choices)).value}
+    if isinstance(field, fields.CharListField):
+        return exists | {"contains": ["x"]}
+    if isinstance(field, fields.TextField | fields.CharField):
+        return exists | {"exact": "x", "icontains": "x", "startswith": "x", "iexact": "x"}
+    return {}
+
+
+def asked(mine: Account) -> tuple[int, list[str]]:
+    """The number of requests, and those that failed."""
+    failed: list[str] = []
+    count = 0
+    for kind, folder, shown in (
+        (Message, mine.inbox, "subject"),
+        (CalendarItem, mine.calendar, "subject"),
+        (Contact, mine.contacts, "display_name"),
+        (Task, mine.tasks, "subject"),
+    ):
+        for field in kind.supported_fields(mine.version):
+            if field.name in UNSEARCHED:
+                continue
+            searches = []
+            if getattr(field, "is_searchable", True):
+                searches = [
+                    {f"{field.name}__{how}".removesuffix("__exact"): it} for how, it in conditions(field).items()
+                ]
+            for search in searches:
+                count += 1
+                try:
+                    list(folder.filter(**search).only(shown))
+                except EWSError as error:
+                    failed.append(f"{kind.__name__} {search}: {error}")
+            if getattr(field, "is_sortable", True) and not field.is_complex and field.name not in UNSORTED:
+                count += 1
+                try:
+                    list(folder.all().order_by(field.name).only(shown))
+                except EWSError as error:
+                    failed.append(f"{kind.__name__} by {field.name}: {error}")
+    return count, failed
+
+
+def test_every_property_is_searched_and_sorted_by(tmp_path: Path) -> None:
+    async def steps() -> None:
+        async with EwsDoor().opened_to_ews() as door:
+            guid = door.guid(ALICE)
+            await door.mailboxes.logon(guid)
+            inbox = next(node.id for node in await door.mailboxes.tree(guid) if node.kind is FolderKind.INBOX)
+            message = f"From: Bob <bob@example.test>\r\nTo: {ALICE}\r\nSubject: Lunch\r\n\r\nHello\r\n".encode()
+            await door.mailboxes.create(guid, inbox, [NewItem(message) for _ in range(3)])
+            count, failed = await door.beside(lambda: asked(account(door, tmp_path, ALICE)))
+            assert count > 500 and not failed, "\n".join(failed)
+
+    asyncio.run(steps())
