@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from contextlib import suppress
 from functools import partial
 
 from postern.items import availability, suggestions, working_hours
+from postern.items.properties import Type
+from postern.items.property_values import encoded
 from postern.model.availability import BusyEvent, WhenBusy
 from postern.model.item_store import Busy
 from postern.protocols import xml
@@ -17,8 +21,15 @@ from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE
+from postern.services.mailbox import working_hours as kept_hours
 from tests.bounds.cases_items import _exceptions, _on
 from tests.bounds.growth import Cases, Work
+
+
+def _kept(size: int) -> bytes:
+    """A value that is small when it is packed."""
+    return encoded(Type.BINARY, zlib.compress(json.dumps({"xml": "A" * size}).encode()))
+
 
 _HOURS = working_hours.written(working_hours.DEFAULT)
 
@@ -89,6 +100,7 @@ CASES: Cases = {
     "items.working_hours.read": lambda size: partial(
         working_hours.read, _HOURS.replace("Monday", "Monday " * (size // 7))
     ),
+    "services.mailbox.working_hours.text_in": lambda size: partial(kept_hours.text_in, {1: _kept(size)}, 1),
     "items.working_hours.days_of": lambda size: partial(working_hours.days_of, "Monday " * (size // 7)),
     "protocols.ical.bias_zones.BiasZone.of_numbers": lambda size: partial(
         BiasZone.of_numbers, (0, *(0, 1, 1, 0, 0, 0) * 2)

@@ -87,6 +87,9 @@ CASES: Cases = {
     "services.mailbox.authorship.proven_author": lambda size: partial(
         authorship.proven_author, b"From: a@b.test\r\n" + _OURS * (size // len(_OURS)) + b"\r\n", {"h"}
     ),
+    "services.mailbox.authorship.is_denied": lambda size: partial(
+        authorship.is_denied, _OURS * (size // len(_OURS)) + b"\r\n", "a@b.test", {"h"}
+    ),
     "services.mailbox.authorship.proven_author: comments": lambda size: partial(
         authorship.proven_author, _OURS + b"From: " + b"(" * size + b"\r\n\r\n", {"h"}
     ),

@@ -4,6 +4,7 @@ of CalDAV sees the same."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import caldav
@@ -135,3 +136,36 @@ def test_a_refusal_reaches_the_organizer(mailbox: Callable[[], Mailbox]) -> None
         lambda: meeting.refresh() or [each.response_type for each in meeting.required_attendees] == ["Decline"],
         "the organizer's copy knows the answer",
     )
+
+
+def test_a_room_is_booked_once(mailbox: Callable[[], Mailbox]) -> None:
+    hosts = mailbox()
+    host = opened(hosts)
+    hosts.organization.command("user", "add", "parlour", "--room")
+    room = "parlour@example.test"
+    # Rooms take requests for half a year.
+    noon = EWSDateTime.now(BERLIN).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=7)
+
+    def booked(subject: str) -> CalendarItem:
+        meeting = CalendarItem(
+            account=host,
+            folder=host.calendar,
+            subject=subject,
+            start=noon,
+            end=noon + timedelta(hours=1),
+            resources=[room],
+        )
+        meeting.save(send_meeting_invitations=SEND_ONLY_TO_ALL)
+        return meeting
+
+    def answer(meeting: CalendarItem) -> str:
+        meeting.refresh()
+        (attendee,) = meeting.resources
+        return str(attendee.response_type) if attendee.response_type != "NoResponseReceived" else ""
+
+    first = booked("First")
+    assert until(lambda: answer(first), "the room answers") == "Accept"
+    second = booked("Second")
+    assert until(lambda: answer(second), "the room answers") == "Decline"
+    first.refresh()
+    assert first.conflicting_meeting_count == 1

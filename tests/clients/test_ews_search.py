@@ -98,20 +98,20 @@ def test_an_inbox_is_synchronized(filled: Mailbox) -> None:
 
     first = changes()
     assert [kind for kind, _ in first] == ["create"] * MANY
-    assert {item.subject for _, item in first} == set(subjects(*range(MANY)))  # type: ignore[attr-defined]
+    assert {item.subject for _, item in first} == set(subjects(*range(MANY)))  # type: ignore[attr-defined]  # exchangelib tells values of many kinds
     assert changes() == []
     with filled.imap() as imap:
         imap.select("INBOX")
         imap.store("10", "+FLAGS.SILENT", r"(\Seen)")
         ((kind, told),) = changes()
-        assert kind == "read_flag_change" and told[1] is True  # type: ignore[index]
+        assert kind == "read_flag_change" and told[1] is True  # type: ignore[index]  # exchangelib tells values of many kinds
         imap.store("10", "-FLAGS.SILENT", r"(\Seen)")
         imap.store("4999", "+FLAGS.SILENT", r"(\Deleted)")
         imap.expunge()
         assert sorted(kind for kind, _ in changes()) == ["delete", "read_flag_change"]
         imap.append("INBOX", None, None, message(9_999))
     ((kind, item),) = changes()
-    assert kind == "create" and item.subject == "message 9999"  # type: ignore[attr-defined]
+    assert kind == "create" and item.subject == "message 9999"  # type: ignore[attr-defined]  # exchangelib tells values of many kinds
     # The state says all: another session goes on with it.
     state, other = inbox.item_sync_state, opened(filled)
     assert list(other.inbox.sync_items(sync_state=state, only_fields=["subject"])) == []
@@ -131,7 +131,7 @@ def test_a_tree_of_folders_is_synchronized(filled: Mailbox) -> None:
         imap.create("Projects/Alpha")
         told = changes()
         assert [kind for kind, _ in told] == ["create", "create"]
-        assert [folder.name for _, folder in told] == ["Projects", "Alpha"]  # type: ignore[attr-defined]
+        assert [folder.name for _, folder in told] == ["Projects", "Alpha"]  # type: ignore[attr-defined]  # exchangelib tells values of many kinds
         imap.rename("Projects", "Work")
         assert "update" in {kind for kind, _ in changes()}
         imap.delete("Work/Alpha")

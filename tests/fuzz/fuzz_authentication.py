@@ -83,6 +83,7 @@ def _results(rest: bytes) -> None:
         assert canonical_field(relaxed, Canonicalization.RELAXED) == relaxed
         assert canonical_field(field.raw, Canonicalization.SIMPLE) == field.raw
     trace = b"Received: from x by mx.good.test (Postern) with "
+    assert authorship.is_denied(trace + rest + b"\r\n\r\n", "a@b.test", {"mx.good.test"}) in (True, False)
     proven = authorship.proven_author(trace + rest + b"\r\n\r\n", {"mx.good.test"})
     assert proven == "" or "@" in proven
     left = results.without_claims(b"Authentication-Results: " + rest + b"\r\n", ("mx.good.test",))

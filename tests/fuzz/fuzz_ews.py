@@ -51,6 +51,7 @@ with instrumented:
         store_terms,
     )
     from postern.services.http import outgoing
+    from postern.services.mailbox import working_hours
 
 from postern.protocols import xml
 from postern.protocols.ews.errors import EwsError
@@ -63,6 +64,7 @@ _END = b"</m:x></s:Body></s:Envelope>"
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a reader does what it must not."""
     foreign_availability.read_answer(data, 0)
+    working_hours.text_in({1: data}, 1)
     with suppress(EwsError):
         subscriptions.read_result(data)
     for octets in (data, _START + data + _END):

@@ -139,3 +139,15 @@ def test_what_is_not_changed_is_not_written_anew() -> None:
         content = MailContent(octets)
         assert content.text("subject") in ("x", "") and content.form.text.strip() in ("", "x", "bare")
         assert content.octets() is octets
+
+
+def test_what_only_its_place_keeps_from_being_shown_stays_attached() -> None:
+    content = MailContent(
+        b"Subject: x\r\rY: z\r\nContent-Type: multipart/related; boundary=R\r\n\r\n--R\r\nContent-Type: text/html\r\n\r\n<p>\r\n"
+        b"--R\r\nContent-Type: text/plain\r\n\r\nbeside\r\n--R--\r\n"
+    )
+    content.set_form(Form("new", False))
+    octets = content.octets()
+    assert octets.startswith(b"Subject: x  Y: z\r\n"), "a lone CR does not end the header"
+    again = MailContent(octets)
+    assert again.form.text == "new" and len(again.parts.attached) == 1

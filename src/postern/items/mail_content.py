@@ -15,7 +15,7 @@ from postern.protocols.mime import writing
 from postern.protocols.mime.address import Address, address_list
 from postern.protocols.mime.charsets import MAX_LABEL, decode
 from postern.protocols.mime.header import split_fields, split_section, value_of
-from postern.protocols.mime.layout import Layout, Node, layout, of_part
+from postern.protocols.mime.layout import Layout, Node, is_text, layout, of_part
 from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.parameters import parameter
 from postern.protocols.mime.structure import scan
@@ -113,7 +113,7 @@ class MailContent:
 
     def __init__(self, octets: bytes = b"") -> None:
         header, body = split_section(octets)
-        self._fields = split_fields(header, most=None)
+        self._fields = [entry for entry in split_fields(header, most=None) if entry[1].strip()]
         self._octets = octets
         self._body = body or b"\r\n"
         self._parts: _Parts | None = None
@@ -213,13 +213,17 @@ class MailContent:
         if self._parts is None or not self._parts.is_changed:
             if not self._is_changed:
                 return self._octets
-            return with_line_ends(_joined(fields) + self._body)
+            return _joined(fields) + self._body
         kept = [entry for entry in fields if not entry[0].startswith(_OF_BODY)]
-        return with_line_ends(b"".join([_joined(kept), _MIME, *self._parts.written()]))
+        return b"".join([_joined(kept), _MIME, *self._parts.written()])
 
 
 def _joined(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
-    return b"".join([field if field.endswith(b"\n") else field + b"\r\n" for _, field in fields])
+    """The fields, each with its line end. What is no line end becomes none: a lone CR would end the header for some readers."""
+    lines = b"".join([field if field.endswith(b"\n") else field + b"\r\n" for _, field in fields])
+    if lines.count(b"\r\n") == lines.count(b"\n") == lines.count(b"\r"):
+        return lines
+    return lines.replace(b"\r\n", b"\n").replace(b"\r", b" ").replace(b"\n", b"\r\n")
 
 
 class _Parts:
@@ -229,7 +233,7 @@ class _Parts:
         told = layout(of_part(scan(octets)))
         self.form = best(octets, told)
         self.plain = as_text(octets, told).text if self.form.is_html else ""
-        self.attached = [Attached(_raw(octets, node), node.number in told.inline) for node in told.attached]
+        self.attached = [Attached(_apart(octets, node), node.number in told.inline) for node in told.attached]
         self.others = [_raw(octets, node) for node in told.others]
         self.is_changed = False
 
@@ -263,6 +267,12 @@ class _Parts:
         for octets in self.others:
             digest.update(octets)
         return f"=_{digest.hexdigest()}"
+
+
+def _apart(octets: bytes, node: Node) -> bytes:
+    """An attachment as it stands. A text that nothing but its place kept from being shown says so itself from now on."""
+    raw = _raw(octets, node)
+    return b"Content-Disposition: attachment\r\n" + raw if is_text(node) else raw
 
 
 def _raw(octets: bytes, node: Node) -> bytes:

@@ -66,5 +66,5 @@ class Post:
     def _attendant(self) -> CalendarAttendant:
         directory = cast(OwnersDirectory, self.directory)
         answering = Answering(cast(Any, self.store), cast(Any, self.store))
-        names = lambda: {"mail.example.test", "example.test"}  # noqa: E731
-        return CalendarAttendant(cast(AttendedStore, self.store), directory, names, answering)
+        names = {"mail.example.test", "example.test"}
+        return CalendarAttendant(cast(AttendedStore, self.store), directory, lambda: names, answering)

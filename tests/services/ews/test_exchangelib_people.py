@@ -153,6 +153,7 @@ def test_tasks(tmp_path: Path) -> None:
         assert (
             stored.is_recurring and stored.recurrence.pattern.interval == 2 and stored.recurrence.boundary.number == 3
         )
+        assert mine.tasks.filter(subject__contains="aint", due_date__gt=date(2026, 12, 1)).count() == 1
         stored.complete()
         done, following = sorted(mine.tasks.all(), key=lambda each: each.start_date)
         assert done.is_complete and done.percent_complete == 100 and done.complete_date is not None
@@ -185,6 +186,9 @@ def test_names(tmp_path: Path) -> None:
             job_title="Captain",
             email_addresses=[EmailAddress(email="bonnie@sea.test", label="EmailAddress1")],
         ).save()
+        assert mine.contacts.filter(display_name="Bonnie Clyde").count() == 1
+        assert [each.surname for each in mine.contacts.filter(job_title="Captain").order_by("display_name")] == [None]
+        assert mine.contacts.filter(given_name="Bonnie").count() == 0
         names = mine.protocol.resolve_names
         assert [each.email_address for each in names(["bo"])] == [BOB, "bonnie@sea.test"]
         assert [each.email_address for each in names(["bonnie"], search_scope="Contacts")] == ["bonnie@sea.test"]

@@ -91,3 +91,15 @@ def test_members_that_are_cards() -> None:
         assert (await site.ask(crew("<t:Name>Nobody</t:Name>"))).codes == ["ErrorInvalidMailbox"]
 
     asyncio.run(steps())
+
+
+def test_a_list_of_many() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        many = [address(f"user{number}@sea.test") for number in range(10_000)]
+        item = (await site.ask(crew(*many))).find(".//t:ItemId").attrib["Id"]
+        told = await site.ask(read(item, MEMBERS))
+        assert len(told.all(".//t:Member")) == 10_000
+        assert (await site.ask(crew(*many, address("more@sea.test")))).codes == ["ErrorInvalidValueForProperty"]
+
+    asyncio.run(steps())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postern.services.mailbox.authorship import proven_author
+from postern.services.mailbox.authorship import is_denied, proven_author
 
 NAMES = frozenset({"hub1.corp.test", "edge1.corp.test", "corp.test"})
 ANN = "ann@away.test"
@@ -79,3 +79,22 @@ def test_an_ambiguous_author_is_none(sender: str) -> None:
 
 def test_addresses_are_folded() -> None:
     assert author(MAPI, sender="From: Ann@Away.Test\r\n") == ANN
+
+
+@pytest.mark.parametrize(
+    ("trace", "denied"),
+    [
+        ("", False),
+        (USER, False),
+        (STRANGER + NONE, False),
+        (STRANGER + SPF, False),
+        (EDGE + STRANGER + DKIM, False),
+        (STRANGER + DKIM.replace("away", "evil"), True),
+        (EDGE + STRANGER + SPF.replace("pass", "fail"), True),
+        ("X-Between: a\r\n" + SPF.replace("pass", "fail"), False),
+        (STRANGER + THEIRS.replace("pass", "fail"), False),
+    ],
+)
+def test_a_sender_against_whom_our_results_speak(trace: str, denied: bool) -> None:
+    content = f"Return-Path: <{ANN}>\r\n{trace}From: {ANN}\r\n\r\nbody\r\n".encode()
+    assert is_denied(content, ANN, NAMES) is denied

@@ -21,7 +21,7 @@ from postern.model.resources import ABSENT
 from postern.services.mailbox.calendar_attendant import OwnersDirectory
 from postern.services.mailbox.out_of_office import OutOfOfficeAssistant
 from tests.services.fake_resource_store import FakeResourceStore
-from tests.services.mailbox.attended import ANN, BOB, CAROL, NOW, Crash, Crashing, People
+from tests.services.mailbox.attended import ANN, BOB, CAROL, NAMES, NOW, Crash, Crashing, People
 
 ON = OutOfOffice(OofState.ENABLED, OofAudience.ALL, 0, 0, "for colleagues", "for others")
 
@@ -43,17 +43,16 @@ class Away:
         await self.store.logon(self.bob)
         await self.store.set_out_of_office(self.bob, settings)
 
-    async def write(self, sender: str = ANN, more: str = "", path: str | None = None) -> None:
+    async def write(self, sender: str = ANN, more: str = "", path: str | None = None, trace: str = "") -> None:
         self.number += 1
-        content = (
-            f"From: {sender}\r\nTo: {BOB}\r\nSubject: Lunch\r\nMessage-ID: <{self.number}@x.test>\r\n{more}\r\nx\r\n"
-        )
+        header = f"From: {sender}\r\nTo: {BOB}\r\nSubject: Lunch\r\nMessage-ID: <{self.number}@x.test>\r\n"
+        content = f"{trace}{header}{more}\r\nx\r\n"
         reverse = sender if path is None else path
         await self.store.deliver([Delivery(f"hub/{self.number}", content.encode(), (self.bob,), reverse)])
 
     async def attend(self, store: Any = None) -> None:
         directory = cast(OwnersDirectory, self.people)
-        await OutOfOfficeAssistant(store or self.store, directory, lambda: self.now).attend()
+        await OutOfOfficeAssistant(store or self.store, directory, lambda: NAMES, lambda: self.now).attend()
 
     async def answers(self) -> list[tuple[str, str]]:
         """The recipients and texts of what is submitted, in the order of sending."""
@@ -102,6 +101,23 @@ def test_programs_and_lists_are_not_answered() -> None:
         await away.write(BOB)
         await away.attend()
         assert await away.answers() == [] and not await away.store.awaiting_replies()
+
+    check(steps)
+
+
+def test_nobody_is_answered_in_whose_name_another_wrote() -> None:
+    received = "Received: from x ([192.0.2.9])\r\n\tby hub1.corp.test (Postern) with ESMTPS;\r\n\tnow\r\n"
+    results = received + "Authentication-Results: hub1.corp.test; spf={} smtp.mailfrom={}; dkim={}\r\n"
+
+    async def steps(away: Away) -> None:
+        await away.set(ON)
+        await away.write("a@away.test", trace=results.format("fail", "a@away.test", "none"))
+        await away.write("b@away.test", trace=results.format("fail", "b@away.test", "pass header.d=away.test"))
+        await away.write("c@away.test", trace=results.format("none", "c@away.test", "none"))
+        # Nobody else's results count.
+        await away.write("d@away.test", trace=results.format("fail", "d@away.test", "none").replace("hub1.corp", "x"))
+        await away.attend()
+        assert [to for to, _ in await away.answers()] == ["b@away.test", "c@away.test", "d@away.test"]
 
     check(steps)
 

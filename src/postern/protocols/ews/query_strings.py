@@ -30,7 +30,7 @@ from postern.protocols.ews.times import written
 MAX_QUERY = 4_000
 """Characters of a query."""
 _MAX_DEPTH = 50
-_TOKEN = re.compile(r'\s*(?:(?P<sign>[()])|"(?P<phrase>[^"]*)"?|(?P<word>[^\s()"]++))')
+_TOKEN = re.compile(r'(?P<sign>[()])|"(?P<phrase>[^"]*+)"?+|(?P<word>[^\s()"]++)')
 _SIZE = re.compile(r"(?P<sign>[<>]=?|=)?(?P<number>\d{1,12})(?P<unit>b|kb|mb|gb)?", re.ASCII | re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 _SIGNS = {

@@ -170,7 +170,7 @@ def _of_part(part: Part, numbers: Iterator[int]) -> Node:
         part.encoding,
         0 if part.type == b"multipart" else part.end - part.body,
         disposition,
-        parameters,
+        parameters if disposition else (),
         named.get(b"content-location", b""),
         part=part,
     )
@@ -203,14 +203,15 @@ def layout(root: Node) -> Layout:
     return told
 
 
-def _is_text(node: Node) -> bool:
+def is_text(node: Node) -> bool:
+    """Whether a part is shown where nothing around it says otherwise."""
     if node.type != b"text" or node.subtype not in _SHOWN or node.disposition == b"attachment":
         return False
     return not node.name or node.disposition == b"inline"
 
 
 def _leaf(told: Layout, node: Node, is_related: bool) -> None:
-    if _is_text(node) and not is_related:
+    if is_text(node) and not is_related:
         is_html = node.subtype == b"html"
         told.shown.append(Shown(None, node) if is_html else Shown(node, None))
     else:
@@ -239,7 +240,7 @@ def _alternatives(told: Layout, node: Node) -> None:
             _attach(told, child, is_related)
         elif child.type == b"text" and child.subtype == b"html":
             html = child
-        elif _is_text(child):
+        elif is_text(child):
             plain = child
         else:
             told.others.append(child)

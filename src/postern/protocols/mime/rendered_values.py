@@ -70,6 +70,8 @@ def _plain(rendered: bytes) -> list[Value]:
     for token in _PLAIN.findall(rendered):
         first = token[0]
         if first == 34:
+            if token[-1] != 34 or len(token) == 1:
+                break
             here.append(_ESCAPED.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1])
         elif first == 40:
             inner: list[Value] = []

@@ -140,18 +140,32 @@ def _form(text: str, condition: Contains) -> str:
     return text
 
 
-def _on_words(wanted: str, end: str) -> Callable[[str], bool]:
-    """Whether a text stands where a word begins; `end` says what may follow."""
-    pattern = re.compile(rf"(?<!\w){re.escape(wanted)}{end}")
-    return lambda text: pattern.search(text) is not None
+def _on_words(wanted: str, is_whole: bool) -> Callable[[str], bool]:
+    """Whether a text stands where a word begins; `is_whole`: and ends with a word."""
+
+    def holds(text: str) -> bool:
+        start = text.find(wanted)
+        while start >= 0:
+            end = start + len(wanted)
+            begins = start == 0 or not _is_letter(text[start - 1])
+            if begins and not (is_whole and end < len(text) and _is_letter(text[end])):
+                return True
+            start = text.find(wanted, start + 1)
+        return False
+
+    return holds
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
 
 
 _HOLDS: dict[Mode, Callable[[str], Callable[[str], bool]]] = {
     Mode.FULL: lambda wanted: lambda text: text == wanted,
     Mode.PREFIXED: lambda wanted: lambda text: text.startswith(wanted),
     Mode.SUBSTRING: lambda wanted: lambda text: wanted in text,
-    Mode.PREFIX_ON_WORDS: lambda wanted: _on_words(wanted, ""),
-    Mode.EXACT_PHRASE: lambda wanted: _on_words(wanted, r"(?!\w)"),
+    Mode.PREFIX_ON_WORDS: lambda wanted: _on_words(wanted, False),
+    Mode.EXACT_PHRASE: lambda wanted: _on_words(wanted, True),
 }
 
 

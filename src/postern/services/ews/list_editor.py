@@ -6,7 +6,7 @@ so that its address is that of the card as it is now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -106,11 +106,13 @@ class ListEditor(ContactEditor):
             self.item_class = contact.LIST_CLASS
             self.item.card.root.entries.append(line("X-ADDRESSBOOKSERVER-KIND", "group"))
         self._waiting: list[tuple[ItemId, str]] = []
+        self._keys = {self._key_of(entry) for entry in _lines_of(self.item)}
 
     def set_members(self, members: xml.Element | None) -> None:
         """Replaces all members by these. Raises EwsError."""
-        for entry in list(self.item.card.root.lines(*_NAMES)):
-            self.item.card.root.entries.remove(entry)
+        root = self.item.card.root
+        root.entries = [entry for entry in root.entries if entry.name not in _NAMES]
+        self._keys.clear()
         self._waiting.clear()
         if members is not None:
             self.add_members(members)
@@ -118,7 +120,7 @@ class ListEditor(ContactEditor):
     def add_members(self, members: xml.Element) -> None:
         """Adds members. Raises EwsError."""
         mailboxes = [each.find(t("Mailbox")) for each in members.find_all(t("Member"))]
-        if len(mailboxes) + len(_lines_of(self.item)) > contact.MAX_MEMBERS:
+        if len(mailboxes) + len(self._keys) > contact.MAX_MEMBERS:
             raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
         for mailbox in mailboxes:
             self._add(mailbox)
@@ -141,19 +143,22 @@ class ListEditor(ContactEditor):
     def _append(self, value: str, name: str = "", type_: str = "") -> None:
         """Adds a member that is not there yet."""
         key = _key(value)
-        if key in {_key(self.item.card.value(entry)) for entry in _lines_of(self.item)}:
+        if key in self._keys:
             return
+        self._keys.add(key)
         own = _NAMES[0] if self.item.card.version == "4.0" else _NAMES[1]
         entry = with_parameters(line(own, value), {_SHOWN: name[: contact.MAX_TEXT], _TYPE: type_})
         self.item.card.root.entries.append(entry)
 
     def remove_member(self, key: str) -> None:
         """Takes out the member with this key."""
-        for entry in self._keyed(key):
-            self.item.card.root.entries.remove(entry)
+        root = self.item.card.root
+        gone = {id(entry) for entry in _lines_of(self.item) if self._key_of(entry) == key}
+        root.entries = [entry for entry in root.entries if id(entry) not in gone]
+        self._keys.discard(key)
 
-    def _keyed(self, key: str) -> Iterable[Line]:
-        return [entry for entry in _lines_of(self.item) if _key(self.item.card.value(entry).strip()) == key]
+    def _key_of(self, entry: Line) -> str:
+        return _key(self.item.card.value(entry).strip()[: contact.MAX_TEXT])
 
     async def create(self, how: How) -> Saved | None:
         await self._look_up()

@@ -36,17 +36,17 @@ def of_card(view: ItemView, shape: Shape, name: str = "t:Persona") -> str:
     version, rendered = view.call.header.version, contact.render(card_of(view))
     first = correspondent_of(view)._replace(item=None)
     mails = [first._replace(address=address) for address in rendered.emails]
-    given, family = rendered.first, rendered.family
+    first_name, family = rendered.first, rendered.family
     source = element("t:SourceId", Id=str(view.id), ChangeKey=view.change_key)
     folder = element("t:FolderId", Id=str(FolderId(view.mailbox.id, view.node.id)))
     texts = {
         "PersonaType": "DistributionList" if rendered.kind == "group" else "Person",
         "CreationTime": written(view.stored.created),
         "DisplayName": rendered.name,
-        "DisplayNameFirstLast": " ".join(filter(None, (given, family))) or rendered.name,
-        "DisplayNameLastFirst": ", ".join(filter(None, (family, given))) or rendered.name,
+        "DisplayNameFirstLast": " ".join(filter(None, (first_name, family))) or rendered.name,
+        "DisplayNameLastFirst": ", ".join(filter(None, (family, first_name))) or rendered.name,
         "FileAs": CONTACTS.text(view, "PidLidFileUnder") or rendered.name,
-        "GivenName": given,
+        "GivenName": first_name,
         "MiddleName": CONTACTS.text(view, "PidTagMiddleName"),
         "Surname": family,
         "Nickname": CONTACTS.text(view, "PidTagNickname"),

@@ -84,7 +84,7 @@ class Rendering:
         if any(isinstance(path, IndexedPath) and path.uri in uris for path in self.shape.paths):
             return True
         base = self.base or self.shape.base
-        return base is Base.ALL or (base is Base.DEFAULT and each.default)
+        return (base is Base.ALL and not each.is_asked) or (base is Base.DEFAULT and each.default)
 
     @property
     def extended(self) -> list[ExtendedPath]:

@@ -141,7 +141,7 @@ def assistants_of(
     answering = Answering(store, outgoing)
     booking = ResourceBooking(store, answering, directory, policy_of)
     attendant = CalendarAttendant(store, directory, names, answering, acts_for, booking=booking)
-    away = OutOfOfficeAssistant(outgoing, directory)
+    away = OutOfOfficeAssistant(outgoing, directory, names)
     return MailboxAssistants(store, attendant, Reminders(store, directory), looks, away=away)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from postern.model.items import Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.out_of_office import AwaitingReply, OofAudience, OutOfOffice, ReplyStore
 from postern.model.resources import ResourceStore
+from postern.services.mailbox.authorship import is_denied
 from postern.services.mailbox.calendar_attendant import OwnersDirectory, owner_of
 from postern.telemetry.attempts import attempting_in_thread_if, forget, given_up, strike
 from postern.telemetry.log import Event, log
@@ -40,11 +41,19 @@ class AwayStore(ReplyStore, ItemStore, ResourceStore, FolderStore, Protocol):
 
 
 class OutOfOfficeAssistant:
-    """Answers for those who are away, in the mailboxes of one database."""
+    """Answers for those who are away, in the mailboxes of one database. `names` gives the names of our servers and domains, in
+    lower case."""
 
-    def __init__(self, store: AwayStore, directory: OwnersDirectory, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: AwayStore,
+        directory: OwnersDirectory,
+        names: Callable[[], Collection[str]] = frozenset,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
         self._directory = directory
+        self._names = names
         self._clock = clock
 
     async def attend(self) -> None:
@@ -92,7 +101,7 @@ class OutOfOfficeAssistant:
         owner = await owner_of(self._directory, mailbox)
         if owner is None:
             raise Unanswered("the mailbox has no owner")
-        read = await attempting_in_thread_if(True, key, asked, items[0].content, owner.folded_addresses)
+        read = await attempting_in_thread_if(True, key, _asked, items[0].content, owner.folded_addresses, self._names())
         sender = hashlib.sha256(fold(read.sender).encode("utf-8", "replace")).digest()[:16]
         if await self._store.was_answered(mailbox, sender):
             raise Unanswered("its sender had an answer")
@@ -127,3 +136,11 @@ class OutOfOfficeAssistant:
         folders = await self._store.folders(mailbox)
         outbox = next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
         return (await self._store.create(mailbox, outbox, [NewItem(content, Flag.SEEN)]))[0]
+
+
+def _asked(content: bytes, mine: Collection[str], names: Collection[str]) -> Asked:
+    """Reads a message that is to be answered. Raises Unanswered."""
+    read = asked(content, mine)
+    if is_denied(content, read.sender, names):
+        raise Unanswered("somebody else sent it in the name of its sender")
+    return read

@@ -12,8 +12,11 @@ DECLARE
     others boolean;
 BEGIN
     WITH removed AS (
-        DELETE FROM items i USING unnest(lows, highs) AS r(low, high)
-        WHERE i.folder = f.id AND i.uid BETWEEN r.low AND r.high AND i.flags & mask = mask
+        -- By the index for each range: else the folder would be looked through once for each of them.
+        DELETE FROM items i USING unnest(lows, highs) AS r(low, high) CROSS JOIN LATERAL (
+            SELECT o.uid FROM items o
+            WHERE o.folder = f.id AND o.uid BETWEEN r.low AND r.high AND o.flags & mask = mask OFFSET 0) AS p
+        WHERE i.folder = f.id AND i.uid = p.uid
         RETURNING i.uid, i.id, i.content, i.flags, i.size, i.class
     ), left_behind AS (
         INSERT INTO orphans SELECT removed.content FROM removed
@@ -103,7 +106,8 @@ BEGIN
     INTO picked, picked_ids, bytes, unseen_count, deleted_count, used_bits, others
     FROM (
         SELECT i.uid, i.id, i.size, i.flags, i.class
-        FROM unnest(lows, highs) AS r(low, high) JOIN items i ON i.folder = f.id AND i.uid BETWEEN r.low AND r.high
+        FROM unnest(lows, highs) AS r(low, high) CROSS JOIN LATERAL (
+            SELECT * FROM items o WHERE o.folder = f.id AND o.uid BETWEEN r.low AND r.high OFFSET 0) AS i
         ORDER BY i.uid
     ) AS s;
     IF picked IS NULL THEN

@@ -277,6 +277,6 @@ _OWN: tuple[Field, ...] = (
     Field("item:DisplayCc", "DisplayCc", _display_cc, needs=CONTENT),
     Field("item:DisplayTo", "DisplayTo", _display_to, needs=CONTENT),
     Field("item:HasAttachments", "HasAttachments", _has_attachments, needs=CONTENT, default=True),
-    Field("item:TextBody", "TextBody", _text_body, Version.V2013, CONTENT, single=True),
+    Field("item:TextBody", "TextBody", _text_body, Version.V2013, CONTENT, single=True, is_asked=True),
 )
 FIELDS = item_fields(_OWN)

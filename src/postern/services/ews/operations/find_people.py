@@ -32,21 +32,17 @@ async def find(call: Call, request: xml.Element) -> str:
     offset, most = _view(request.find(m("IndexedPageItemView")))
     is_reversed = _is_descending(request.find(m("SortOrder")))
     parent = request.find(m("ParentFolderId"))
-    people: list[tuple[str, str]] = []
-    total = 0
-    if _is_directory(parent):
-        people = await _in_directory(call, text, shape)
-    elif text:
-        place = await _place(call, parent)
-        matching = await card_search.search(call, place, text, MAX_FOUND)
-        people = [(each.rendered.name, personas.of_card(each.view, shape)) for each in matching]
-        if parent is None:
-            people += await _in_directory(call, text, shape)
-    else:
-        total, markup = await _page(call, await _place(call, parent), shape, offset, most, is_reversed)
-        return _answer(markup, total, offset)
+    people: list[tuple[str, int | str]] = []
+    place = None if _is_directory(parent) else await _place(call, parent)
+    if place is not None:
+        people += await _in_folder(call, place, text)
+    if place is None or (parent is None and text):
+        people += await _in_directory(call, text, shape)
     people.sort(key=lambda each: each[0].casefold(), reverse=is_reversed)
-    return _answer([markup for _, markup in people[offset : offset + most]], len(people), offset)
+    page = [each for _, each in people[offset : offset + most]]
+    cards = await _cards(call, place, [each for each in page if isinstance(each, int)], shape)
+    told = [each if isinstance(each, str) else cards.get(each, "") for each in page]
+    return _answer(told, len(people), offset)
 
 
 def _answer(people: list[str], total: int, offset: int) -> str:
@@ -90,7 +86,7 @@ async def _place(call: Call, parent: xml.Element | None) -> Place:
     return Place(own, await own.of_kind(FolderKind.CONTACTS))
 
 
-async def _in_directory(call: Call, text: str, shape: Shape) -> list[tuple[str, str]]:
+async def _in_directory(call: Call, text: str, shape: Shape) -> list[tuple[str, int | str]]:
     """The entries that match a text; the directory is not told as a whole (MS-OXWSPERS section 3.1.4.1)."""
     if not text or len(text) > card_search.MAX_TEXT:
         return []
@@ -99,24 +95,31 @@ async def _in_directory(call: Call, text: str, shape: Shape) -> list[tuple[str, 
     return [(entry.display_name, personas.of_directory_entry(entry, version, shape)) for entry in entries]
 
 
-async def _page(
-    call: Call, place: Place, shape: Shape, offset: int, most: int, is_reversed: bool
-) -> tuple[int, list[str]]:
-    """How many personas a folder has, and those of one page, in the order of their names."""
-    names: list[tuple[str, int]] = []
-    async for each in card_search.cards(call, place):
-        if each.view.stored.item_class.lower().startswith(_CARDS):
-            names.append((each.rendered.name.casefold(), each.view.stored.id))
-    names.sort(reverse=is_reversed)
-    wanted = [item for _, item in names[offset : offset + most]]
-    markup: list[str] = []
+async def _in_folder(call: Call, place: Place, text: str) -> list[tuple[str, int | str]]:
+    """The cards of a folder that match a text, or all, by their names and the numbers of their items."""
+    if text:
+        return [
+            (each.rendered.name, each.number)
+            for each in (await card_search.search(call, place, [text], MAX_FOUND))[text]
+        ]
+    every: list[tuple[str, int | str]] = []
+    async for view, rendered in card_search.cards(call, place):
+        if view.stored.item_class.lower().startswith(_CARDS):
+            every.append((rendered.name, view.stored.id))
+    return every
+
+
+async def _cards(call: Call, place: Place | None, wanted: list[int], shape: Shape) -> dict[int, str]:
+    """The personas of these items."""
+    markup: dict[int, str] = {}
+    if place is None or not wanted:
+        return markup
+    numbers = await place.mailbox.numbers(personas.BAG_NAMES)
     for start in range(0, len(wanted), PAGE):
-        page = wanted[start : start + PAGE]
-        numbers = await place.mailbox.numbers(personas.BAG_NAMES)
-        for view in await load(call, place.mailbox, page, Need.CONTENT | Need.BAG):
+        for view in await load(call, place.mailbox, wanted[start : start + PAGE], Need.CONTENT | Need.BAG):
             view.numbers = numbers
-            markup.append(personas.of_card(view, shape))
-    return len(names), markup
+            markup[view.stored.id] = personas.of_card(view, shape)
+    return markup
 
 
 async def get(call: Call, request: xml.Element) -> str:

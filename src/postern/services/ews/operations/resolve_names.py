@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 from postern.model.folders import FolderKind
 from postern.protocols import xml
@@ -13,8 +14,8 @@ from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import card_search, places
 from postern.services.ews.access import Call
+from postern.services.ews.card_search import FoundCard
 from postern.services.ews.correspondents import contact_markup, mailbox_markup, of_entry
-from postern.services.ews.list_editor import correspondent_of
 from postern.services.ews.operation import Batch, Warned
 from postern.services.ews.places import Place
 from postern.services.ews.rendering import Rendering, markup_of
@@ -45,8 +46,23 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError 
     rendering = Rendering(Shape(base), call.header.version, listed=True) if is_full else None
     parents = request.find(m("ParentFolderIds"))
     place = await _folder(call, parents, scope)
-    for each in entries:
-        yield await _resolved(call, each.text, scope, place, rendering)
+    texts = [_text(each.text) for each in entries]
+    asked = {text for text in texts if 0 < len(text) <= card_search.MAX_TEXT}
+    contacts = await card_search.search(call, place, asked, MAX_RESULTS + 1) if place is not None and asked else {}
+    for text in texts:
+        yield await _resolved(call, text, scope, _Contacts(place, contacts.get(text, [])), rendering)
+
+
+class _Contacts(NamedTuple):
+    """The contacts that match a text, and their folder; None: contacts are not asked for."""
+
+    place: Place | None
+    matching: Sequence[FoundCard]
+
+
+def _text(entry: str) -> str:
+    text = " ".join(entry.split())
+    return text[5:].strip() if text.lower().startswith("smtp:") else text
 
 
 async def _folder(call: Call, parents: xml.Element | None, scope: str) -> Place | None:
@@ -69,11 +85,8 @@ async def _folder(call: Call, parents: xml.Element | None, scope: str) -> Place 
 
 
 async def _resolved(
-    call: Call, text: str, scope: str, place: Place | None, rendering: Rendering | None
+    call: Call, text: str, scope: str, contacts_there: _Contacts, rendering: Rendering | None
 ) -> str | EwsError | Warned:
-    text = " ".join(text.split())
-    if text.lower().startswith("smtp:"):
-        text = text[5:]
     if not text:
         return EwsError(Code.SCHEMA_VALIDATION)
     if len(text) > card_search.MAX_TEXT:
@@ -81,8 +94,8 @@ async def _resolved(
     people: list[str] = []
     if SCOPES[scope][0]:
         people += await _in_directory(call, text, rendering)
-    if place is not None and len(people) <= MAX_RESULTS:
-        contacts = await _in_contacts(call, place, text, rendering)
+    if contacts_there.place is not None and len(people) <= MAX_RESULTS:
+        contacts = await _in_contacts(call, contacts_there.place, contacts_there.matching, rendering)
         people = contacts + people if scope == "ContactsActiveDirectory" else people + contacts
     if not people:
         return EwsError(Code.NAME_RESOLUTION_NO_RESULTS)
@@ -107,21 +120,21 @@ async def _in_directory(call: Call, text: str, rendering: Rendering | None) -> l
     return people
 
 
-async def _in_contacts(call: Call, place: Place, text: str, rendering: Rendering | None) -> list[str]:
+async def _in_contacts(
+    call: Call, place: Place, matching: Sequence[FoundCard], rendering: Rendering | None
+) -> list[str]:
     """The contacts that match, once for each of their addresses; a list has none."""
-    matching = await card_search.search(call, place, text, MAX_RESULTS + 1)
     contacts: dict[int, str] = {}
     if rendering is not None:
         # A list is no Contact, and has no place in a Resolution.
-        ids = [each.view.stored.id for each in matching if each.rendered.kind != "group"]
+        ids = [each.number for each in matching if each.rendered.kind != "group"]
         contacts = await markup_of(call, place.mailbox, ids, rendering)
     people = []
-    for view, rendered in matching:
-        first = correspondent_of(view)
+    for number, who, rendered in matching:
         for address in rendered.emails or [""]:
             if address or rendered.kind == "group":
-                mailbox = mailbox_markup(first._replace(address=address), call.header.version)
-                people.append(f"<t:Resolution>{mailbox}{contacts.get(view.stored.id, '')}</t:Resolution>")
+                mailbox = mailbox_markup(who._replace(address=address), call.header.version)
+                people.append(f"<t:Resolution>{mailbox}{contacts.get(number, '')}</t:Resolution>")
     return people
 
 
