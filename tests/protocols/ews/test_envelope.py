@@ -33,6 +33,7 @@ def test_a_request_names_its_operation_and_its_version() -> None:
     )
     assert envelope.read(soap("<m:GetItem/>")).header.version is Version.V2007
     assert [version_of(version.label) for version in Version] == list(Version)
+    assert version_of("Exchange2012") is Version.V2013 and version_of("Exchange2019") is None
 
 
 def test_the_header_names_who_acts_and_where() -> None:
