@@ -1,6 +1,6 @@
 """Requests as clients send them whose users reported trouble with other servers: Evolution, KMail, Thunderbird.
 
-covers: mail_editor, editing, services.ews.operations.create_item
+covers: mail_editor, editing, attached, services.ews.operations.create_item
 """
 
 from __future__ import annotations
@@ -130,5 +130,40 @@ def test_a_receipt_of_evolution_is_sent() -> None:
             f'<m:CreateItem MessageDisposition="SaveOnly"><m:Items>{bare}</m:Items></m:CreateItem>'
         )
         assert refused.codes == ["ErrorInvalidValueForProperty"]
+
+    asyncio.run(steps())
+
+
+def test_an_attachment_that_is_not_inline_stays_beside_the_text() -> None:
+    """mustang-im/mustang sends every attachment with a ContentId; in multipart/related, readers would not list it."""
+
+    async def steps() -> None:
+        site = EwsSite()
+
+        def attached(name: str, more: str) -> str:
+            return f"<t:FileAttachment><t:Name>{name}</t:Name>{more}<t:Content>YWJj</t:Content></t:FileAttachment>"
+
+        files = (
+            attached("beside.pdf", "<t:ContentId>c1</t:ContentId><t:Size>3</t:Size><t:IsInline>false</t:IsInline>")
+            + attached("within.png", "<t:ContentId>c2</t:ContentId><t:IsInline>true</t:IsInline>")
+            + attached("of-2007.png", "<t:ContentId>c3</t:ContentId>")
+        )
+        body = '<t:Body BodyType="HTML">&lt;img src="cid:c2"&gt;&lt;img src="cid:c3"&gt;</t:Body>'
+        item = f"<t:Message><t:Subject>x</t:Subject>{body}<t:Attachments>{files}</t:Attachments></t:Message>"
+        made = await site.ask(f'<m:CreateItem MessageDisposition="SaveOnly"><m:Items>{item}</m:Items></m:CreateItem>')
+        named = made.find(".//t:ItemId").attrib["Id"]
+        shape = (
+            "<t:BaseShape>IdOnly</t:BaseShape><t:IncludeMimeContent>true</t:IncludeMimeContent><t:AdditionalProperties>"
+            '<t:FieldURI FieldURI="item:Attachments"/><t:FieldURI FieldURI="item:HasAttachments"/></t:AdditionalProperties>'
+        )
+        told = await site.ask(
+            f'<m:GetItem><m:ItemShape>{shape}</m:ItemShape><m:ItemIds><t:ItemId Id="{named}"/></m:ItemIds></m:GetItem>'
+        )
+        inline = dict(zip(told.texts(".//t:Name"), told.texts(".//t:IsInline"), strict=True))
+        assert inline == {"beside.pdf": "false", "within.png": "true", "of-2007.png": "true"}
+        assert told.texts(".//t:HasAttachments") == ["true"]
+        mime = base64.b64decode(told.find(".//t:MimeContent").text or "")
+        assert mime.count(b"Content-Disposition: attachment") == 1 and mime.count(b"Content-Disposition: inline") == 2
+        assert mime.index(b"of-2007.png") < mime.index(b"beside.pdf")
 
     asyncio.run(steps())
