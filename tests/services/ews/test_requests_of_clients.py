@@ -167,3 +167,63 @@ def test_an_attachment_that_is_not_inline_stays_beside_the_text() -> None:
         assert mime.index(b"of-2007.png") < mime.index(b"beside.pdf")
 
     asyncio.run(steps())
+
+
+def test_an_offset_beside_a_zone_counts_once() -> None:
+    """grommunio/gromox#112: an appointment of Outlook for Mac was later by its offset."""
+
+    async def steps() -> None:
+        site = EwsSite()
+        zones = '<t:StartTimeZone Id="W. Europe Standard Time"/><t:EndTimeZone Id="W. Europe Standard Time"/>'
+        times = "<t:Start>2026-11-25T14:00:00+01:00</t:Start><t:End>2026-11-25T14:30:00+01:00</t:End>"
+        item = f"<t:CalendarItem><t:Subject>x</t:Subject>{times}{zones}</t:CalendarItem>"
+        made = await site.ask(
+            f'<m:CreateItem SendMeetingInvitations="SendToNone"><m:Items>{item}</m:Items></m:CreateItem>',
+            version="Exchange2010_SP2",
+        )
+        assert made.codes == ["NoError"]
+        view = '<m:CalendarView StartDate="2026-11-25T00:00:00Z" EndDate="2026-11-26T00:00:00Z"/>'
+        folder = '<m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds>'
+        shape = "<m:ItemShape><t:BaseShape>Default</t:BaseShape></m:ItemShape>"
+        told = await site.ask(f'<m:FindItem Traversal="Shallow">{shape}{view}{folder}</m:FindItem>')
+        assert told.texts(".//t:Start") == ["2026-11-25T13:00:00Z"]
+        assert told.texts(".//t:End") == ["2026-11-25T13:30:00Z"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize("version", ["Exchange2007_SP1", "Exchange2010_SP2", "Exchange2013"])
+def test_properties_of_messages_are_asked_of_every_item(version: str) -> None:
+    """thunderbird/ews-rs#41: a folder with an appointment or a contact in it was not read at all."""
+
+    async def steps() -> None:
+        site = EwsSite()
+        contact = "<t:Contact><t:GivenName>x</t:GivenName></t:Contact>"
+        event = (
+            "<t:CalendarItem><t:Subject>x</t:Subject><t:Start>2026-11-25T14:00:00Z</t:Start>"
+            "<t:End>2026-11-25T14:30:00Z</t:End></t:CalendarItem>"
+        )
+        task = "<t:Task><t:Subject>x</t:Subject></t:Task>"
+        ids = []
+        for item in (contact, event, task):
+            made = await site.ask(
+                '<m:CreateItem MessageDisposition="SaveOnly" SendMeetingInvitations="SendToNone">'
+                f"<m:Items>{item}</m:Items></m:CreateItem>"
+            )
+            ids.append(made.find(".//t:ItemId").attrib["Id"])
+        ids.append((await site.ask(brought(OLD))).find(".//t:ItemId").attrib["Id"])
+        paths = "".join(
+            [
+                f'<t:FieldURI FieldURI="{uri}"/>'
+                for uri in ("message:IsRead", "message:From", "message:InternetMessageId", "item:Subject")
+            ]
+        )
+        shape = f"<t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{paths}</t:AdditionalProperties>"
+        named = "".join([f'<t:ItemId Id="{each}"/>' for each in ids])
+        told = await site.ask(
+            f"<m:GetItem><m:ItemShape>{shape}</m:ItemShape><m:ItemIds>{named}</m:ItemIds></m:GetItem>", version=version
+        )
+        assert told.codes == ["NoError"] * 4
+        assert len(told.all(".//t:IsRead")) == 1
+
+    asyncio.run(steps())
