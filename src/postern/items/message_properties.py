@@ -50,6 +50,8 @@ REPLY_REQUESTED = tagged("PidTagReplyRequested", 0x0C17, Type.BOOLEAN)
 DELETE_AFTER_SUBMIT = tagged("PidTagDeleteAfterSubmit", 0x0E01, Type.BOOLEAN)
 SENT_FOLDER = tagged("PidTagSentMailEntryId", 0x0E0A, Type.BINARY)
 MESSAGE_FLAGS = tagged("PidTagMessageFlags", 0x0E07, Type.INTEGER32)
+SUBMIT_TIME = tagged("PidTagClientSubmitTime", 0x0039, Type.TIME)
+DELIVERY_TIME = tagged("PidTagMessageDeliveryTime", 0x0E06, Type.TIME)
 _COMPLETE, _FLAGGED = 1, 2
 """PidTagFlagStatus (MS-OXOFLAG section 2.2.1.1)."""
 _REPLIES = (102, 103)
@@ -302,7 +304,7 @@ MESSAGE_PROPERTIES: PropertyMap[MailRecord] = _Map(
         _people("PidTagDisplayTo", 0x0E04, "To"),
         _people("PidTagDisplayCc", 0x0E03, "Cc"),
         _people("PidTagDisplayBcc", 0x0E02, "Bcc"),
-        Mapped(tagged("PidTagClientSubmitTime", 0x0039, Type.TIME), "Date", _sent),
+        Mapped(SUBMIT_TIME, "Date", _sent),
         Mapped(tagged("PidTagTransportMessageHeaders", 0x007D), "header", header_text),
         Mapped(tagged("PidTagConversationTopic", 0x0070), "Thread-Topic", _topic, _set_topic),
         Mapped(tagged("PidTagConversationIndex", 0x0071, Type.BINARY), "Thread-Index", _index, _set_index),
@@ -327,7 +329,7 @@ MESSAGE_PROPERTIES: PropertyMap[MailRecord] = _Map(
             _set_verb,
         ),
         Mapped(tagged("PidTagMessageSize", 0x0E08, Type.INTEGER32), "size", lambda it: it.size),
-        Mapped(tagged("PidTagMessageDeliveryTime", 0x0E06, Type.TIME), "received", lambda it: it.received),
+        Mapped(DELIVERY_TIME, "received", lambda it: it.received),
         Mapped(tagged("PidTagCreationTime", 0x3007, Type.TIME), "created", lambda it: it.created),
         Mapped(tagged("PidTagMessageClass", 0x001A), "class", lambda it: it.item_class),
         *in_bag(

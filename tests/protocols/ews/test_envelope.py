@@ -33,6 +33,7 @@ def test_a_request_names_its_operation_and_its_version() -> None:
     )
     assert envelope.read(soap("<m:GetItem/>")).header.version is Version.V2007
     assert [version_of(version.label) for version in Version] == list(Version)
+    assert version_of("Exchange2012") is Version.V2013 and version_of("Exchange2019") is None
 
 
 def test_the_header_names_who_acts_and_where() -> None:
@@ -70,7 +71,8 @@ def test_what_is_no_request_is_a_fault(octets: bytes, code: Code) -> None:
     assert raised.value.code is code
     root = ElementTree.fromstring(envelope.fault(raised.value))
     assert root.findtext(f".//{{{envelope.ERRORS}}}ResponseCode") == code
-    assert root.find(f".//{{{TYPES}}}ServerVersionInfo") is not None
+    info = root.find(f".//{{{TYPES}}}ServerVersionInfo")
+    assert info is not None and info.attrib["Version"] == "Exchange2013_SP1"
 
 
 def test_an_answer_is_well_formed_and_escaped() -> None:
@@ -78,9 +80,7 @@ def test_an_answer_is_well_formed_and_escaped() -> None:
     inner = (
         value("t:A", "<&\x00") + boolean("t:B", True) + number("t:C", 3) + f"<m:D>{error.markup}</m:D>" + element("t:E")
     )
-    root = ElementTree.fromstring(
-        opening(Version.V2013) + start_tag("GetItemResponse") + inner + f"</m:GetItemResponse>{CLOSING}"
-    )
+    root = ElementTree.fromstring(opening() + start_tag("GetItemResponse") + inner + f"</m:GetItemResponse>{CLOSING}")
     body = root.find(f".//{{{MESSAGES}}}GetItemResponse")
     assert body is not None
     assert [(child.tag.rpartition("}")[2], child.text) for child in body] == [

@@ -123,14 +123,13 @@ def schema() -> Schema:
         return Schema(lines)
 
 
-def faults_of(document: bytes) -> list[str]:
-    """Says what an answer has that its schema has not; a fault of SOAP is not looked at."""
+def faults_of(document: bytes, version: Version = NEWEST) -> list[str]:
+    """Says what an answer to a request of this version has that its schema has not; a fault of SOAP is not looked at."""
     root = ElementTree.fromstring(document)
     info = root.find(f"{{{SOAP}}}Header/{{{TYPES}}}ServerVersionInfo")
-    version = version_of(info.attrib["Version"]) if info is not None else None
     body = root.find(f"{{{SOAP}}}Body")
-    if version is None or body is None or len(body) != 1:
-        return ["the envelope has no version, or not one element in its body"]
+    if info is None or version_of(info.attrib["Version"]) is not NEWEST or body is None or len(body) != 1:
+        return ["the envelope does not name the newest version, or has not one element in its body"]
     element = body[0]
     if element.tag == f"{{{SOAP}}}Fault":
         return []

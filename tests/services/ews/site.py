@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -14,6 +15,7 @@ import httpx
 from postern.model.folders import FolderKind
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.protocols.ews.names import MESSAGES, TYPES
+from postern.protocols.ews.versions import NEWEST, Version, version_of
 from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.sharing import Sharing
@@ -30,6 +32,7 @@ from tests.services.http.doors import ROWS, WebDoor
 ROW = ROWS["availability"]
 PATH = "/EWS/Exchange.asmx"
 NAMES = {"m": MESSAGES, "t": TYPES, "s": "http://schemas.xmlsoap.org/soap/envelope/"}
+ASKED = re.compile(rb"""RequestServerVersion[^>]*?Version=["']([^"']+)""")
 T = TypeVar("T")
 
 
@@ -78,7 +81,8 @@ class EwsSite:
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="https://mail.example.test") as client:
             headers = {"content-type": "text/xml; charset=utf-8"}
-            return Answer(await client.post(PATH, content=envelope(body, version, header), headers=headers))
+            response = await client.post(PATH, content=envelope(body, version, header), headers=headers)
+            return Answer(response, version_of(version) or NEWEST)
 
     async def folder(self, kind: FolderKind, address: str = ALICE) -> int:
         """The number of a well-known folder of a mailbox, which is opened."""
@@ -90,14 +94,14 @@ class EwsSite:
 class Answer:
     """An answer: its status, and its document, which is held to the schema of its version."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, version: Version) -> None:
         self.status = response.status_code
         self.text = response.text
         self.root = ElementTree.fromstring(response.content)
         body = self.root.find("s:Body", NAMES)
         assert body is not None
         self.content = body[0]
-        faults = faults_of(response.content)
+        faults = faults_of(response.content, version)
         assert not faults, "\n".join([*faults, self.text[:2_000]])
 
     @property
@@ -134,17 +138,25 @@ class Held:
         self.faults: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked: list[bytes] = []
         pieces: list[bytes] = []
+
+        async def receiving() -> dict[str, Any]:
+            message = await receive()
+            asked.append(message.get("body", b""))
+            return message
 
         async def sending(message: dict[str, Any]) -> None:
             pieces.append(message.get("body", b""))
             await send(message)
 
-        await self._application(scope, receive, sending)
+        await self._application(scope, receiving, sending)
+        named = ASKED.search(b"".join(asked))
+        version = version_of(named[1].decode()) if named is not None else Version.V2007
         # An answer that streams has several documents.
         for document in b"".join(pieces).split(b"<?xml"):
             if document:
-                self.faults += faults_of(b"<?xml" + document)
+                self.faults += faults_of(b"<?xml" + document, version or NEWEST)
 
 
 class EwsDoor(WebDoor):

@@ -99,12 +99,13 @@ def _header(header: xml.Element) -> Header:
     return Header(version, impersonated, context, header.text_of(t("MailboxCulture")), is_proxied)
 
 
-def opening(version: Version) -> str:
-    """The beginning of an answer, up to what is in the SOAP body."""
+def opening() -> str:
+    """The beginning of an answer, up to what is in the SOAP body. It names the newest version that is here, whatever the request
+    named (MS-OXWSCDATA section 2.2.3.12): Evolution asks under Exchange2007_SP1 at first, and from then on under this one."""
     info = "".join([f' {name}="{number}"' for name, number in SERVER_INFO.items()])
     return (
         f'{xml.DECLARATION.rstrip()}<s:Envelope xmlns:s="{SOAP}"><s:Header>'
-        f'<h:ServerVersionInfo{info} Version="{version.label}" xmlns:h="{TYPES}"/></s:Header><s:Body>'
+        f'<h:ServerVersionInfo{info} Version="{NEWEST.label}" xmlns:h="{TYPES}"/></s:Header><s:Body>'
     )
 
 
@@ -119,9 +120,8 @@ def start_tag(name: str) -> str:
 def fault(fault: Fault) -> bytes:
     """The envelope of a fault; HTTP's status with it is 500 (SOAP 1.1 section 6.2)."""
     text = xml.text(str(fault))
-    # Clients learn the server's version from faults, too.
     return (
-        f"{opening(NEWEST)}<s:Fault>"
+        f"{opening()}<s:Fault>"
         f'<faultcode xmlns:a="{TYPES}">a:{fault.code}</faultcode><faultstring xml:lang="en-US">{text}</faultstring>'
         f'<detail><e:ResponseCode xmlns:e="{ERRORS}">{fault.code}</e:ResponseCode>'
         f'<e:Message xmlns:e="{ERRORS}">{text}</e:Message></detail></s:Fault>{CLOSING}'

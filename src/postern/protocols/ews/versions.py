@@ -23,7 +23,8 @@ class Version(IntEnum):
         return f"Exchange{self.name[1:]}"
 
 
-_BY_LABEL = {version.label: version for version in Version}
+_BY_LABEL = {version.label: version for version in Version} | {"Exchange2012": Version.V2013}
+"""The versions by their names. Outlook names 2013 as it was called before its release."""
 NEWEST = Version.V2013_SP1
 SERVER_INFO = {"MajorVersion": "15", "MinorVersion": "0", "MajorBuildNumber": "847", "MinorBuildNumber": "32"}
 """The build that answers name (MS-OXWSCDATA section 2.2.3.12): the one whose schema is the newest here, for clients choose by it

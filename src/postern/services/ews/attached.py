@@ -107,13 +107,15 @@ def read(wanted: xml.Element, nested: Nested) -> Attached:
     octets = octets_of(content.text)
     # The text is not needed any more, and may be large.
     content.children.clear()
+    inline = wanted.text_of(t("IsInline"))
     return mail_content.file(
         octets,
         name,
         wanted.text_of(t("ContentType")),
         wanted.text_of(t("ContentId")),
         wanted.text_of(t("ContentLocation")),
-        is_true(wanted.text_of(t("IsInline"))) or bool(wanted.text_of(t("ContentId"))),
+        # Requests of 2007 say of a picture within the text its id alone; some clients give every attachment an id.
+        is_true(inline) if inline else bool(wanted.text_of(t("ContentId"))),
     )
 
 

@@ -69,7 +69,8 @@ class Saved:
 
 class Editor:
     """An item that is being made (`view` None) or changed. `flags` are its system flags. `bag` has the properties that no content
-    has a place for, None for one that is taken out. Subclasses hold the content."""
+    has a place for, None for one that is taken out. `received` is when a new item came, in seconds since the epoch; None: now.
+    Subclasses hold the content."""
 
     def __init__(self, call: Call, place: Place, view: ItemView | None, item_class: str) -> None:
         self.call = call
@@ -78,6 +79,7 @@ class Editor:
         self.item_class = view.stored.item_class if view is not None else item_class
         self.flags = view.stored.flags if view is not None else 0
         self.bag: dict[Property, Value | None] = {}
+        self.received: int | None = None
 
     def content(self) -> bytes:
         """The octets of the item as it has become. Raises EwsError where properties contradict each other, or one is missing."""
@@ -103,9 +105,8 @@ class Editor:
         mailbox.demand(folder, Right.CREATE, Code.CREATE_ITEM_ACCESS_DENIED)
         values = await self.rendered()
         if values is None:
-            (number,) = await mailbox.store.create(
-                mailbox.id, folder.id, [NewItem(self.content(), self.flags, item_class=self.item_class)]
-            )
+            item = NewItem(self.content(), self.flags, self.received, self.item_class)
+            (number,) = await mailbox.store.create(mailbox.id, folder.id, [item])
         else:
             resource = NewResource(self.content(), self.item_class, values, f"{uuid4()}{self.name_end}")
             (number,) = await mailbox.store.add(mailbox.id, folder.id, [resource])

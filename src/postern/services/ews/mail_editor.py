@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from email.utils import formatdate
 
 from postern.items import html
 from postern.items.calendar_properties import KEYWORDS
 from postern.items.mail_content import Attached, Form, MailContent
 from postern.items.message_properties import (
+    DELIVERY_TIME,
     FLAG_COMPLETED,
     FLAG_STATUS,
     IMPORTANCES,
@@ -22,17 +24,19 @@ from postern.items.message_properties import (
     REMINDER_TIME,
     REPLY_REQUESTED,
     SENSITIVITIES,
+    SUBMIT_TIME,
     TASK_DUE,
     TASK_START,
     MailRecord,
 )
-from postern.items.properties import Property, Value
+from postern.items.properties import Property, Type, Value
 from postern.model.items import MESSAGE, Flag
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import element, is_true, t
 from postern.protocols.ews.times import read_time
+from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
 from postern.services.ews import attached, sending
 from postern.services.ews.access import Call
@@ -49,6 +53,7 @@ MAX_BODY = 8 << 20
 MAX_MINUTES = 2_629_800
 """Minutes before which a reminder may be: five years (MS-OXWSCDATA section 2.2.5.22)."""
 _MIME_LIMIT = 40 << 20
+_TIMES = (DELIVERY_TIME.key, SUBMIT_TIME.key)
 Nested = Callable[[Call, Place, xml.Element], bytes]
 """Makes the octets of an item that is attached to another, of its element. Raises EwsError."""
 
@@ -60,6 +65,7 @@ class MailEditor(Editor):
         super().__init__(call, place, view, MESSAGE)
         self.message = MailContent(view.content or b"") if view is not None else MailContent()
         self._nested = nested
+        self._has_mime = False
         self._has_read = False
         self._has_flags = False
         self._made: bytes | None = None
@@ -84,9 +90,13 @@ class MailEditor(Editor):
         except ValueError:
             raise EwsError(Code.MIME_CONTENT_INVALID_BASE64_STRING) from None
         self.message = MailContent(octets)
+        self._has_mime = True
 
     def set_class(self, field: xml.Element | None) -> None:
         wanted = field.text.strip() if field is not None else ""
+        if self.view is None and self._has_mime and wanted.lower().startswith("report."):
+            # Evolution says it of a receipt. Reports are messages here, known by their content.
+            return
         if not wanted.lower().startswith("ipm.") or len(wanted) > 255 or not wanted.isascii():
             raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY, path=element("t:FieldURI", FieldURI="item:ItemClass"))
         self.item_class = wanted
@@ -252,6 +262,9 @@ class MailEditor(Editor):
         self.bag[REPLY_REQUESTED] = True if field is not None and is_true(field.text) else None
 
     def extend(self, property_: Property, kept: Value | None) -> None:
+        if self.view is None and isinstance(kept, int) and property_.type is Type.TIME and property_.key in _TIMES:
+            self._set_time(property_, kept)
+            return
         entry = MESSAGE_PROPERTIES.find(property_.key)
         if entry is None or not entry.place:
             super().extend(property_, kept)
@@ -264,6 +277,15 @@ class MailEditor(Editor):
             if entry.property.key == FLAG_STATUS.key:
                 self.bag[FLAG_STATUS] = record.flag_status
 
+    def _set_time(self, property_: Property, seconds: int) -> None:
+        """Takes in a time of a message that is brought here (MS-OXOMSG section 2.2.3); one at which nothing came is not."""
+        if not 0 <= seconds <= time.time():
+            return
+        if property_.key == DELIVERY_TIME.key:
+            self.received = seconds
+        else:
+            self.message.set_text("Date", formatdate(seconds))
+
     # Storing and sending
 
     async def create(self, how: How) -> Saved | None:
@@ -273,6 +295,9 @@ class MailEditor(Editor):
             if not self._has_flags:
                 # What is written here has been read, and is a draft until it is sent (MS-OXCMSG section 2.2.1.6).
                 self.flags |= Flag.DRAFT if self._has_read else Flag.DRAFT | Flag.SEEN
+            if self.received is None and self._has_mime and (date := parse_date(self.message.raw("Date"))) is not None:
+                # Clients that bring messages from elsewhere rely on it, and say no other time.
+                self._set_time(DELIVERY_TIME, date[0])
             await self.make()
             saved = await super().create(how)
             return await self._with_attachments(saved)

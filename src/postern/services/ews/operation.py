@@ -104,7 +104,7 @@ class Batch:
     run: Callable[[Call, xml.Element], AsyncIterator[str | Long | EwsError | Warned]]
 
     async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
-        yield opening(call.header.version) + start_tag(f"{self.name}Response") + "<m:ResponseMessages>"
+        yield opening() + start_tag(f"{self.name}Response") + "<m:ResponseMessages>"
         tag = f"m:{self.name}ResponseMessage"
         try:
             async for part in self.run(call, request):
@@ -133,7 +133,7 @@ class Single:
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             known = as_error(error)
             raise Fault(known.code, str(known)) from None
-        yield f"{opening(call.header.version)}{start_tag(f'{self.name}Response')}{content}</m:{self.name}Response>{CLOSING}"
+        yield f"{opening()}{start_tag(f'{self.name}Response')}{content}</m:{self.name}Response>{CLOSING}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Direct:
         name = self.answer_name or f"{self.name}Response"
         part = await attempted(self.run(call, request))
         tag = start_tag(name)[1:-1]
-        yield opening(call.header.version) + _message(tag, part, self.name) + CLOSING
+        yield opening() + _message(tag, part, self.name) + CLOSING
 
 
 def _message(tag: str, part: str | EwsError | Warned, operation: str) -> str:

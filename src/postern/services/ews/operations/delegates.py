@@ -51,7 +51,7 @@ class DelegateOperation:
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             content, response_class = as_error(error).markup, "Error"
         tag = start_tag(name).replace(">", f' ResponseClass="{response_class}">', 1)
-        yield f"{opening(call.header.version)}{tag}{content}</m:{name}>{CLOSING}"
+        yield f"{opening()}{tag}{content}</m:{name}>{CLOSING}"
 
 
 async def _get(call: Call, delegates: Delegates, request: xml.Element) -> str:

@@ -44,7 +44,7 @@ class GetMailTips:
 
     async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
         start = start_tag("GetMailTipsResponse")[:-1]
-        yield opening(call.header.version)
+        yield opening()
         try:
             wanted, recipients = _read(request)
         except EwsError as error:

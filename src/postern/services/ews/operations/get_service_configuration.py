@@ -72,7 +72,7 @@ class GetServiceConfiguration:
         end = f"</m:GetServiceConfigurationResponse>{CLOSING}"
         listed = request.find(m("RequestedConfiguration"))
         names = {each.text.strip() for each in listed.find_all(m("ConfigurationName"))} if listed is not None else set()
-        yield opening(call.header.version)
+        yield opening()
         if not names or not names <= {*CONFIGURATIONS, "PolicyNudges"}:
             yield f'{start} ResponseClass="Error">{EwsError(Code.SCHEMA_VALIDATION).markup}{end}'
             return

@@ -187,7 +187,7 @@ def _read(call: Call, request: xml.Element) -> tuple[dict[str, Kept], list[tuple
 
 
 def _around(call: Call) -> tuple[str, str]:
-    begin = opening(call.header.version) + start_tag("GetStreamingEventsResponse") + "<m:ResponseMessages>"
+    begin = opening() + start_tag("GetStreamingEventsResponse") + "<m:ResponseMessages>"
     return begin, f"</m:ResponseMessages></m:GetStreamingEventsResponse>{CLOSING}"
 
 

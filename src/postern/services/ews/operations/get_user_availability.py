@@ -57,7 +57,7 @@ class GetUserAvailability:
             known = as_error(error)
             raise Fault(known.code, str(known)) from None
         writer = Writer(asked.zone, call.header.version)
-        yield f"{opening(call.header.version)}{start_tag('GetUserAvailabilityResponse')}"
+        yield f"{opening()}{start_tag('GetUserAvailabilityResponse')}"
         if asked.free_busy is not None:
             yield "<m:FreeBusyResponseArray>"
             for data, each in zip(asked.mailboxes, findings, strict=True):
