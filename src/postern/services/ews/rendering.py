@@ -126,7 +126,10 @@ class Rendering:
         content = kind.read(view) if kind.read is not None and self.extended and self.reads_content(kind) else None
         for each in self.fields(kind):
             if each is EXTENDED:
-                parts.extend(extended.markup(path, content, kind.map, view.bag, view.numbers) for path in self.extended)
+                stored = None if self.is_attached else view.stored
+                parts.extend(
+                    extended.markup(path, content, kind.map, view.bag, view.numbers, stored) for path in self.extended
+                )
             elif each is MIME_CONTENT and is_streamed and len(view.content or b"") > AT_ONCE:
                 parts += [MIME_START, view.content or b"", MIME_END]
             else:

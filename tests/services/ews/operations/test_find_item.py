@@ -282,6 +282,27 @@ def test_results_are_sorted_by_any_property() -> None:
     asyncio.run(steps())
 
 
+def test_items_are_sorted_by_their_uids() -> None:
+    # DavMail takes no item without this number, and asks for the next page by the last one (mguessan/davmail#162).
+    uid = '<t:ExtendedFieldURI PropertyTag="0xe23" PropertyType="Integer"/>'
+
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        held = sorted(inbox.site.mailboxes._folder(GUID, inbox.folder).items)
+        for way, expected in (("Ascending", held), ("Descending", held[::-1])):
+            told: list[int] = []
+            for start in range(0, len(held), 3):
+                view = f'<m:IndexedPageItemView MaxEntriesReturned="3" Offset="{start}" BasePoint="Beginning"/>'
+                answer = await inbox.site.ask(find(inbox.folder, order=by(uid, way), view=view, paths=uid))
+                told += map(int, answer.texts(".//t:Value"))
+            assert told == expected
+        above = compare("IsGreaterThan", uid, str(held[3]))
+        answer = await inbox.site.ask(find(inbox.folder, above, by(uid), paths=uid))
+        assert list(map(int, answer.texts(".//t:Value"))) == held[4:]
+
+    asyncio.run(steps())
+
+
 @pytest.mark.parametrize("order", [by(RECEIVED), by(COLOR) + by(RECEIVED)])
 def test_a_view_shows_a_part(order: str) -> None:
     async def steps() -> None:
