@@ -10,7 +10,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.names import value
 
 BACK_OFF: Mapping[str, str] = MappingProxyType({"BackOffMilliseconds": "5000"})
-"""What ErrorServerBusy says beside the code. Without it, clients that retry wait for a minute of their own."""
+"""The values that ErrorServerBusy has beside the code. Without them, clients that retry wait for a time of their own."""
 
 
 def values_markup(values: Mapping[str, str]) -> str:
