@@ -243,6 +243,13 @@ def test_what_the_store_finds_is_what_is_judged() -> None:
         ("received:>1970-01-08", set()),
         ("received:<1970-01-03", {"Lunch"}),
         ("received:<=1970-01-03", {"Lunch", "lunch again"}),
+        # ecederstrand/exchangelib#583
+        ("Received: > 1970-01-08 00:59:59 AND from:ann", {"Zebra"}),
+        ("received:>1970-01-08 01:00:00", set()),
+        ('received:<"1970-01-02 01:00:01"', {"Lunch"}),
+        ("received:1970-01-02T01:00:00Z", {"Lunch"}),
+        ("received:<= 1970-01-02 01:00", {"Lunch"}),
+        ("size: < 1KB subject:zebra", {"Zebra"}),
         ("received:today", set()),
         ("received:last week", set()),
         ("size:>1KB", set()),
