@@ -95,12 +95,12 @@ async def _folders(place: Place, is_deep: bool) -> list[Place]:
 async def _newest_first(folders: Sequence[Place]) -> Sequence[int]:
     """The items of folders, up to MAX_ITEMS of each; those of several folders by when they came into the mailbox."""
     order = [SortKey("arrival", True)]
-    found = [
+    pages = [
         (await each.mailbox.store.find(each.mailbox.id, each.node.id, order, 0, MAX_ITEMS)).ids for each in folders
     ]
-    if len(found) < 2:
-        return found[0] if found else ()
-    items = await _stored(folders[0].mailbox, {item for ids in found for item in ids})
+    if len(pages) < 2:
+        return pages[0] if pages else ()
+    items = await _stored(folders[0].mailbox, {item for ids in pages for item in ids})
     return [item.id for item in sorted(items, key=lambda item: item.internal_date, reverse=True)]
 
 
