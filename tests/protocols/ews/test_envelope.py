@@ -97,3 +97,13 @@ def test_an_answer_is_well_formed_and_escaped() -> None:
 def test_every_code_has_words_and_a_name_of_its_own() -> None:
     assert all(code.text.endswith(".") for code in Code)
     assert len({str(code) for code in Code}) == len(Code)
+
+
+def test_a_fault_of_a_busy_server_says_for_how_long() -> None:
+    # exchangelib and DavMail look for it in the namespace of types (mguessan/davmail#161).
+    path = f".//detail/{{{TYPES}}}MessageXml/{{{TYPES}}}Value[@Name='BackOffMilliseconds']"
+    told = ElementTree.fromstring(envelope.fault(Fault(Code.SERVER_BUSY)))
+    assert told.findtext(path) == "5000"
+    told = ElementTree.fromstring(envelope.fault(Fault(Code.SERVER_BUSY, values={"BackOffMilliseconds": "7"})))
+    assert told.findtext(path) == "7"
+    assert b"MessageXml" not in envelope.fault(Fault(Code.INVALID_REQUEST))

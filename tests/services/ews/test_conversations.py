@@ -130,6 +130,33 @@ def test_conversations_are_found_by_what_their_messages_are() -> None:
     asyncio.run(steps())
 
 
+def test_conversations_are_found_in_all_folders_below_one() -> None:
+    # nmarus/node-ews#49: a whole mailbox is searched from its root.
+    async def steps() -> None:
+        site = EwsSite()
+        inbox, _ = await filled(site)
+        guid = guid_of(ALICE)
+        below = (await site.mailboxes.create_in(guid, inbox, "Below")).id
+        await site.mailboxes.create(guid, below, [mail("Supper", 9)])
+        for folder in ("root", "msgfolderroot"):
+            answer = await site.ask(find(folder=folder))
+            assert code_of(answer) == "NoError" and answer.texts(".//t:ConversationTopic") == []
+            deep = find(folder=folder).replace("<m:FindConversation", '<m:FindConversation Traversal="Deep"', 1)
+            answer = await site.ask(deep)
+            assert answer.texts(".//t:ConversationTopic") == ["Supper", "lunch", "Dinner"]
+            assert answer.texts(".//t:MessageCount") == ["1", "3", "1"]
+            asked = deep.replace("</m:FindConversation>", "<m:QueryString>supper</m:QueryString></m:FindConversation>")
+            assert (await site.ask(asked)).texts(".//t:ConversationTopic") == ["Supper"]
+        deep = find().replace("<m:FindConversation", '<m:FindConversation Traversal="Deep"', 1)
+        assert (await site.ask(deep)).texts(".//t:ConversationTopic") == ["Supper", "Dinner", "Lunch"]
+        # Others see what they may read.
+        named = '<t:DistinguishedFolderId Id="root"><t:Mailbox><t:EmailAddress>alice@example.test</t:EmailAddress></t:Mailbox>'
+        others = deep.replace('<t:DistinguishedFolderId Id="inbox"/>', f"{named}</t:DistinguishedFolderId>")
+        assert (await site.ask(others, BOB)).texts(".//t:ConversationTopic") == []
+
+    asyncio.run(steps())
+
+
 def test_the_messages_of_a_conversation_are_read() -> None:
     async def steps() -> None:
         site = EwsSite()

@@ -1,4 +1,4 @@
-"""exchangelib filters and sorts by every property that it knows of each kind of item."""
+"""exchangelib filters and sorts by every property that it knows of each kind of item, and synchronizes with all of them."""
 
 from __future__ import annotations
 
@@ -89,5 +89,30 @@ def test_every_property_is_searched_and_sorted_by(tmp_path: Path) -> None:
             await door.mailboxes.create(guid, inbox, [NewItem(message) for _ in range(3)])
             count, failed = await door.beside(lambda: asked(account(door, tmp_path, ALICE)))
             assert count > 500 and not failed, "\n".join(failed)
+
+    asyncio.run(steps())
+
+
+def test_folders_are_synchronized_with_every_property(tmp_path: Path) -> None:
+    def work(mine: Account) -> None:
+        hour = EWSDateTime(2026, 12, 1, 9, tzinfo=EWSTimeZone("Europe/Berlin"))
+        Message(account=mine, folder=mine.inbox, subject="Lunch").save()
+        CalendarItem(account=mine, folder=mine.calendar, subject="Lunch", start=hour, end=hour).save()
+        Contact(account=mine, folder=mine.contacts, given_name="Bob", display_name="Bob").save()
+        Task(account=mine, folder=mine.tasks, subject="Lunch").save()
+        for folder, kind in (
+            (mine.inbox, Message),
+            (mine.calendar, CalendarItem),
+            (mine.contacts, Contact),
+            (mine.tasks, Task),
+        ):
+            ((change, item),) = folder.sync_items()
+            assert change == "create" and isinstance(item, kind) and item.datetime_created
+            assert list(folder.sync_items()) == []
+
+    async def steps() -> None:
+        async with EwsDoor().opened_to_ews() as door:
+            await door.mailboxes.logon(door.guid(ALICE))
+            await door.beside(lambda: work(account(door, tmp_path, ALICE)))
 
     asyncio.run(steps())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import BACK_OFF, values_markup
 from postern.protocols.ews.names import DECLARATIONS, ERRORS, MESSAGES, SOAP, TYPES, t
 from postern.protocols.ews.versions import NEWEST, SERVER_INFO, Version, version_of
 
@@ -17,11 +19,13 @@ BOUNDS = xml.Bounds(octets=MAX_OCTETS, depth=64, elements=200_000, attributes=20
 
 
 class Fault(Exception):
-    """A request that gets a SOAP fault, and no answer of an operation (MS-OXWSCDATA section 2.2.4.22)."""
+    """A request that gets a SOAP fault, and no answer of an operation (MS-OXWSCDATA section 2.2.4.22). `values` are those of
+    its MessageXml; a server that is busy always says there for how long."""
 
-    def __init__(self, code: Code, text: str = "") -> None:
+    def __init__(self, code: Code, text: str = "", values: Mapping[str, str] | None = None) -> None:
         super().__init__(text or code.text)
         self.code = code
+        self.values = values or (BACK_OFF if code is Code.SERVER_BUSY else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +124,11 @@ def start_tag(name: str) -> str:
 def fault(fault: Fault) -> bytes:
     """The envelope of a fault; HTTP's status with it is 500 (SOAP 1.1 section 6.2)."""
     text = xml.text(str(fault))
+    # Clients find this in the namespace of types, other than in response messages.
+    values = f'<t:MessageXml xmlns:t="{TYPES}">{values_markup(fault.values)}</t:MessageXml>' if fault.values else ""
     return (
         f"{opening()}<s:Fault>"
         f'<faultcode xmlns:a="{TYPES}">a:{fault.code}</faultcode><faultstring xml:lang="en-US">{text}</faultstring>'
         f'<detail><e:ResponseCode xmlns:e="{ERRORS}">{fault.code}</e:ResponseCode>'
-        f'<e:Message xmlns:e="{ERRORS}">{text}</e:Message></detail></s:Fault>{CLOSING}'
+        f'<e:Message xmlns:e="{ERRORS}">{text}</e:Message>{values}</detail></s:Fault>{CLOSING}'
     ).encode()

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.names import value
+
+BACK_OFF: Mapping[str, str] = MappingProxyType({"BackOffMilliseconds": "5000"})
+"""The values that ErrorServerBusy has beside the code. Without them, clients that retry wait for a time of their own."""
+
+
+def values_markup(values: Mapping[str, str]) -> str:
+    """The values in a MessageXml, which may be of an answer or of a fault."""
+    return "".join([f'<t:Value Name="{xml.attribute(key)}">{xml.text(each)}</t:Value>' for key, each in values.items()])
 
 
 class EwsError(Exception):
@@ -22,9 +31,7 @@ class EwsError(Exception):
     @property
     def markup(self) -> str:
         """The elements of a response message that say what failed, in the order of the schema."""
-        more = self.path + "".join(
-            [f'<t:Value Name="{xml.attribute(key)}">{xml.text(each)}</t:Value>' for key, each in self.values.items()]
-        )
+        more = self.path + values_markup(self.values)
         return (
             value("m:MessageText", str(self))
             + value("m:ResponseCode", self.code)

@@ -33,6 +33,7 @@ _MAX_DEPTH = 50
 _TOKEN = re.compile(r'(?P<sign>[()])|"(?P<phrase>[^"]*+)"?+|(?P<word>[^\s()"]++)')
 _SIZE = re.compile(r"(?P<sign>[<>]=?|=)?(?P<number>\d{1,12})(?P<unit>b|kb|mb|gb)?", re.ASCII | re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
+_TIME = re.compile(r"\d\d:\d\d(?::\d\dZ?)?", re.ASCII)
 _SIGNS = {
     ">=": Operator.GREATER_OR_EQUAL,
     "<=": Operator.LESS_OR_EQUAL,
@@ -169,7 +170,12 @@ class _Reader:
             self._place += 1
             return inner
         self._place += 1
-        if keyword in _DATES and text.lower() in ("this", "last") and self._next[0] == "word":
+        if keyword in {*_DATES, "size"} and text in _SIGNS and self._next[0] in ("word", "phrase"):
+            # Programs write a space behind the sign, too: "received: > 2026-11-30".
+            text += self._next[1]
+            self._place += 1
+        is_begun = text.lower() in ("this", "last") or _TIME.fullmatch(self._next[1])
+        if keyword in _DATES and is_begun and self._next[0] == "word":
             text = f"{text} {self._next[1]}"
             self._place += 1
         return self._condition(keyword, text, kind == "phrase") if text else None
@@ -205,25 +211,33 @@ class _Reader:
             operator = _SIGNS[sign]
             bound = end if operator in (Operator.GREATER, Operator.LESS_OR_EQUAL) else begin
             operator = Operator.GREATER_OR_EQUAL if sign.startswith(">") else Operator.LESS
-            return Compare(path, operator, _midnight(bound))
-        since = Compare(path, Operator.GREATER_OR_EQUAL, _midnight(begin))
-        return And((since, Compare(path, Operator.LESS, _midnight(end))))
+            return Compare(path, operator, _utc(bound))
+        since = Compare(path, Operator.GREATER_OR_EQUAL, _utc(begin))
+        return And((since, Compare(path, Operator.LESS, _utc(end))))
 
-    def _span(self, text: str) -> tuple[date, date]:
-        """The first day of a span of time, and the first one after it."""
+    def _span(self, text: str) -> tuple[datetime, datetime]:
+        """The beginning of a span of time, and of what comes after it."""
         make = _SPANS.get(text.lower())
         if make is not None:
-            return make(self._today)
-        for form in ("%Y-%m-%d", "%m/%d/%Y"):
+            first, after = make(self._today)
+            return _midnight(first), _midnight(after)
+        for form, length in _FORMS:
             try:
-                day = datetime.strptime(text, form).date()
-                return day, day + _DAY
+                begin = datetime.strptime(text, form).replace(tzinfo=UTC)
+                return begin, begin + length
             except (ValueError, OverflowError):
                 continue
         raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
 
 
 _DAY = timedelta(1)
+_FORMS = (
+    ("%Y-%m-%d", _DAY),
+    ("%m/%d/%Y", _DAY),
+    *((f"%Y-%m-%d{between}%H:%M:%S{zone}", timedelta(seconds=1)) for between in " T" for zone in ("", "Z")),
+    ("%Y-%m-%d %H:%M", timedelta(minutes=1)),
+)
+"""The ways to write a day or a time of it, which is in UTC, and how long each lasts."""
 
 
 def _week(today: date, back: int) -> tuple[date, date]:
@@ -254,8 +268,12 @@ _SPANS: Mapping[str, Callable[[date], tuple[date, date]]] = {
 }
 
 
-def _midnight(day: date) -> str:
-    return written(int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()))
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _utc(time: datetime) -> str:
+    return written(int(time.timestamp()))
 
 
 def _boolean(text: str) -> str:

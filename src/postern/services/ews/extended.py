@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from postern.items.properties import Property, PropertyMap, Type, Value
 from postern.items.property_values import MAX_VALUES, decoded
-from postern.model.item_store import PropertyName
+from postern.model.item_store import PropertyName, StoredItem
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -18,6 +19,13 @@ from postern.protocols.ews.paths import ExtendedPath, path_markup, read_path
 from postern.protocols.ews.times import read_time, written
 
 _TYPES = frozenset(Type)
+ARTICLE_NUMBER = ExtendedPath("Integer", 0x0E23)
+"""PidTagInternetArticleNumber, which Exchange gives the UID that IMAP shows. Gateways such as DavMail sort all items by it, and
+leave out those that have none."""
+_STORED: Mapping[tuple[int, int], Callable[[StoredItem], Value]] = MappingProxyType(
+    {(0x0E23, Type.INTEGER32): lambda item: item.uid}
+)
+"""The properties that the store itself knows of items of every kind."""
 
 
 def property_of(path: ExtendedPath) -> Property:
@@ -66,11 +74,15 @@ def markup(
     map_: PropertyMap[Any] | None,
     bag: Mapping[int, bytes],
     numbers: Mapping[PropertyName, int],
+    stored: StoredItem | None = None,
 ) -> str:
     """The ExtendedProperty of an item (MS-OXWSXPROP section 2.1.1); "" where it has no value. `content` is what `map_` reads;
-    None for an item without."""
+    None for an item without. `stored` is the item in the store; None for a folder, and for what is attached to an item."""
     property_ = property_of(path)
-    held = value_of(property_, content, map_, bag, numbers)
+    known = _STORED.get((path.tag or 0, path.type_number)) if stored is not None else None
+    held = known(stored) if known is not None and stored is not None else None
+    if held is None:
+        held = value_of(property_, content, map_, bag, numbers)
     if held is None:
         return ""
     if isinstance(held, tuple):

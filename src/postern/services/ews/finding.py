@@ -19,6 +19,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.paths import FieldPath, IndexedPath, PropertyPath, path_markup
 from postern.protocols.ews.views import Contacts, Fractional, Grouping, Indexed, Order, Seek, View
 from postern.services.ews.access import Call
+from postern.services.ews.extended import ARTICLE_NUMBER
 from postern.services.ews.item_reading import read_views
 from postern.services.ews.item_values import ItemValues, named_by_schema
 from postern.services.ews.item_view import ItemView
@@ -338,6 +339,9 @@ def _store_order(order: Sequence[Order], is_mail: bool) -> tuple[SortKey, ...] |
     keys = []
     for each in order:
         path = named_by_schema(each.path)
+        if path == ARTICLE_NUMBER and not each.is_descending:
+            # The store puts items that no key tells apart in the order of their UIDs, and no two have the same.
+            break
         name = _SORT.get(path.uri, "") if isinstance(path, FieldPath) else ""
         if not name or not (is_mail or name in _SORTS_ALL):
             return None

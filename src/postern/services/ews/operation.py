@@ -16,7 +16,7 @@ from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import CLOSING, Fault, opening, start_tag
-from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.errors import BACK_OFF, EwsError
 from postern.protocols.ews.names import value
 from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
@@ -132,7 +132,7 @@ class Single:
             content = await self.run(call, request)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             known = as_error(error)
-            raise Fault(known.code, str(known)) from None
+            raise Fault(known.code, str(known), known.values) from None
         yield f"{opening()}{start_tag(f'{self.name}Response')}{content}</m:{self.name}Response>{CLOSING}"
 
 
@@ -181,7 +181,7 @@ def as_error(error: EwsError | MailboxError | DirectoryUnavailable) -> EwsError:
     if isinstance(error, EwsError):
         return error
     if isinstance(error, DirectoryUnavailable):
-        return EwsError(Code.SERVER_BUSY, values={"BackOffMilliseconds": "5000"})
+        return EwsError(Code.SERVER_BUSY, values=BACK_OFF)
     if error.code == "UNAVAILABLE":
         log(Event.STORE_UNAVAILABLE, command="EWS")
     return EwsError(_CODES.get(error.code, Code.INTERNAL_SERVER_ERROR))

@@ -38,13 +38,15 @@ _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:Conversation
 class Rendering:
     """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long. `base` is the base where
     it is not that of the shape; `is_attached`: to items that are attached to others, which have no id and no folder. Raises
-    EwsError ErrorInvalidPropertyRequest for a property that the schema does not have."""
+    EwsError ErrorInvalidPropertyRequest for a property that the schema does not have, and for a long one that is named for a
+    list, unless `passes_over_long`."""
 
     shape: Shape
     version: Version
     listed: bool = False
     base: Base | None = None
     is_attached: bool = False
+    passes_over_long: bool = False
     likely: Need = NOTHING
     """The parts of an item that the next ones will probably need."""
     _fields: dict[str, tuple[Field, ...]] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Rendering:
                 there = known.get(path.uri)
                 if there is None and path.uri not in URIS:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
-                if there is not None and self.listed and there.single:
+                if there is not None and self.listed and there.single and not self.passes_over_long:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
         self.likely = self.needs_of(kind_of(MESSAGE))
 
@@ -126,7 +128,10 @@ class Rendering:
         content = kind.read(view) if kind.read is not None and self.extended and self.reads_content(kind) else None
         for each in self.fields(kind):
             if each is EXTENDED:
-                parts.extend(extended.markup(path, content, kind.map, view.bag, view.numbers) for path in self.extended)
+                stored = None if self.is_attached else view.stored
+                parts.extend(
+                    extended.markup(path, content, kind.map, view.bag, view.numbers, stored) for path in self.extended
+                )
             elif each is MIME_CONTENT and is_streamed and len(view.content or b"") > AT_ONCE:
                 parts += [MIME_START, view.content or b"", MIME_END]
             else:

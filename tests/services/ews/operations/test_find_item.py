@@ -243,6 +243,13 @@ def test_what_the_store_finds_is_what_is_judged() -> None:
         ("received:>1970-01-08", set()),
         ("received:<1970-01-03", {"Lunch"}),
         ("received:<=1970-01-03", {"Lunch", "lunch again"}),
+        # ecederstrand/exchangelib#583
+        ("Received: > 1970-01-08 00:59:59 AND from:ann", {"Zebra"}),
+        ("received:>1970-01-08 01:00:00", set()),
+        ('received:<"1970-01-02 01:00:01"', {"Lunch"}),
+        ("received:1970-01-02T01:00:00Z", {"Lunch"}),
+        ("received:<= 1970-01-02 01:00", {"Lunch"}),
+        ("size: < 1KB subject:zebra", {"Zebra"}),
         ("received:today", set()),
         ("received:last week", set()),
         ("size:>1KB", set()),
@@ -278,6 +285,27 @@ def test_results_are_sorted_by_any_property() -> None:
             "Lunch",
             "lunch again",
         ]
+
+    asyncio.run(steps())
+
+
+def test_items_are_sorted_by_their_uids() -> None:
+    # DavMail takes no item without this number, and asks for the next page by the last one (mguessan/davmail#162).
+    uid = '<t:ExtendedFieldURI PropertyTag="0xe23" PropertyType="Integer"/>'
+
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        held = sorted(inbox.site.mailboxes._folder(GUID, inbox.folder).items)
+        for way, expected in (("Ascending", held), ("Descending", held[::-1])):
+            told: list[int] = []
+            for start in range(0, len(held), 3):
+                view = f'<m:IndexedPageItemView MaxEntriesReturned="3" Offset="{start}" BasePoint="Beginning"/>'
+                answer = await inbox.site.ask(find(inbox.folder, order=by(uid, way), view=view, paths=uid))
+                told += map(int, answer.texts(".//t:Value"))
+            assert told == expected
+        above = compare("IsGreaterThan", uid, str(held[3]))
+        answer = await inbox.site.ask(find(inbox.folder, above, by(uid), paths=uid))
+        assert list(map(int, answer.texts(".//t:Value"))) == held[4:]
 
     asyncio.run(steps())
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from postern.model.folders import Right
+from postern.model.folders import FolderNode, Right
 from postern.model.item_store import StoredItem
 from postern.model.search import SortKey
 from postern.protocols import xml
@@ -27,6 +27,7 @@ from postern.services.ews.conversation_rendering import MAX_MEMBERS, Members
 from postern.services.ews.finding import Finder, Search
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
 from postern.services.ews.operation import Direct
+from postern.services.ews.places import Place
 
 MAX_ROWS = 250
 """Conversations of one page."""
@@ -49,18 +50,18 @@ async def run(call: Call, request: xml.Element) -> str:
     place = await places.target(call, request.find(m("ParentFolderId")), Code.FOLDER_NOT_FOUND)
     mailbox = place.mailbox
     await mailbox.nodes()
-    mailbox.demand(place.node, Right.READ_ANY)
+    if place.node.id > 0:
+        mailbox.demand(place.node, Right.READ_ANY)
+    folders = await _folders(place, request.attributes.get("Traversal") == "Deep")
     numbers = await call.access.conversations.of(mailbox.id, mailbox.server.items)
-    order = [SortKey("arrival", True)]
-    ids = (await mailbox.store.find(mailbox.id, place.node.id, order, 0, MAX_ITEMS)).ids
     here: dict[int, list[int]] = {}
-    for item in ids:
+    for item in await _newest_first(folders):
         if item in numbers:
             here.setdefault(numbers[item], []).append(item)
     if condition is not None:
         # A conversation is shown whole if one of its messages is what is looked for.
         finder = Finder(call, Search(condition), Indexed(0, False, MAX_ITEMS))
-        wanted = {numbers[item] for item in (await finder.page(place)).ids if item in numbers}
+        wanted = {numbers[item] for each in folders for item in (await finder.page(each)).ids if item in numbers}
         here = {each: items for each, items in here.items() if each in wanted}
     every = list(here) if newest_first else list(reversed(here))
     if from_end:
@@ -71,6 +72,36 @@ async def run(call: Call, request: xml.Element) -> str:
     if call.header.version >= Version.V2013:
         parts += number("m:TotalConversationsInView", len(every)) + number("m:IndexedOffset", offset + len(page))
     return parts
+
+
+async def _folders(place: Place, is_deep: bool) -> list[Place]:
+    """The folders that are searched: the one that is named and, in a deep search, those below it that the caller may read. The
+    folders above the tree have no messages themselves."""
+    nodes = await place.mailbox.nodes()
+    chosen = [place.node] if place.node.id > 0 else []
+    if is_deep:
+        children: dict[int, list[FolderNode]] = {}
+        for node in nodes.values():
+            above = node.parent if place.node.id > 0 else place.node.id
+            children.setdefault(above, []).append(node)
+        waiting = list(children.get(place.node.id, []))
+        while waiting:
+            chosen.append(node := waiting.pop())
+            waiting.extend(children.get(node.id, []))
+    mailbox = place.mailbox
+    return [Place(mailbox, node) for node in chosen if mailbox.rights_in(node) & Right.READ_ANY]
+
+
+async def _newest_first(folders: Sequence[Place]) -> Sequence[int]:
+    """The items of folders, up to MAX_ITEMS of each; those of several folders by when they came into the mailbox."""
+    order = [SortKey("arrival", True)]
+    pages = [
+        (await each.mailbox.store.find(each.mailbox.id, each.node.id, order, 0, MAX_ITEMS)).ids for each in folders
+    ]
+    if len(pages) < 2:
+        return pages[0] if pages else ()
+    items = await _stored(folders[0].mailbox, {item for ids in pages for item in ids})
+    return [item.id for item in sorted(items, key=lambda item: item.internal_date, reverse=True)]
 
 
 def _condition(call: Call, request: xml.Element) -> Condition | None:

@@ -107,7 +107,7 @@ class GetStreamingEvents:
         try:
             subscriptions.enter(call.identity.guid)
         except EwsError as error:
-            raise Fault(error.code, str(error)) from None
+            raise Fault(error.code, str(error), error.values) from None
         try:
             with _streaming(call, kept) as stream:
                 for refusal, ids in failed:
@@ -171,7 +171,7 @@ def _read(call: Call, request: xml.Element) -> tuple[dict[str, Kept], list[tuple
         if call.identity.guid is None:
             raise EwsError(Code.ACCESS_DENIED)
     except EwsError as error:
-        raise Fault(error.code, str(error)) from None
+        raise Fault(error.code, str(error), error.values) from None
     kept: dict[str, Kept] = {}
     failed: dict[Code, tuple[EwsError, list[str]]] = {}
     for each in named:

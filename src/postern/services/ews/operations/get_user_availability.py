@@ -55,7 +55,7 @@ class GetUserAvailability:
             mailboxes = await _recipients(call, asked)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
             known = as_error(error)
-            raise Fault(known.code, str(known)) from None
+            raise Fault(known.code, str(known), known.values) from None
         writer = Writer(asked.zone, call.header.version)
         yield f"{opening()}{start_tag('GetUserAvailabilityResponse')}"
         if asked.free_busy is not None:

@@ -71,7 +71,8 @@ async def _answer(call: Call, request: xml.Element) -> str:
 
 
 def _rendering(shape: Shape, call: Call) -> Rendering:
-    return Rendering(shape, call.header.version, listed=True)
+    # exchangelib names every property that it knows, if it is not told which; Exchange leaves the long ones out.
+    return Rendering(shape, call.header.version, listed=True, passes_over_long=True)
 
 
 def _most(request: xml.Element) -> int:
