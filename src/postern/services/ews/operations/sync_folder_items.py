@@ -71,6 +71,7 @@ async def _answer(call: Call, request: xml.Element) -> str:
 
 
 def _rendering(shape: Shape, call: Call) -> Rendering:
+    # Clients name all properties that they know: what no list has is left out, and not refused as FindItem refuses it.
     return Rendering(shape, call.header.version, listed=True)
 
 
