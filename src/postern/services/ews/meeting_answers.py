@@ -41,6 +41,7 @@ from postern.services.ews.deleting import Deletion, Disposal, dispose, trash_of
 from postern.services.ews.editing import Disposition, How
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.meeting_messages import invitation_of
+from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import item_ref
 from postern.services.scheduling import sending
 
@@ -221,7 +222,7 @@ async def copy_of(mailbox: Mailbox, uid: str) -> Resource | None:
     """The appointment with this UID in a calendar of the mailbox, with its content; the calendar of the mailbox goes before other
     ones. None: there is none."""
     nodes = await mailbox.nodes()
-    calendars = {node.id: node for node in nodes.values() if meeting_changes.is_calendar(node.folder_class)}
+    calendars = {node.id: node for node in nodes.values() if is_calendar(node)}
     copies = [each for each in await mailbox.store.with_uids(mailbox.id, None, [uid]) if each.folder in calendars]
     if not uid or not copies:
         return None
