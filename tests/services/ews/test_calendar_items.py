@@ -22,6 +22,7 @@ from postern.protocols.ews.ids import ItemId, read_id
 from postern.services.ews import access
 from tests.services.dav.site import ALICE, BOB, event, guid_of
 from tests.services.ews.site import Answer, EwsSite
+from tests.services.ews.test_line_attachments import attach, file
 
 ZONE = '<t:StartTimeZone Id="W. Europe Standard Time"/>'
 HOUR = "<t:Start>2026-12-01T09:00:00+01:00</t:Start><t:End>2026-12-01T10:00:00+01:00</t:End>"
@@ -324,6 +325,22 @@ def test_nothing_is_left_of_an_appointment_that_was_refused() -> None:
         folders = [await site.folder(kind) for kind in (FolderKind.CALENDAR, FolderKind.DRAFTS)]
         states = await site.mailboxes.folder_states(guid_of(ALICE), folders)
         assert [each.items for each in states.values()] == [0, 0]
+
+    work(steps)
+
+
+def test_an_appointment_has_its_bounds() -> None:
+    async def steps(site: EwsSite) -> None:
+        def files(count: int, octets: bytes) -> str:
+            return f"<t:Attachments>{file(octets, 'a.bin') * count}</t:Attachments>{HOUR}"
+
+        assert (await site.ask(made(files(2, bytes(7 << 20))))).codes == ["ErrorMessageSizeExceeded"]
+        assert (await site.ask(made(files(201, b"x")))).codes == ["ErrorInvalidValueForProperty"]
+        item = id_of(await site.ask(made(files(200, b"x"))))
+        several = [file(b"x", "a.bin")] * 200
+        added = [await site.ask(attach(item, *several)) for _ in range(4)]
+        assert {code for answer in added for code in answer.codes} == {"NoError"}
+        assert (await site.ask(attach(item, *several[:2]))).codes == ["ErrorAttachmentSizeLimitExceeded"] * 2
 
     work(steps)
 
