@@ -60,6 +60,17 @@ class Client:
         )
         self._connection.request("POST", "/EWS/Exchange.asmx", document.encode(), self._fields)
 
+    def subscribe(self) -> str:
+        """Makes a streaming subscription to new mail in the inbox. Returns its id."""
+        told = self.ask(
+            "<m:Subscribe><m:StreamingSubscriptionRequest><t:FolderIds>"
+            f"{INBOX}</t:FolderIds><t:EventTypes><t:EventType>NewMailEvent</t:EventType></t:EventTypes>"
+            "</m:StreamingSubscriptionRequest></m:Subscribe>"
+        )
+        match = re.search(rb"SubscriptionId>([^<]+)<", told)
+        assert match is not None
+        return match[1].decode()
+
     def stream(self, subscription: str) -> http.client.HTTPResponse:
         """Begins to wait for the events of a subscription. Returns the answer, of which the first piece was read."""
         self._post(
@@ -131,14 +142,7 @@ def streams(port: int, password: str, count: int) -> None:
         # From one address, a door answers 64 requests at a time.
         address = f"127.0.1.{1 + number // STREAMS_EACH}"
         client = Client(port, f"{user(number // STREAMS_EACH)}:{password}", address)
-        told = client.ask(
-            "<m:Subscribe><m:StreamingSubscriptionRequest><t:FolderIds>"
-            f"{INBOX}</t:FolderIds><t:EventTypes><t:EventType>NewMailEvent</t:EventType></t:EventTypes>"
-            "</m:StreamingSubscriptionRequest></m:Subscribe>"
-        )
-        match = re.search(rb"SubscriptionId>([^<]+)<", told)
-        assert match is not None
-        held.append(client.stream(match[1].decode()))
+        held.append(client.stream(client.subscribe()))
     print(json.dumps({"operations": count, "seconds": 0.0}), flush=True)
     sys.stdin.read()
 

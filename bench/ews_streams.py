@@ -7,19 +7,17 @@ from a message that is put into each inbox until the last of the streams has tol
 
 from __future__ import annotations
 
-import base64
 import json
-import re
-import socket
 import ssl
 import sys
 import tempfile
 import time
+from http.client import HTTPResponse
 from imaplib import IMAP4_SSL
 from pathlib import Path
 
 from bench import accounting
-from bench.ews_load import MESSAGES, TYPES
+from bench.ews_load import Client
 from bench.ours import OFFSET, organization
 from bench.peers import PASSWORD
 
@@ -28,48 +26,12 @@ QUIET = 20.0
 """Seconds for which the organization is watched while nothing happens."""
 PER_ADDRESS = 20
 """Connections of one source address: a process works on 64 requests of one at a time."""
-SUBSCRIBE = (
-    '<m:Subscribe><m:StreamingSubscriptionRequest SubscribeToAllFolders="true"><t:EventTypes>'
-    "<t:EventType>NewMailEvent</t:EventType></t:EventTypes></m:StreamingSubscriptionRequest></m:Subscribe>"
-)
-STREAM = (
-    "<m:GetStreamingEvents><m:SubscriptionIds><t:SubscriptionId>{}</t:SubscriptionId></m:SubscriptionIds>"
-    "<m:ConnectionTimeout>30</m:ConnectionTimeout></m:GetStreamingEvents>"
-)
 
 
-class Connection:
+def connection(number: int) -> Client:
     """One connection of a user."""
-
-    def __init__(self, number: int) -> None:
-        self._user = USERS[number % len(USERS)]
-        tls = ssl.create_default_context()
-        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-        source = (f"127.0.0.{2 + number // PER_ADDRESS}", 0)
-        self._socket = tls.wrap_socket(
-            socket.create_connection(("127.0.0.1", OFFSET + 443), 30, source), server_hostname="localhost"
-        )
-
-    def ask(self, body: str) -> None:
-        document = (
-            f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:t="{TYPES}" xmlns:m="{MESSAGES}">'
-            f'<s:Header><t:RequestServerVersion Version="Exchange2013"/></s:Header><s:Body>{body}</s:Body></s:Envelope>'
-        ).encode()
-        basic = base64.b64encode(f"{self._user}:{PASSWORD}".encode()).decode()
-        self._socket.sendall(
-            f"POST /EWS/Exchange.asmx HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {basic}\r\n"
-            f"Content-Type: text/xml; charset=utf-8\r\nContent-Length: {len(document)}\r\n\r\n".encode()
-            + document
-        )
-
-    def until(self, mark: bytes) -> bytes:
-        data = b""
-        while mark not in data:
-            piece = self._socket.recv(65_536)
-            if not piece or b'ResponseClass="Error"' in data:
-                raise RuntimeError(data[-1_000:])
-            data += piece
-        return data
+    user = USERS[number % len(USERS)]
+    return Client(OFFSET + 443, f"{user}:{PASSWORD}", f"127.0.0.{2 + number // PER_ADDRESS}")
 
 
 def main() -> int:
@@ -83,23 +45,19 @@ def main() -> int:
 
 
 def _measured(count: int, roots: list[int]) -> dict[str, float]:
-    first = [Connection(number) for number in range(4 * len(USERS))]  # what a process does once is done
-    for connection in first:
-        connection.ask(STREAM.format(_subscribed(connection)))
-        connection.until(b"ConnectionStatus")
+    first = [connection(number) for number in range(4 * len(USERS))]  # what a process does once is done
+    begun = [each.stream(each.subscribe()) for each in first]
     time.sleep(2)
     empty = accounting.pss_bytes(roots)
-    connections, ids = [], []
-    for number in range(count):
-        connections.append(Connection(number))
-        ids.append(_subscribed(connections[-1]))
+    connections = [connection(number) for number in range(count)]
+    ids = [each.subscribe() for each in connections]
     connected = accounting.pss_bytes(roots)
     half = 0
-    for number, (connection, subscription) in enumerate(zip(connections, ids, strict=True)):
+    streams = []
+    for number, (each, subscription) in enumerate(zip(connections, ids, strict=True)):
         if number == count // 2:
             half = accounting.pss_bytes(roots)
-        connection.ask(STREAM.format(subscription))
-        connection.until(b"ConnectionStatus")
+        streams.append(each.stream(subscription))
     waiting = accounting.pss_bytes(roots)
     began = accounting.cpu_seconds(roots)
     time.sleep(QUIET)
@@ -108,8 +66,9 @@ def _measured(count: int, roots: list[int]) -> dict[str, float]:
     began, started = accounting.cpu_seconds(roots), time.perf_counter()
     for mailbox in mailboxes:
         mailbox.append("INBOX", "", "", b"Subject: x\r\n\r\n")
-    for connection in connections:
-        connection.until(b"NewMailEvent")
+    for stream in streams:
+        _wait_for(stream, b"NewMailEvent")
+    del begun, first  # they have waited, too
     return {
         "KB of each": round((waiting - empty) / count / 1e3, 1),
         "KB of its connection and subscription": round((connected - empty) / count / 1e3, 1),
@@ -121,11 +80,13 @@ def _measured(count: int, roots: list[int]) -> dict[str, float]:
     }
 
 
-def _subscribed(connection: Connection) -> str:
-    connection.ask(SUBSCRIBE)
-    match = re.search(rb"<m:SubscriptionId>([^<]+)<", connection.until(b"</s:Envelope>"))
-    assert match is not None
-    return match[1].decode()
+def _wait_for(stream: HTTPResponse, mark: bytes) -> None:
+    data = b""
+    while mark not in data:
+        piece = stream.read1(65_536)
+        if not piece:
+            raise RuntimeError(data[-1_000:])
+        data += piece
 
 
 def _logged_on(user: str) -> IMAP4_SSL:

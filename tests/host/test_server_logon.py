@@ -48,9 +48,17 @@ def test_imap_and_rpc_share_one_watch(tmp_path: Path, monkeypatch: pytest.Monkey
         process.rpc._authenticator.reauthorization.register(user, lambda: None)
         await watch.round()
         assert asked == [1]
+        ended: list[str] = []
+
+        async def end() -> None:
+            assert not watching.done(), "all else still answers"
+            ended.append("notifications")
+
+        process.before_stop.append(end)
         (watching,) = asyncio.all_tasks() - {asyncio.current_task()}
         await process.stop()
         await asyncio.wait([watching])
         assert watching.cancelled(), "the watch is over"
+        assert ended == ["notifications"]
 
     asyncio.run(main())

@@ -156,11 +156,6 @@ class MailContent:
         """Replaces all fields of this name by one with mailboxes, by name and address; none: it is taken out."""
         self._set(name, writing.people_field(name, people) if people else b"")
 
-    def add_text(self, name: str, text: str) -> None:
-        """Adds a field beside others of this name."""
-        self._is_changed = True
-        self._fields.append((name.lower().encode(), writing.text_field(name, text)))
-
     def _set(self, name: str, field: bytes) -> None:
         self._is_changed = True
         wanted = name.lower().encode()

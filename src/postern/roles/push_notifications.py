@@ -27,4 +27,6 @@ def pusher(runtime: Runtime, logon: ServerLogon) -> Pusher | None:
         tls,
         Permitted(configured.networks),
     )
-    return Pusher(outgoing, logon.authenticator.reauthorization.register, configured.clear)
+    made = Pusher(outgoing, logon.authenticator.reauthorization.register, configured.clear)
+    logon.before_stop.append(made.close)
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 
 from postern.directory.slapd_adapter import SlapdDirectory
@@ -37,6 +38,8 @@ class ServerLogon:
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
         self._refresh = DirectoryRefresh(self.authenticator, self.directory, runtime.feed)
         self.guard = self._refresh.guard
+        self.before_stop: list[Callable[[], Awaitable[None]]] = []
+        """Functions that end what applications began; `stop` calls them first, while all else still answers."""
 
     @cached_property
     def shared(self) -> SharedItems:
@@ -56,6 +59,8 @@ class ServerLogon:
         await self._refresh.start()
 
     async def stop(self) -> None:
+        for end in self.before_stop:
+            await end()
         await self._refresh.stop()
         await self.rpc.close()
         self.authenticator.close()

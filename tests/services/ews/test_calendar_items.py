@@ -17,10 +17,12 @@ from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject
 from postern.items.stored import values_of
 from postern.model.folders import FolderKind
+from postern.model.item_store import MAX_PROPERTY_OCTETS
 from postern.protocols.ews.ids import ItemId, read_id
 from postern.services.ews import access
 from tests.services.dav.site import ALICE, BOB, event, guid_of
 from tests.services.ews.site import Answer, EwsSite
+from tests.services.ews.test_line_attachments import attach, file
 
 ZONE = '<t:StartTimeZone Id="W. Europe Standard Time"/>'
 HOUR = "<t:Start>2026-12-01T09:00:00+01:00</t:Start><t:End>2026-12-01T10:00:00+01:00</t:End>"
@@ -281,6 +283,9 @@ def test_ids_of_occurrences_are_for_series_alone() -> None:
         (f"{HOUR}<t:Recurrence>{DAILY}</t:Recurrence>", "ErrorCalendarInvalidRecurrence"),
         (f"{HOUR}<t:IsMeeting>true</t:IsMeeting>", "ErrorInvalidPropertySet"),
         ("<t:Start>tomorrow</t:Start>", "ErrorSchemaValidation"),
+        (f"{HOUR}<t:ReminderMinutesBeforeStart>--5</t:ReminderMinutesBeforeStart>", "ErrorSchemaValidation"),
+        (f"{HOUR}<t:ReminderMinutesBeforeStart>²</t:ReminderMinutesBeforeStart>", "ErrorSchemaValidation"),
+        (f"{HOUR}<t:ConferenceType>²</t:ConferenceType>", "ErrorSchemaValidation"),
         (HOUR.replace("2026-", "9999-"), "ErrorCalendarOutOfRange"),
         (HOUR.replace("2026-12-01", "0001-01-01"), "ErrorCalendarOutOfRange"),
         (SERIES.replace("<t:StartDate>2026", "<t:StartDate>9000"), "ErrorCalendarOutOfRange"),
@@ -290,6 +295,52 @@ def test_ids_of_occurrences_are_for_series_alone() -> None:
 def test_what_makes_no_sense_is_refused(more: str, code: str) -> None:
     async def steps(site: EwsSite) -> None:
         assert (await site.ask(made(more))).codes == [code]
+
+    work(steps)
+
+
+@pytest.mark.parametrize("mode", ["SendToNone", "SendToAllAndSaveCopy"])
+def test_a_calendar_has_each_uid_once(mode: str) -> None:
+    """CalDAV's clients know an appointment by its UID (RFC 4791 section 4.1)."""
+
+    async def steps(site: EwsSite) -> None:
+        bob = f"<t:Attendee><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox></t:Attendee>"
+        people = f"<t:RequiredAttendees>{bob}</t:RequiredAttendees>"
+        meeting = made(f"<t:UID>u1</t:UID>{HOUR}{people}", mode)
+        assert [(await site.ask(meeting)).codes for _ in range(2)] == [["NoError"], ["ErrorItemSave"]]
+        assert (await stored(site)).uid == "u1"
+
+    work(steps)
+
+
+def test_nothing_is_left_of_an_appointment_that_was_refused() -> None:
+    async def steps(site: EwsSite) -> None:
+        too_long = base64.b64encode(bytes(MAX_PROPERTY_OCTETS + 1)).decode()
+        path = '<t:ExtendedFieldURI PropertyTag="0x7001" PropertyType="Binary"/>'
+        more = f"<t:ExtendedProperty>{path}<t:Value>{too_long}</t:Value></t:ExtendedProperty>"
+        assert (await site.ask(made(more + HOUR))).codes == ["ErrorInsufficientResources"]
+        draft = f"<m:Items><t:Message><t:Subject>x</t:Subject>{more}</t:Message></m:Items>"
+        answer = await site.ask(f'<m:CreateItem MessageDisposition="SaveOnly">{draft}</m:CreateItem>')
+        assert answer.codes == ["ErrorInsufficientResources"]
+        folders = [await site.folder(kind) for kind in (FolderKind.CALENDAR, FolderKind.DRAFTS)]
+        states = await site.mailboxes.folder_states(guid_of(ALICE), folders)
+        assert [each.items for each in states.values()] == [0, 0]
+
+    work(steps)
+
+
+def test_an_appointment_has_its_bounds() -> None:
+    async def steps(site: EwsSite) -> None:
+        def files(count: int, octets: bytes) -> str:
+            return f"<t:Attachments>{file(octets, 'a.bin') * count}</t:Attachments>{HOUR}"
+
+        assert (await site.ask(made(files(2, bytes(7 << 20))))).codes == ["ErrorMessageSizeExceeded"]
+        assert (await site.ask(made(files(201, b"x")))).codes == ["ErrorInvalidValueForProperty"]
+        item = id_of(await site.ask(made(files(200, b"x"))))
+        several = [file(b"x", "a.bin")] * 200
+        added = [await site.ask(attach(item, *several)) for _ in range(4)]
+        assert {code for answer in added for code in answer.codes} == {"NoError"}
+        assert (await site.ask(attach(item, *several[:2]))).codes == ["ErrorAttachmentSizeLimitExceeded"] * 2
 
     work(steps)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from exchangelib import Account, EWSDate, EWSDateTime, EWSTimeZone, fields
+from exchangelib import Account, EWSDate, EWSDateTime, EWSTimeZone, FileAttachment, fields
 from exchangelib.errors import EWSError
 from exchangelib.items import CalendarItem, Contact, Message, Task
 
@@ -93,26 +94,45 @@ def test_every_property_is_searched_and_sorted_by(tmp_path: Path) -> None:
     asyncio.run(steps())
 
 
-def test_folders_are_synchronized_with_every_property(tmp_path: Path) -> None:
-    def work(mine: Account) -> None:
-        hour = EWSDateTime(2026, 12, 1, 9, tzinfo=EWSTimeZone("Europe/Berlin"))
-        Message(account=mine, folder=mine.inbox, subject="Lunch").save()
-        CalendarItem(account=mine, folder=mine.calendar, subject="Lunch", start=hour, end=hour).save()
-        Contact(account=mine, folder=mine.contacts, given_name="Bob", display_name="Bob").save()
-        Task(account=mine, folder=mine.tasks, subject="Lunch").save()
-        for folder, kind in (
-            (mine.inbox, Message),
-            (mine.calendar, CalendarItem),
-            (mine.contacts, Contact),
-            (mine.tasks, Task),
+def test_all_properties_of_all_kinds_are_synchronized_and_read(tmp_path: Path) -> None:
+    """Without `only_fields`, exchangelib names every property of a folder's kinds, also those that no list has."""
+
+    def file() -> FileAttachment:
+        return FileAttachment(name="a.txt", content=b"octets")
+
+    def steps_of(mine: Account) -> None:
+        start = EWSDateTime(2026, 1, 1, 9, tzinfo=EWSTimeZone("Europe/Berlin"))
+        at = {"start": start, "end": start + timedelta(hours=1)}
+        for folder, item in (
+            (mine.inbox, Message(subject="x", body="text", to_recipients=[ALICE], attachments=[file()])),
+            (mine.calendar, CalendarItem(subject="x", body="text", attachments=[file()], **at)),
+            (mine.contacts, Contact(display_name="x", body="text", attachments=[file()])),
+            (mine.tasks, Task(subject="x", body="text", attachments=[file()])),
         ):
-            ((change, item),) = folder.sync_items()
-            assert change == "create" and isinstance(item, kind) and item.datetime_created
-            assert list(folder.sync_items()) == []
+            item.account, item.folder = mine, folder
+            item.save()
+            name = "display_name" if folder is mine.contacts else "subject"
+            told = list(folder.sync_items())
+            assert [(change, getattr(each, name)) for change, each in told] == [("create", "x")], folder
+            assert list(folder.sync_items(sync_state=folder.item_sync_state)) == []
+            for found in (
+                folder.all(),
+                folder.all().order_by(f"-{name}"),
+                folder.filter(**{f"{name}__contains": "x"}).order_by(name, "-datetime_received"),
+                folder.all().only(name, "body", "attachments"),
+                folder.filter(has_attachments=True).only(name, "body", "attachments", "mime_content"),
+                folder.exclude(**{name: "y"}),
+            ):
+                (each,) = list(found)
+                assert getattr(each, name) == "x" and "text" in str(each.body)
+                assert [(part.name, part.content) for part in each.attachments] == [("a.txt", b"octets")]
+            assert folder.filter(**{f"{name}__startswith": "y"}).count() == 0 < folder.all().count()
+            assert list(folder.all().values_list(name, flat=True)) == ["x"]
+            assert list(folder.all().order_by("datetime_received").values(name)) == [{name: "x"}]
 
     async def steps() -> None:
         async with EwsDoor().opened_to_ews() as door:
             await door.mailboxes.logon(door.guid(ALICE))
-            await door.beside(lambda: work(account(door, tmp_path, ALICE)))
+            await door.beside(lambda: steps_of(account(door, tmp_path, ALICE)))
 
     asyncio.run(steps())

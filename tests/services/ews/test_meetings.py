@@ -299,6 +299,25 @@ def test_a_delegate_invites_for_another_if_he_may_send_on_behalf() -> None:
     work(steps)
 
 
+def test_a_delegate_answers_for_another_whose_mail_he_only_reads() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        owner = await site.recipients.recipient(ALICE)
+        assert owner is not None
+        site.recipients.known[ALICE] = replace(owner, delegates=(BOB,))
+        reads = Right.VISIBLE | Right.READ_ANY
+        for kind, rights in ((FolderKind.INBOX, reads), (FolderKind.CALENDAR, reads | Right.CREATE | Right.EDIT_ANY)):
+            await site.sharing.set_rights(owner, await site.folder(kind), guid_of(BOB), rights)
+        more = HOUR + people("RequiredAttendees", ALICE) + ZONE
+        assert (await site.ask(made(more, "SendToAllAndSaveCopy"), BOB)).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {ALICE}"]
+        request = id_of(await messages(site, ALICE))
+        assert (await site.ask(answer("AcceptItem", request), BOB)).codes == ["NoError"]
+        assert await post.carry() == [f"REPLY {BOB}"]
+        assert id_of(await messages(site, ALICE)) == request
+
+    work(steps)
+
+
 def test_a_meeting_is_forwarded_and_answered_by_mail() -> None:
     async def steps(site: EwsSite, post: Post) -> None:
         item = id_of(await site.ask(made(HOUR + people("RequiredAttendees", CAROL) + ZONE, subject="Talk")))

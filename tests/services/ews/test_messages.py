@@ -306,6 +306,10 @@ def test_values_are_appended_and_a_sent_message_keeps_its_people() -> None:
         told = await site.ask(read(draft, base="Default"))
         assert told.texts(".//t:Body") == ["one, two"]
         assert told.texts(".//t:ToRecipients/t:Mailbox/t:EmailAddress") == [BOB, "eve@else.test"]
+        for minutes, code in (("-1", "ErrorInvalidValueForProperty"), ("0" * 5_000, "ErrorSchemaValidation")):
+            value = f"<t:ReminderMinutesBeforeStart>{minutes}</t:ReminderMinutesBeforeStart>"
+            reminder = change("item:ReminderMinutesBeforeStart", value, "SetItemField")
+            assert (await site.ask(updated(draft, reminder))).codes == [code]
         more = change("item:Subject", "<t:Subject>x</t:Subject>")
         assert (await site.ask(updated(draft, more))).codes == ["ErrorInvalidPropertyAppend"]
         item = await received(site, MIXED)

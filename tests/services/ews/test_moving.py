@@ -226,6 +226,23 @@ def test_a_copy_in_the_same_calendar_is_an_appointment_of_its_own() -> None:
     asyncio.run(steps())
 
 
+def test_an_appointment_is_not_moved_beside_another_of_its_uid() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid = guid_of(ALICE)
+        calendar, trash = await site.folder(FolderKind.CALENDAR), await site.folder(FolderKind.DELETED)
+        new = NewResource(event("a", "Lunch", "20260301T120000Z"), "IPM.Appointment", RenderedItem("a"))
+        there, gone, other = [(await site.mailboxes.add(guid, folder, [new]))[0] for folder in (calendar, trash, trash)]
+        ids = [ItemId(guid, number) for number in (there, gone, other)]
+        back = distinguished("calendar")
+        answer = await site.ask(placed("MoveItem", back, *ids))
+        assert answer.codes == ["NoError", "ErrorMoveCopyFailed", "ErrorMoveCopyFailed"]
+        assert (await site.ask(placed("MoveItem", distinguished("deleteditems"), *ids[:1]))).codes == ["NoError"]
+        assert (await site.ask(placed("MoveItem", back, *ids[1:]))).codes == ["NoError", "ErrorMoveCopyFailed"]
+
+    asyncio.run(steps())
+
+
 @pytest.mark.parametrize(
     "role, deletes, deletes_own",
     [("reviewer", False, False), ("author", False, True), ("nonediting-author", False, True), ("editor", True, True)],

@@ -147,6 +147,18 @@ def test_groups_and_lists_are_expanded() -> None:
     asyncio.run(steps())
 
 
+def test_who_reads_contacts_expands_their_lists() -> None:
+    async def steps() -> None:
+        site = site_with_people()
+        item = (await site.ask(crew(address("a@sea.test"), address("b@sea.test")))).find(".//t:ItemId").attrib["Id"]
+        folder = await site.folder(FolderKind.CONTACTS)
+        await site.mailboxes.set_rights(guid_of(ALICE), folder, guid_of(BOB), Right.VISIBLE | Right.READ_ANY)
+        told = await site.ask(expand(f'<t:ItemId Id="{item}"/>'), BOB)
+        assert told.texts(".//t:Mailbox/t:Name") == ["A", "B"]
+
+    asyncio.run(steps())
+
+
 def test_rooms() -> None:
     async def steps() -> None:
         site = site_with_people()

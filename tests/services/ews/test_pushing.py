@@ -13,6 +13,7 @@ import pytest
 
 from postern.model.folders import FolderKind
 from postern.model.items import NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.organization import Impersonation
 from postern.model.security import Identity
 from postern.protocols.ews.names import MESSAGES
@@ -119,6 +120,24 @@ def test_a_subscriber_hears_that_its_subscription_stands(monkeypatch: pytest.Mon
         # The account may not be logged on any more.
         site.revoked[guid_of(ALICE)]()
         await site.ended()
+
+    asyncio.run(steps())
+
+
+def test_a_mailbox_that_cannot_be_read_ends_a_new_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unavailable(*_: object) -> None:
+        raise MailboxError("UNAVAILABLE", "no answer")
+
+    monkeypatch.setattr(pushing, "open_watched", unavailable)
+
+    async def steps() -> None:
+        site = PushSite()
+        await site.folder(FolderKind.INBOX)
+        assert (await site.subscribed()).codes == ["NoError"]
+        (task,) = site.pusher._tasks
+        await asyncio.wait([task])
+        assert task.exception() is None
+        await site.pusher.close()
 
     asyncio.run(steps())
 

@@ -162,6 +162,7 @@ def test_one_occurrence_is_deleted() -> None:
         ("<t:Status>Lazy</t:Status>", "tasks", "ErrorSchemaValidation"),
         ("<t:IsComplete>true</t:IsComplete>", "tasks", "ErrorInvalidPropertySet"),
         ("<t:ActualWork>9999999999</t:ActualWork>", "tasks", "ErrorSchemaValidation"),
+        ("<t:ActualWork>+-5</t:ActualWork>", "tasks", "ErrorSchemaValidation"),
         ("<t:Subject>x</t:Subject>", "inbox", "ErrorCannotCreateTaskInNonTaskFolder"),
     ],
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import TYPES, element, t
+from postern.protocols.ews.names import TYPES, element
 
 MAX_PATHS = 500
 """Properties of one list that are read."""
@@ -174,6 +174,3 @@ def path_markup(path: PropertyPath) -> str:
     if path.lid is not None:
         attributes["PropertyId"] = str(path.lid)
     return element("t:ExtendedFieldURI", **attributes, PropertyType=path.type)
-
-
-EXTENDED_PROPERTY = t("ExtendedProperty")

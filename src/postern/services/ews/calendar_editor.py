@@ -39,6 +39,7 @@ from postern.services.ews.appointments import exception_at, stamp_after, zone_of
 from postern.services.ews.attendees import Invited, read_attendees
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.editing import Editor, How, Saved
+from postern.services.ews.fields.mapped import whole
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.places import Place
 
@@ -162,10 +163,7 @@ class CalendarEditor(Editor):
     def set_minutes(self, value: xml.Element | None) -> None:
         if value is None:
             return
-        digits = value.text.strip()
-        if not digits.lstrip("-").isdigit() or len(digits) > 8:
-            raise EwsError(Code.SCHEMA_VALIDATION)
-        self.put("PidLidReminderDelta", int(digits))
+        self.put("PidLidReminderDelta", whole(value))
 
     def set_allows_proposals(self, value: xml.Element | None) -> None:
         is_refused = value is not None and not is_true(value.text)
@@ -200,7 +198,7 @@ class CalendarEditor(Editor):
         canonical, read = _IN_BAG[name]
 
         def write(editor: CalendarEditor, value: xml.Element | None) -> None:
-            editor.put(canonical, read(value.text) if value is not None else None)
+            editor.put(canonical, read(value) if value is not None else None)
 
         return write
 
@@ -275,13 +273,10 @@ class CalendarEditor(Editor):
         return replace(await self._saved(number), id=ItemId(mailbox.id, number, self.key))
 
 
-_IN_BAG: dict[str, tuple[str, Callable[[str], Value]]] = {
-    "ConferenceType": (
-        "PidLidConferencingType",
-        lambda text: int(text) if text.strip().isdigit() and len(text) < 5 else 0,
-    ),
-    "IsOnlineMeeting": ("PidLidConferencingCheck", is_true),
-    "NetShowUrl": ("PidLidNetShowUrl", str),
+_IN_BAG: dict[str, tuple[str, Callable[[xml.Element], Value]]] = {
+    "ConferenceType": ("PidLidConferencingType", whole),
+    "IsOnlineMeeting": ("PidLidConferencingCheck", lambda sent: is_true(sent.text)),
+    "NetShowUrl": ("PidLidNetShowUrl", lambda sent: sent.text),
 }
 
 

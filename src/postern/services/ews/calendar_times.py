@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
-from postern.items.calendar_object import CalendarObject, check, read
+from postern.items.calendar_object import Refused, check, read
 from postern.items.calendar_zones import with_all
 from postern.items.recurrence import timing_of
 from postern.items.series import Series
@@ -75,7 +75,8 @@ def finish(editor: CalendarEditor) -> bytes:
         raise EwsError(Code.CORRUPT_DATA, f"The calendar item cannot be stored: {refused.why}.")
     octets = with_all(editor.calendar.root.octets(), time_zones.this_year() + YEARS)
     described = read(octets)
-    assert isinstance(described, CalendarObject)
+    if isinstance(described, Refused):
+        raise EwsError(Code.MESSAGE_SIZE_EXCEEDED)
     editor.calendar = described
     return octets
 

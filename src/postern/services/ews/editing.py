@@ -17,6 +17,7 @@ from postern.items.property_values import encoded
 from postern.model.folders import Right
 from postern.model.item_store import RenderedItem
 from postern.model.items import NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import NewResource
 from postern.protocols.ews.codes import Code
@@ -110,8 +111,12 @@ class Editor:
         else:
             resource = NewResource(self.content(), self.item_class, values, f"{uuid4()}{self.name_end}")
             (number,) = await mailbox.store.add(mailbox.id, folder.id, [resource])
-        # Who may create needs no other right to say all of what he creates.
-        await self._keep_bag(number, mailbox.server.items)
+        try:
+            # Who may create needs no other right to say all of what he creates.
+            await self._keep_bag(number, mailbox.server.items)
+        except (EwsError, MailboxError):
+            await mailbox.server.items.delete(mailbox.id, [number])
+            raise
         return await self._saved(number)
 
     async def update(self, how: How, known: int | None) -> Saved:

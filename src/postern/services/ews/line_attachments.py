@@ -1,6 +1,7 @@
-"""Attachments of contacts and tasks: lines of their contents (docs/decisions/0003), a contact's photo among them.
+"""Attachments that are lines of a content (docs/decisions/0003): those of contacts, a photo among them, and of tasks.
 
-Their numbers count the lines. An id knows by a check whether the content is still the one whose lines were counted.
+Their numbers count the lines. An id knows by a check whether the content is still the one whose lines were counted. Attachments
+of appointments are alike and told here, too; `calendar_attachments` changes them, for a series has several components.
 """
 
 from __future__ import annotations
@@ -67,13 +68,19 @@ def _content(view: ItemView) -> _Content:
 
 
 def check_of(view: ItemView) -> int:
+    """The number by which an id of an attachment knows the content."""
     return zlib.crc32(view.content or b"")
 
 
 def markup(view: ItemView, shape: Shape) -> str:
     """The Attachments of an item, without their contents; "" without any."""
-    files = _content(view).files[: attached.MAX_TOLD]
-    return element("t:Attachments", *["".join(_tags(view, each)) for each in files]) if files else ""
+    return markup_of(view, _content(view).files)
+
+
+def markup_of(view: ItemView, files: Sequence[Attachment]) -> str:
+    """The Attachments element with these, without their contents; "" for none."""
+    told = ["".join(_tags(view, each)) for each in files[: attached.MAX_TOLD]]
+    return element("t:Attachments", *told) if told else ""
 
 
 def has_files(view: ItemView, shape: Shape) -> str:
@@ -101,13 +108,19 @@ def _tags(view: ItemView, file: Attachment) -> tuple[str, str]:
 
 def get(view: ItemView, wanted: AttachmentId) -> Long:
     """An attachment with its content. Raises EwsError ErrorItemNotFound where it is not there, or the content is another."""
-    file = _find(view, _content(view), wanted)
+    return whole(view, _content(view).files, wanted)
+
+
+def whole(view: ItemView, files: Sequence[Attachment], wanted: AttachmentId) -> Long:
+    """That one of these files with its content. Raises EwsError as `get`."""
+    file = find(view, files, wanted)
     start, end = _tags(view, file)
     return Long(["<m:Attachments>", start, "<t:Content>", file.octets or b"", "</t:Content>", end, "</m:Attachments>"])
 
 
-def _find(view: ItemView, content: _Content, wanted: AttachmentId) -> Attachment:
-    for file in content.files:
+def find(view: ItemView, files: Sequence[Attachment], wanted: AttachmentId) -> Attachment:
+    """That one of these files. Raises EwsError ErrorItemNotFound where it is not there, or the content is another."""
+    for file in files:
         if file.number == wanted.index and check_of(view) == wanted.check:
             return file
     raise EwsError(Code.ITEM_NOT_FOUND)
@@ -175,7 +188,7 @@ async def delete(view: ItemView, wanted: Sequence[AttachmentId]) -> dict[Attachm
     gone: set[int] = set()
     for each in wanted:
         try:
-            gone.add(id(_find(view, content, each).line))
+            gone.add(id(find(view, content.files, each).line))
             told[each] = ""
         except EwsError as error:
             told[each] = error

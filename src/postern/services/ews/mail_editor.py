@@ -42,6 +42,7 @@ from postern.services.ews import attached, sending
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, Editor, How, Saved
 from postern.services.ews.fields import people
+from postern.services.ews.fields.mapped import whole
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
 from postern.services.ews.sending import AT_ONCE
@@ -165,10 +166,10 @@ class MailEditor(Editor):
         self.bag[REMINDER_TIME] = self.bag[REMINDER_SIGNAL] = due
 
     def set_reminder_minutes(self, field: xml.Element | None) -> None:
-        text = _text(field).strip()
-        if field is not None and not (text.isascii() and text.isdigit() and int(text[:12]) <= MAX_MINUTES):
+        minutes = whole(field) if field is not None else None
+        if minutes is not None and not 0 <= minutes <= MAX_MINUTES:
             raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
-        self.bag[REMINDER_DELTA] = int(text) if field is not None else None
+        self.bag[REMINDER_DELTA] = minutes
 
     def set_flag(self, field: xml.Element | None) -> None:
         """The flag for follow-up (MS-OXWSCORE section 2.2.4.19). A flag that is complete has a date, and no start and end."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from postern.items.rendered import attendee_of, sequence_of, status_of
 from postern.items.series import Series
 from postern.model.folders import FolderKind, Right
 from postern.model.items import Flag, NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
 from postern.protocols import xml
 from postern.protocols.content_lines import Component, escaped, line, with_parameters
@@ -41,6 +43,7 @@ from postern.services.ews.deleting import Deletion, Disposal, dispose, trash_of
 from postern.services.ews.editing import Disposition, How
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.meeting_messages import invitation_of
+from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import item_ref
 from postern.services.scheduling import sending
 
@@ -120,7 +123,9 @@ async def answer(call: Call, response: xml.Element, how: How) -> str:
         letters = sending.letters_of(mailbox.recipient.primary, [message], statuses, now, comment)
     stored = await _keep(call, meeting, said.status, now, letters, how.disposition is not Disposition.SEND_ONLY)
     if meeting.message is not None:
-        await dispose(mailbox, [meeting.message.stored.id], Disposal.TRASH)
+        # The answer is given: whoever may not take the message away, or comes too late for it, has answered all the same.
+        with suppress(EwsError, MailboxError):
+            await dispose(mailbox, [meeting.message.stored.id], Disposal.TRASH)
     return stored
 
 
@@ -221,7 +226,7 @@ async def copy_of(mailbox: Mailbox, uid: str) -> Resource | None:
     """The appointment with this UID in a calendar of the mailbox, with its content; the calendar of the mailbox goes before other
     ones. None: there is none."""
     nodes = await mailbox.nodes()
-    calendars = {node.id: node for node in nodes.values() if meeting_changes.is_calendar(node.folder_class)}
+    calendars = {node.id: node for node in nodes.values() if is_calendar(node)}
     copies = [each for each in await mailbox.store.with_uids(mailbox.id, None, [uid]) if each.folder in calendars]
     if not uid or not copies:
         return None

@@ -24,7 +24,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import How, Saved
-from postern.services.ews.meeting_messages import CALENDAR_CLASS
+from postern.services.ews.permissions import is_calendar
 from postern.services.scheduling import sending
 from postern.services.scheduling.aside import aside
 
@@ -53,20 +53,20 @@ async def create(editor: CalendarEditor, how: How) -> Saved:
     mailbox, folder = editor.place.mailbox, editor.place.node
     await mailbox.nodes()
     mailbox.demand(folder, Right.CREATE, Code.CREATE_ITEM_ACCESS_DENIED)
-    if not is_calendar(folder.folder_class) and folder.kind is not FolderKind.DELETED:
+    if not is_calendar(folder) and folder.kind is not FolderKind.DELETED:
         raise EwsError(Code.CANNOT_CREATE_CALENDAR_ITEM_IN_NON_CALENDAR_FOLDER)
     octets = editor.content()
     name = f"{uuid4()}{editor.name_end}"
     put = await _sent(editor.call, mailbox, None, editor.calendar, editor.now, how.meetings, folder.id, name)
-    if put is None:
-        resource = NewResource(octets, editor.item_class, await editor.rendered(), name)
-        (put,) = await mailbox.store.add(mailbox.id, folder.id, [resource])
-    return await editor.keep_rest(put)
-
-
-def is_calendar(folder_class: str) -> bool:
-    """Whether a folder of this class is a calendar."""
-    return folder_class == CALENDAR_CLASS or folder_class.startswith(f"{CALENDAR_CLASS}.")
+    if put is not None:
+        return await editor.keep_rest(put)
+    resource = NewResource(octets, editor.item_class, await editor.rendered(), name)
+    (put,) = await mailbox.store.add(mailbox.id, folder.id, [resource], is_calendar(folder))
+    try:
+        return await editor.keep_rest(put)
+    except (EwsError, MailboxError):
+        await mailbox.server.items.delete(mailbox.id, [put])
+        raise
 
 
 async def update(editor: CalendarEditor, how: How, known: int | None) -> Saved:
@@ -135,7 +135,8 @@ async def _sent(
     content = await aside(new.root.octets(), stored)
     expected = ABSENT if tag is None else tag
     sender = await sender_of(call, mailbox, letters, mode not in _NOT_KEPT)
-    put = await sending.carry_out(sender, letters, folder, name, content, expected)
+    # A calendar has each UID once (RFC 4791 section 4.1).
+    put = await sending.carry_out(sender, letters, folder, name, content, expected, unique=tag is None)
     return put.id if put is not None else None
 
 
@@ -210,7 +211,7 @@ async def store_answer(
     sender = await sender_of(call, mailbox, letters, is_kept)
     name = resource.name if resource is not None else f"{uuid4()}.ics"
     expected = resource.tag if resource is not None else ABSENT
-    put = await sending.carry_out(sender, letters, folder, name, content, expected)
+    put = await sending.carry_out(sender, letters, folder, name, content, expected, unique=resource is None)
     if put is None:
         raise MailboxError("MODIFIED", "The copy has gone meanwhile")
     return put.id

@@ -26,12 +26,12 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, change_key
 from postern.protocols.ical.values import address_of
 from postern.services.ews.item_view import ItemView
+from postern.services.ews.permissions import is_calendar
 from postern.services.scheduling.aside import aside
 
 _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
 MAX_ADDRESSED = 1_000
 """Attendees to whom a reply to all goes."""
-CALENDAR_CLASS = "IPF.Appointment"
 REQUEST, RESPONSE, CANCELLATION = "MeetingRequest", "MeetingResponse", "MeetingCancellation"
 _BY_METHOD = {"REQUEST": REQUEST, "REPLY": RESPONSE, "COUNTER": RESPONSE, "CANCEL": CANCELLATION}
 ANSWERS = {
@@ -109,7 +109,7 @@ async def associate(views: Sequence[ItemView]) -> None:
     copies = [
         each
         for each in await mailbox.store.with_uids(mailbox.id, None, list(by_uid))
-        if each.folder in nodes and nodes[each.folder].folder_class.startswith(CALENDAR_CLASS)
+        if each.folder in nodes and is_calendar(nodes[each.folder])
     ]
     stored = {item.id: item for item in await mailbox.store.get(mailbox.id, [each.id for each in copies], True)}
     for copy in copies:

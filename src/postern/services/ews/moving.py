@@ -7,7 +7,7 @@ its flags, keywords and properties; a move takes the first one away when the sec
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from postern.items import calendar_object, contact
@@ -17,7 +17,7 @@ from postern.model.folders import FolderKind, Right
 from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
 from postern.model.items import KEYWORD_BASE, NewItem
 from postern.model.mailbox import MailboxError
-from postern.model.resources import NOTHING_RENDERED, NewResource
+from postern.model.resources import NOTHING_RENDERED, NewResource, Resource
 from postern.protocols.content_lines import line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -49,7 +49,28 @@ async def put(source: Mailbox, ids: Sequence[int], target: Place, is_move: bool)
         return await _put_elsewhere(source, ids, target, is_move)
     if not is_move:
         return await _copied_here(mailbox, ids, target)
+    if is_calendar(target.node):
+        uids = await _uids_of(mailbox, ids)
+        others = [each for each in await _with_uids(target, uids) if each.id not in uids]
+        if others or len(set(uids.values())) < len(uids):
+            raise _has_uid()
     return {number: number for number in await mailbox.store.move_items(mailbox.id, ids, folder)}
+
+
+def _has_uid() -> EwsError:
+    """The error for a calendar that would have a UID twice (RFC 4791 section 4.1)."""
+    return EwsError(Code.MOVE_COPY_FAILED, "The calendar has an item with this UID already.")
+
+
+async def _uids_of(mailbox: Mailbox, ids: Sequence[int]) -> dict[int, str]:
+    """The UIDs of these items, by id."""
+    return {each.id: each.uid for each in await mailbox.store.with_ids(mailbox.id, ids) if each.uid}
+
+
+async def _with_uids(target: Place, uids: Mapping[int, str]) -> list[Resource]:
+    """The items of a folder with these UIDs, seen by the caller or not."""
+    mailbox, wanted = target.mailbox, list(dict.fromkeys(uids.values()))
+    return list(await mailbox.server.items.with_uids(mailbox.id, target.node.id, wanted)) if wanted else []
 
 
 async def _copied_here(mailbox: Mailbox, ids: Sequence[int], target: Place) -> dict[int, int]:
@@ -58,10 +79,8 @@ async def _copied_here(mailbox: Mailbox, ids: Sequence[int], target: Place) -> d
     taken: set[str] = set()
     renewed: set[int] = set()
     if is_calendar(target.node):
-        uids = {each.id: each.uid for each in await mailbox.store.with_ids(mailbox.id, ids) if each.uid}
-        wanted = list(dict.fromkeys(uids.values()))
-        there = await mailbox.server.items.with_uids(mailbox.id, target.node.id, wanted) if wanted else ()
-        taken.update(each.uid for each in there)
+        uids = await _uids_of(mailbox, ids)
+        taken = {each.uid for each in await _with_uids(target, uids)}
         for number, uid in uids.items():
             if uid in taken:
                 renewed.add(number)
@@ -99,12 +118,12 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
         flags = item.flags & _SYSTEM
         resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
         try:
-            # A calendar has each UID once (RFC 4791 section 4.1): an attendee has the meeting already.
+            # An attendee has the meeting already.
             (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource], is_calendar(target.node))
         except MailboxError as error:
             if error.code != "UIDEXISTS":
                 raise
-            raise EwsError(Code.MOVE_COPY_FAILED, "The calendar has an item with this UID already.") from None
+            raise _has_uid() from None
     else:
         flags = item.flags & _SYSTEM | await _keywords(source, item, target)
         (number,) = await mailbox.store.create(

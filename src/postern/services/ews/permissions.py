@@ -59,6 +59,7 @@ _DISTINGUISHED = {"Default": EVERYBODY, "Anonymous": ANONYMOUS}
 
 
 def is_calendar(node: FolderNode) -> bool:
+    """Whether a folder is a calendar."""
     folded = node.folder_class.lower()
     return folded == "ipf.appointment" or folded.startswith("ipf.appointment.")
 

@@ -96,8 +96,8 @@ class Pusher:
             why = "the subscriber wants no more"
         except OutgoingError as error:
             why = str(error)
-        except EwsError as error:
-            why = error.code.value
+        except (EwsError, MailboxError, DirectoryUnavailable) as error:
+            why = as_error(error).code.value
         finally:
             for registration in registrations:
                 if registration is not None:

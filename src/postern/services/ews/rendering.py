@@ -36,17 +36,17 @@ _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:Conversation
 
 @dataclass(slots=True)
 class Rendering:
-    """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long. `base` is the base where
-    it is not that of the shape; `is_attached`: to items that are attached to others, which have no id and no folder. Raises
-    EwsError ErrorInvalidPropertyRequest for a property that the schema does not have, and for a long one that is named for a
-    list, unless `passes_over_long`."""
+    """A shape as it is applied to items. `listed`: in a list of items, which leaves out what is long; with `refuses`, a shape
+    that asks for it raises EwsError ErrorInvalidPropertyForOperation. `base` is the base where it is not that of the shape;
+    `is_attached`: to items that are attached to others, which have no id and no folder. Raises EwsError
+    ErrorInvalidPropertyRequest for a property that the schema does not have."""
 
     shape: Shape
     version: Version
     listed: bool = False
+    refuses: bool = False
     base: Base | None = None
     is_attached: bool = False
-    passes_over_long: bool = False
     likely: Need = NOTHING
     """The parts of an item that the next ones will probably need."""
     _fields: dict[str, tuple[Field, ...]] = field(default_factory=dict)
@@ -54,14 +54,16 @@ class Rendering:
     _needs: dict[str, Need] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.refuses and self.shape.mime:
+            raise EwsError(Code.INVALID_PROPERTY_FOR_OPERATION, path=path_markup(FieldPath(MIME_CONTENT.uri)))
         known = {each.uri: each for kind in KINDS for each in kind.fields}
         for path in self.shape.paths:
             if isinstance(path, FieldPath):
                 there = known.get(path.uri)
                 if there is None and path.uri not in URIS:
                     raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
-                if there is not None and self.listed and there.single and not self.passes_over_long:
-                    raise EwsError(Code.INVALID_PROPERTY_REQUEST, path=path_markup(path))
+                if there is not None and self.refuses and there.single:
+                    raise EwsError(Code.INVALID_PROPERTY_FOR_OPERATION, path=path_markup(path))
         self.likely = self.needs_of(kind_of(MESSAGE))
 
     def fields(self, kind: ItemKind) -> tuple[Field, ...]:

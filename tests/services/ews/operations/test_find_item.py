@@ -484,6 +484,21 @@ def test_what_cannot_be_searched_is_told() -> None:
     asyncio.run(steps())
 
 
+@pytest.mark.parametrize("uri", ["item:Attachments", "item:Body", "item:MimeContent", "item:TextBody"])
+def test_a_property_that_no_list_has_is_not_for_this_operation(uri: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox = await site.folder(FolderKind.INBOX)
+        answer = await site.ask(find(inbox, paths=SUBJECT + field(uri)))
+        assert answer.codes == ["ErrorInvalidPropertyForOperation"]
+        assert answer.find(".//m:MessageXml/t:FieldURI").attrib["FieldURI"] == uri
+        mime = "<t:IncludeMimeContent>true</t:IncludeMimeContent><t:AdditionalProperties>"
+        told = await site.ask(find(inbox).replace("<t:AdditionalProperties>", mime))
+        assert told.codes == ["ErrorInvalidPropertyForOperation"]
+
+    asyncio.run(steps())
+
+
 def test_folders_have_no_associated_or_softly_deleted_items() -> None:
     async def steps() -> None:
         inbox = await Inbox.filled()

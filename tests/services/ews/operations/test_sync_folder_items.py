@@ -224,6 +224,23 @@ def test_states_that_are_not_ours_are_refused() -> None:
     asyncio.run(steps())
 
 
+def test_properties_that_no_list_has_are_left_out() -> None:
+    """exchangelib's sync_items() names every property that it knows."""
+
+    async def steps() -> None:
+        site = EwsSite()
+        client = await Client.of(site)
+        await create(site, client.folder, "a")
+        for uri in ("item:Attachments", "item:Body", "item:MimeContent", "message:ToRecipients"):
+            path = f'<t:FieldURI FieldURI="{uri}"/>'
+            answer = await site.ask(client.body(state="").replace(SUBJECT, SUBJECT + path))
+            assert answer.codes == ["NoError"], uri
+            assert answer.texts(".//t:Subject") == ["a"]
+            assert answer.all(f".//t:{uri.partition(':')[2]}") == []
+
+    asyncio.run(steps())
+
+
 def test_rights_decide_in_anothers_folder() -> None:
     async def steps() -> None:
         site = EwsSite()

@@ -29,10 +29,9 @@ from postern.services.ews.fields.field import Field, Read
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.own_items import item_fields
 from postern.services.ews.item_view import ItemView, Need
+from postern.services.ews.line_attachments import MAX_ATTACHMENTS
 
 _MAP = {entry.property.canonical: entry for entry in APPOINTMENT_PROPERTIES}
-MAX_FILES = 200
-"""Files of a new appointment."""
 SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
 IMPORTANCES = ("Low", "Normal", "High")
 _MIME_CONTENT = next(each for each in ITEM_FIELDS if each.uri == "item:MimeContent")
@@ -183,7 +182,10 @@ def set_attachments(editor: CalendarEditor, value: xml.Element | None) -> None:
     """Adds the files of a new appointment; those of one that is there are made by CreateAttachment."""
     if editor.view is not None:
         raise EwsError(Code.INVALID_PROPERTY_SET if value is not None else Code.INVALID_PROPERTY_DELETE)
-    for each in (value.elements if value is not None else [])[:MAX_FILES]:
+    sent = value.elements if value is not None else []
+    if len(sent) > MAX_ATTACHMENTS:
+        raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
+    for each in sent:
         attach(editor, each)
 
 

@@ -16,6 +16,7 @@ from postern.items.message_properties import (
     TASK_DUE,
     TASK_START,
 )
+from postern.model.domains import fold
 from postern.model.folders import Right
 from postern.model.items import Flag
 from postern.protocols import xml
@@ -158,7 +159,9 @@ def rights(view: ItemView, shape: Shape) -> str:
         boolean("t:Delete", bool(rights & Right.DELETE_ANY)),
         boolean("t:Modify", bool(rights & Right.EDIT_ANY)),
         boolean("t:Read", bool(rights & Right.READ_ANY)),
-        boolean("t:ViewPrivateItems", bool(rights & Right.OWNER)) if view.call.header.version >= Version.V2010 else "",
+        boolean("t:ViewPrivateItems", bool(rights & (Right.OWNER | Right.PRIVATE)))
+        if view.call.header.version >= Version.V2010
+        else "",
     )
 
 
@@ -200,4 +203,4 @@ def owner(view: ItemView, shape: Shape) -> str:
 
 def from_me(view: ItemView) -> bool:
     senders = mime.envelope(view).from_
-    return bool(senders) and senders[0].address.lower() in view.mailbox.recipient.addresses
+    return bool(senders) and fold(senders[0].address) in view.mailbox.recipient.folded_addresses

@@ -36,9 +36,11 @@ def _text(held: Value) -> str:
     return xml.text(str(held))
 
 
-def _whole(sent: xml.Element) -> Value:
+def whole(sent: xml.Element) -> int:
+    """Reads an xs:int. Raises EwsError ErrorSchemaValidation."""
     text = sent.text.strip()
-    if len(text) > 11 or not text.lstrip("+-").isascii() or not text.lstrip("+-").isdigit():
+    digits = text[1:] if text.startswith(("+", "-")) else text
+    if len(digits) > 10 or not digits.isascii() or not digits.isdigit():
         raise EwsError(Code.SCHEMA_VALIDATION)
     number = int(text)
     if not -(1 << 31) <= number < 1 << 31:
@@ -94,8 +96,8 @@ DATE = Form(_time, lambda sent: read_time(sent.text) // DAY * DAY)
 """A day, as its midnight in UTC."""
 _FORMS = {
     Type.STRING: TEXT,
-    Type.INTEGER16: Form(_text, _whole),
-    Type.INTEGER32: Form(_text, _whole),
+    Type.INTEGER16: Form(_text, whole),
+    Type.INTEGER32: Form(_text, whole),
     Type.FLOATING64: Form(_text, _real),
     Type.BOOLEAN: Form(lambda held: "true" if held else "false", lambda sent: is_true(sent.text)),
     Type.TIME: Form(_time, lambda sent: read_time(sent.text)),

@@ -44,6 +44,7 @@ async def _of_item(call: Call, item: xml.Element) -> Sequence[Correspondent]:
     if not isinstance(wanted, ItemId):
         raise EwsError(Code.INVALID_ID_MALFORMED)
     mailbox = await call.mailbox_with(wanted.mailbox)
+    await mailbox.nodes()
     for view in await load(call, mailbox, [wanted.item], Need.CONTENT):
         folded = f"{view.stored.item_class.lower()}."
         if not folded.startswith(f"{contact.LIST_CLASS.lower()}."):

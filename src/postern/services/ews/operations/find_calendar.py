@@ -17,7 +17,7 @@ from postern.services.ews.calendar_span import PAGE, Entry, Span, entries_in, of
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.item_reading import prepare
 from postern.services.ews.item_view import Need, load
-from postern.services.ews.meeting_changes import is_calendar
+from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import Place
 from postern.services.ews.rendering import Rendering
 from postern.services.scheduling.aside import aside
@@ -49,7 +49,7 @@ async def root_folder(call: Call, place: Place, span: Span, rendering: Rendering
     ErrorCalendarFolderIsInvalidForCalendarView, ErrorAccessDenied; MailboxError."""
     mailbox = place.mailbox
     await mailbox.nodes()
-    if not is_calendar(place.node.folder_class):
+    if not is_calendar(place.node):
         raise EwsError(Code.CALENDAR_FOLDER_IS_INVALID_FOR_CALENDAR_VIEW)
     mailbox.demand(place.node, Right.READ_ANY)
     entries, is_whole = await entries_in(call, place, span)

@@ -40,7 +40,8 @@ class Traversal(StrEnum):
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
-    rendering = Rendering(read_shape(request.find(m("ItemShape"))), call.header.version, listed=True)
+    shape = read_shape(request.find(m("ItemShape")))
+    rendering = Rendering(shape, call.header.version, listed=True, refuses=True)
     parents = (request.find(m("ParentFolderIds")) or xml.Element("")).elements
     if not 0 < len(parents) <= MAX_PARENTS:
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_PARENTS} folders.")

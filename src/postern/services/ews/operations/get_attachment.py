@@ -37,7 +37,7 @@ async def _attachment(call: Call, named: xml.Element, rendering: Rendering) -> L
     wanted = read_attachment_id(named)
     view = await holder(call, wanted.mailbox, wanted.item)
     if kind_of(view.stored.item_class).element == "CalendarItem":
-        return await calendar_attachments.content(view, wanted)
+        return await asyncio.to_thread(calendar_attachments.get, view, wanted)
     if line_attachments.has_lines(view):
         return await asyncio.to_thread(line_attachments.get, view, wanted)
     place = await asyncio.to_thread(find, view, wanted)

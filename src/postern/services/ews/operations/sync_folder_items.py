@@ -71,8 +71,8 @@ async def _answer(call: Call, request: xml.Element) -> str:
 
 
 def _rendering(shape: Shape, call: Call) -> Rendering:
-    # exchangelib names every property that it knows, if it is not told which; Exchange leaves the long ones out.
-    return Rendering(shape, call.header.version, listed=True, passes_over_long=True)
+    # Clients name all properties that they know: what no list has is left out, and not refused as FindItem refuses it.
+    return Rendering(shape, call.header.version, listed=True)
 
 
 def _most(request: xml.Element) -> int:
