@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,8 @@ from postern.services.ews.places import Place
 MAX_CATEGORIES = 100
 _BUSY = {"Free": 0, "Tentative": 1, "Busy": 2, "OOF": 3, "WorkingElsewhere": 0}
 _BY_NAME = {entry.property.canonical: entry.property for entry in APPOINTMENT_PROPERTIES}
+_MINUTES = re.compile(r"-?[0-9]{1,7}")
+_KIND = re.compile(r"[0-9]{1,4}")
 _PRODUCT = "-//Postern//Exchange Web Services//EN"
 
 
@@ -163,7 +166,7 @@ class CalendarEditor(Editor):
         if value is None:
             return
         digits = value.text.strip()
-        if not digits.lstrip("-").isdigit() or len(digits) > 8:
+        if _MINUTES.fullmatch(digits) is None:
             raise EwsError(Code.SCHEMA_VALIDATION)
         self.put("PidLidReminderDelta", int(digits))
 
@@ -278,7 +281,7 @@ class CalendarEditor(Editor):
 _IN_BAG: dict[str, tuple[str, Callable[[str], Value]]] = {
     "ConferenceType": (
         "PidLidConferencingType",
-        lambda text: int(text) if text.strip().isdigit() and len(text) < 5 else 0,
+        lambda text: int(text) if _KIND.fullmatch(text.strip()) else 0,
     ),
     "IsOnlineMeeting": ("PidLidConferencingCheck", is_true),
     "NetShowUrl": ("PidLidNetShowUrl", str),

@@ -156,7 +156,9 @@ class MailEditor(Editor):
 
     def set_reminder_minutes(self, field: xml.Element | None) -> None:
         text = _text(field).strip()
-        if field is not None and not (text.isascii() and text.isdigit() and int(text[:12]) <= MAX_MINUTES):
+        if field is not None and not (
+            text.isascii() and text.isdigit() and len(text) < 12 and int(text) <= MAX_MINUTES
+        ):
             raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
         self.bag[REMINDER_DELTA] = int(text) if field is not None else None
 

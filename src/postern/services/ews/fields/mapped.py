@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from postern.services.ews.map_editor import MapEditor
 MAX_STRINGS = 1_000
 """Texts of one property that a request may give."""
 DAY = 86_400
+_WHOLE = re.compile(r"[+-]?[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def _text(held: Value) -> str:
 
 def _whole(sent: xml.Element) -> Value:
     text = sent.text.strip()
-    if len(text) > 11 or not text.lstrip("+-").isascii() or not text.lstrip("+-").isdigit():
+    if _WHOLE.fullmatch(text) is None:
         raise EwsError(Code.SCHEMA_VALIDATION)
     number = int(text)
     if not -(1 << 31) <= number < 1 << 31:
