@@ -11,6 +11,8 @@ import asyncio
 import base64
 from dataclasses import replace
 
+import pytest
+
 from postern.model.folders import FolderKind, Right
 from postern.model.items import Flag, NewItem
 from postern.protocols.ews.ids import ItemId, read_id
@@ -279,6 +281,10 @@ def test_nobody_sends_as_another() -> None:
         site = EwsSite()
         letter = recipients("ToRecipients", BOB) + f"<t:From>{to(BOB)}</t:From>"
         assert (await site.ask(made(letter, "SendOnly"))).codes == ["ErrorSendAsDenied"]
+        # Each author is asked for, however many there are.
+        many = base64.b64encode(f"From: {f'{ALICE}, ' * 10}{BOB}\r\nTo: {BOB}\r\n\r\n".encode()).decode()
+        letter = f"<t:MimeContent>{many}</t:MimeContent>"
+        assert (await site.ask(made(letter, "SendOnly"))).codes == ["ErrorSendAsDenied"]
         assert not await content(site, FolderKind.OUTBOX)
 
     asyncio.run(steps())
@@ -404,5 +410,20 @@ def test_flags_are_those_of_imap_under_their_names_in_mapi() -> None:
         assert told.texts(".//t:CompleteDate") == ["2026-11-30T00:00:00Z"]
         both = done.replace("Complete</t:FlagStatus>", "Flagged</t:FlagStatus>")
         assert (await site.ask(updated(item, both))).codes == ["ErrorInvalidArgument"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize(
+    ("field", "culture"),
+    [(b"de, en", "de"), (b"\xff", "en-US"), (b"x" * 40, "en-US"), (b"", "en-US"), (b"pt-BR", "pt-BR")],
+)
+def test_a_language_that_is_none_is_not_told(field: bytes, culture: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox, letter = await site.folder(FolderKind.INBOX), NewItem(b"Content-Language: " + field + b"\r\n\r\n")
+        (item,) = await site.mailboxes.create(guid_of(ALICE), inbox, [letter])
+        told = await site.ask(read(str(ItemId(guid_of(ALICE), item)), base="AllProperties"))
+        assert told.texts(".//t:Culture") == [culture]
 
     asyncio.run(steps())
