@@ -9,6 +9,8 @@ import email
 import email.policy
 from email.message import EmailMessage
 
+import pytest
+
 from postern.items import conversations, html, mail_content, quoting
 from postern.items.mail_content import Form, MailContent
 from postern.items.message_properties import INTERNET_HEADERS, MESSAGE_PROPERTIES, MailRecord
@@ -80,6 +82,15 @@ def test_what_is_active_is_taken_out_of_html() -> None:
     assert '<b class="c">bold</b>' in told and '<font color="red">r</font>' in told and "&lt;script&gt;" in told
     many = html.filtered("<p><b title=1>" + "<i><p>x" * html.MAX_TAGS)
     assert "<p>" not in many and "x" in many
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["width:expression(x())", "color:EXPRESSION (x())", r"color:\65xpression(x())", "color:expr/**/ession(x())"],
+)
+def test_a_style_that_is_a_program_is_taken_out(style: str) -> None:
+    assert html.filtered_fragment(f'<p style="{style}">text</p>') == "<p>text</p>"
+    assert html.filtered_fragment(r"""<p style='font-family:"\5b8b",x;color:red'>x</p>""").count("color:red") == 1
 
 
 def test_text_and_html_of_each_other() -> None:

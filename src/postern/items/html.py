@@ -40,6 +40,10 @@ _STYLES = {
     "min-width", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
     "text-decoration", "text-indent", "vertical-align", "white-space", "width", "word-break",
 }  # fmt: skip
+_EXPRESSION = re.compile(r"expression\s*\(", re.IGNORECASE)
+"""A value of a style that old browsers run as a program."""
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
 _HIDDEN_END = re.compile(r"</(script|style)\s*+>", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\r\n?+")
 
@@ -66,8 +70,20 @@ def filtered_fragment(source: str) -> str:
         attributes=_ATTRIBUTES,
         url_schemes=_SCHEMES,
         filter_style_properties=_STYLES,
+        attribute_filter=_without_active,
     )
     return _BACK.sub(r"<\1\2", clean)
+
+
+def _without_active(tag: str, name: str, value: str) -> str | None:
+    """An attribute as it is kept; None: it is not. What loads by a style is no value of the properties that are kept."""
+    if name != "style":
+        return value
+    return None if _EXPRESSION.search(_ESCAPE.sub(_unescaped, _COMMENT.sub("", value))) else value
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return chr(min(int(match[1], 16), 0x10FFFF)) if match[1] else str(match[2])
 
 
 def text_of(source: str) -> str:

@@ -126,6 +126,10 @@ class MailContent:
         """All fields, without the empty line."""
         return _joined(self._fields)
 
+    @property
+    def field_count(self) -> int:
+        return len(self._fields)
+
     def text(self, name: str) -> str:
         """The text of the first field of this name; "" if there is none.
 

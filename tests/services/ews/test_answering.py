@@ -48,6 +48,16 @@ def test_a_reply_goes_to_the_author_and_quotes_the_message() -> None:
     asyncio.run(steps())
 
 
+def test_a_message_of_the_last_hours_of_time_is_answered() -> None:
+    async def steps() -> None:
+        for date in (b"31 Dec 9999 23:59:59 -1400", b"1 Jan 0001 00:00:00 +1400"):
+            site = EwsSite()
+            item = await received(site, b"From: bob@example.test\r\nDate: " + date + b"\r\n\r\nHello\r\n")
+            assert (await site.ask(made(answer_to(item), kind="ReplyToItem"))).codes == ["NoError"]
+
+    asyncio.run(steps())
+
+
 def test_a_forwarded_message_takes_its_attachments_along() -> None:
     async def steps() -> None:
         site = EwsSite()

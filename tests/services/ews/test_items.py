@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from postern.model.folders import FolderKind
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
@@ -87,5 +89,40 @@ def test_what_is_no_request_gets_a_fault() -> None:
             answer = await site.ask(body, version=version)
             assert (answer.status, answer.fault) == (500, code)
         assert (await site.ask(read("x"))).codes == ["ErrorInvalidIdMalformed"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text"),
+    [
+        ("CalendarItem", "ReminderMinutesBeforeStart", "--5"),
+        ("CalendarItem", "ReminderMinutesBeforeStart", "\u00b2"),
+        ("CalendarItem", "ReminderMinutesBeforeStart", "\u0663"),
+        ("Message", "ReminderMinutesBeforeStart", "0" * 5_000),
+        ("Message", "ReminderMinutesBeforeStart", "0" * 12 + "9" * 12),
+        ("Task", "ActualWork", "+-5"),
+        ("Task", "ActualWork", "\u0663"),
+        ("Task", "ActualWork", "9" * 5_000),
+    ],
+)
+def test_what_is_no_number_is_refused(kind: str, name: str, text: str) -> None:
+    async def steps() -> None:
+        item = f"<t:{kind}><t:{name}>{text}</t:{name}></t:{kind}>"
+        request = (
+            f'<m:CreateItem MessageDisposition="SaveOnly" SendMeetingInvitations="SendToNone"><m:Items>{item}</m:Items>'
+        )
+        answer = await EwsSite().ask(f"{request}</m:CreateItem>")
+        assert answer.codes[0] in ("ErrorSchemaValidation", "ErrorInvalidValueForProperty")
+
+    asyncio.run(steps())
+
+
+def test_a_kind_of_conference_that_is_no_number_is_passed_over() -> None:
+    async def steps() -> None:
+        times = "<t:Start>2026-12-01T09:00:00Z</t:Start><t:End>2026-12-01T10:00:00Z</t:End>"
+        item = f"<t:CalendarItem>{times}<t:ConferenceType>\u00b2</t:ConferenceType></t:CalendarItem>"
+        request = f'<m:CreateItem SendMeetingInvitations="SendToNone"><m:Items>{item}</m:Items></m:CreateItem>'
+        assert (await EwsSite().ask(request)).codes == ["NoError"]
 
     asyncio.run(steps())

@@ -11,9 +11,14 @@ import asyncio
 import base64
 from dataclasses import replace
 
+import pytest
+
 from postern.model.folders import FolderKind, Right
 from postern.model.items import Flag, NewItem
 from postern.protocols.ews.ids import ItemId, read_id
+from postern.services.ews import mail_editor
+from postern.services.ews.kinds import MAX_PROPERTIES
+from postern.services.ews.operations import update_item
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
 from tests.services.ews.test_items import read
@@ -279,6 +284,10 @@ def test_nobody_sends_as_another() -> None:
         site = EwsSite()
         letter = recipients("ToRecipients", BOB) + f"<t:From>{to(BOB)}</t:From>"
         assert (await site.ask(made(letter, "SendOnly"))).codes == ["ErrorSendAsDenied"]
+        # Each author is asked for, however many there are.
+        many = base64.b64encode(f"From: {f'{ALICE}, ' * 10}{BOB}\r\nTo: {BOB}\r\n\r\n".encode()).decode()
+        letter = f"<t:MimeContent>{many}</t:MimeContent>"
+        assert (await site.ask(made(letter, "SendOnly"))).codes == ["ErrorSendAsDenied"]
         assert not await content(site, FolderKind.OUTBOX)
 
     asyncio.run(steps())
@@ -408,5 +417,45 @@ def test_flags_are_those_of_imap_under_their_names_in_mapi() -> None:
         assert told.texts(".//t:CompleteDate") == ["2026-11-30T00:00:00Z"]
         both = done.replace("Complete</t:FlagStatus>", "Flagged</t:FlagStatus>")
         assert (await site.ask(updated(item, both))).codes == ["ErrorInvalidArgument"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize(
+    ("field", "culture"),
+    [(b"de, en", "de"), (b"\xff", "en-US"), (b"x" * 40, "en-US"), (b"", "en-US"), (b"pt-BR", "pt-BR")],
+)
+def test_a_language_that_is_none_is_not_told(field: bytes, culture: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox, letter = await site.folder(FolderKind.INBOX), NewItem(b"Content-Language: " + field + b"\r\n\r\n")
+        (item,) = await site.mailboxes.create(guid_of(ALICE), inbox, [letter])
+        told = await site.ask(read(str(ItemId(guid_of(ALICE), item)), base="AllProperties"))
+        assert told.texts(".//t:Culture") == [culture]
+
+    asyncio.run(steps())
+
+
+def test_one_request_changes_a_bounded_number_of_properties() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = (await site.ask(made("<t:Subject>a</t:Subject>"))).find(".//t:ItemId").attrib["Id"]
+        subject = '<t:FieldURI FieldURI="item:Subject"/><t:Message><t:Subject>b</t:Subject></t:Message>'
+        body = '<t:FieldURI FieldURI="item:Body"/><t:Message><t:Body BodyType="Text">b</t:Body></t:Message>'
+        for name, update, most in (
+            ("SetItemField", subject, MAX_PROPERTIES),
+            ("AppendToItemField", body, update_item.MAX_APPENDS),
+        ):
+            for count, code in ((most, "NoError"), (most + 1, "ErrorInvalidRequest")):
+                updates = f"<t:{name}>{update}</t:{name}>" * count
+                request = (
+                    '<m:UpdateItem ConflictResolution="AlwaysOverwrite" MessageDisposition="SaveOnly"><m:ItemChanges>'
+                    f'<t:ItemChange><t:ItemId Id="{item}"/><t:Updates>{updates}</t:Updates></t:ItemChange></m:ItemChanges>'
+                    "</m:UpdateItem>"
+                )
+                assert (await site.ask(request)).codes == [code]
+        assert (await site.ask(made("<t:Subject>a</t:Subject>" * 501))).codes == ["ErrorInvalidRequest"]
+        many = base64.b64encode(b"X: y\r\n" * (mail_editor.MAX_FIELDS + 1) + b"\r\n").decode()
+        assert (await site.ask(made(f"<t:MimeContent>{many}</t:MimeContent>"))).codes == ["ErrorMimeContentInvalid"]
 
     asyncio.run(steps())

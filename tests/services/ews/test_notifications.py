@@ -183,9 +183,11 @@ def test_others_folders_are_watched_by_rights() -> None:
         assert await puller.pull() == ["Created item", "NewMail item", "Modified folder"]
         # Another's subscription is no way in, and neither is one that was made up.
         mine = read_subscription(puller.id)
-        forged = replace(mine, folders=())
+        forged = replace(mine, folders=(), nonce=b"made up.")
         assert (await site.ask(get_events(puller.id, puller.watermark))).codes == ["ErrorSubscriptionAccessDenied"]
         assert (await site.ask(get_events(str(forged), puller.watermark), BOB)).codes == ["ErrorAccessDenied"]
+        forged = replace(mine, folders=())
+        assert (await site.ask(get_events(str(forged), puller.watermark), BOB)).codes == ["ErrorSubscriptionNotFound"]
         await site.sharing.set_rights(owner, inbox, guid_of(BOB), None)
         assert (await site.ask(get_events(puller.id, puller.watermark), BOB)).codes == ["ErrorAccessDenied"]
 

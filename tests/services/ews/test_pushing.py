@@ -17,16 +17,17 @@ from postern.model.mailbox import MailboxError
 from postern.model.organization import Impersonation
 from postern.model.security import Identity
 from postern.protocols.ews.names import MESSAGES
+from postern.protocols.ews.subscriptions import SubscriptionKind, Watermark, read_subscription
 from postern.protocols.http.client import Response
 from postern.protocols.http.events import Field
-from postern.services.ews import pushing
+from postern.services.ews import pushing, subscriptions
 from postern.services.ews.application import EwsApplication
 from postern.services.ews.operations.every import OPERATIONS
 from postern.services.ews.pushing import Pusher
 from postern.services.http.outgoing import OutgoingError, Target
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import NAMES, EwsSite
-from tests.services.ews.test_notifications import MESSAGE, changes_of, folders_of, subscribe, unsubscribe
+from tests.services.ews.test_notifications import MESSAGE, changes_of, folders_of, get_events, subscribe, unsubscribe
 
 URL = "https://listener.example.org/notify?id=1"
 
@@ -188,5 +189,25 @@ def test_urls_are_checked() -> None:
         assert (await clear.subscribed("http://a.example/")).codes == ["NoError"]
         await clear.pusher.close()
         await clear.ended()
+
+    asyncio.run(steps())
+
+
+def test_ids_that_are_made_up_do_not_free_the_place_of_a_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        monkeypatch.setattr(subscriptions, "MAX_SUBSCRIPTIONS", 2)
+        monkeypatch.setattr(subscriptions, "_MAX_KEPT", 4)
+        site = PushSite()
+        for _ in range(2):
+            answer = await site.subscribed(folders=folders_of("inbox"))
+            pushed = read_subscription(answer.texts(".//m:SubscriptionId")[0])
+            pulled = replace(pushed, kind=SubscriptionKind.PULL, minutes=10)
+            assert (await site.ask(unsubscribe(str(pulled)))).codes == ["ErrorSubscriptionNotFound"]
+        for number in range(9):
+            mark = str(Watermark(pulled.mailbox, pulled.change, pulled.made))
+            await site.ask(get_events(str(replace(pulled, nonce=b"%08d" % number)), mark))
+        answer = await site.subscribed(folders=folders_of("inbox"))
+        assert answer.codes == ["ErrorExceededSubscriptionCount"] and len(site.pusher._tasks) == 2
+        await site.pusher.close()
 
     asyncio.run(steps())

@@ -190,3 +190,32 @@ def test_exchangelib_exports_and_uploads(tmp_path: Path) -> None:
             await door.beside(transfer)
 
     asyncio.run(steps())
+
+
+@pytest.mark.parametrize(
+    "keyword", ["a)\r\n* BYE x", "a b", "", "\\Seen", "\ud800", "a\0", "gr\xfcn", "x" * 101, "a]", '"', "(", "{1}"]
+)
+def test_a_keyword_that_imap_could_not_tell_is_refused(keyword: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox = await site.folder(FolderKind.INBOX)
+        answer = await site.ask(upload(inbox, write(replace(PLAIN, keywords=("Red", keyword)))))
+        assert answer.codes == ["ErrorCorruptData"]
+        assert (await site.mailboxes.folder(guid_of(ALICE), inbox)).keywords == ()
+
+    asyncio.run(steps())
+
+
+def test_who_may_only_add_items_adds_no_keywords_to_the_folder() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox = await site.folder(FolderKind.INBOX)
+        item = write(replace(PLAIN, keywords=("Red",)))
+        owner = site.recipients.known[ALICE]
+        for right, keywords in ((Right(0), ()), (Right.EDIT_ANY, ("Red",))):
+            rights = Right.VISIBLE | Right.READ_ANY | Right.CREATE | right
+            await site.sharing.set_rights(owner, inbox, guid_of(BOB), rights)
+            assert (await site.ask(upload(inbox, item), BOB)).codes == ["NoError"]
+            assert tuple((await site.mailboxes.folder(guid_of(ALICE), inbox)).keywords) == keywords
+
+    asyncio.run(steps())

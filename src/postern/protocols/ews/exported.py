@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _HEAD = struct.Struct(">9sII")
 """A mark, the check sum of all that follows, and the octets of the description; behind it stands the content."""
 _MAX_DESCRIPTION = 1 << 20
 _MAX_KEYWORDS = 100
+_KEYWORD = re.compile(r'[^\x00-\x20\x7f-\U0010ffff(){%*"\\\]]{1,100}')
+"""A keyword is an atom of IMAP (RFC 9051 section 9, flag-keyword), for it is told there as it stands."""
 
 
 class ExportedProperty(NamedTuple):
@@ -90,7 +93,7 @@ def read(text: str) -> Exported:
             _checked(value["named"], bool),
             _checked(value["flags"], int) & 0x1F,
             _checked(value["received"], int),
-            tuple(_checked(each, str) for each in keywords),
+            tuple(_keyword(each) for each in keywords),
             tuple(_read_property(each) for each in properties),
             octets[end:],
         )
@@ -105,6 +108,12 @@ def _checked(value: Any, type_: type) -> Any:
     if type(value) is not type_:
         raise ValueError
     return value
+
+
+def _keyword(value: Any) -> str:
+    if _KEYWORD.fullmatch(_checked(value, str)) is None:
+        raise ValueError
+    return str(value)
 
 
 def _read_property(parts: Any) -> ExportedProperty:

@@ -10,12 +10,13 @@ from postern.protocols.ews.errors import EwsError
 
 _FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = -62_135_596_800, 253_402_300_799
+FIRST, LAST = -62_135_596_800, 253_402_300_799
+"""The seconds since the epoch at which the years 1 to 9999 begin and end, which are those of Python's dates."""
 
 
 def written(seconds: int) -> str:
     """A time in UTC: "2026-11-30T01:02:03Z". Times that no year of four digits has become the first or the last one."""
-    return datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), UTC).isoformat()[:19] + "Z"
+    return datetime.fromtimestamp(min(max(seconds, FIRST), LAST), UTC).isoformat()[:19] + "Z"
 
 
 def read_local(text: str) -> tuple[datetime, timezone | None]:

@@ -19,6 +19,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import change_key
 from postern.protocols.ews.names import element, t
+from postern.protocols.ews.times import FIRST, LAST
 from postern.protocols.mime.address import Address
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
@@ -134,7 +135,8 @@ def _quoted(original: MailContent) -> Quoted:
         return "; ".join([each.display for each in original.people(name)])
 
     told = parse_date(original.raw("Date"))
-    sent = formatdate(told[0]).replace("-0000", "+0000") if told is not None else ""
+    # The zone of a date may bring it into a year that has more than four digits, or into none.
+    sent = formatdate(min(max(told[0], FIRST), LAST)).replace("-0000", "+0000") if told is not None else ""
     return Quoted(shown("From"), sent, shown("To"), shown("Cc"), original.text("Subject"), original.form)
 
 

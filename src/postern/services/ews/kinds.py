@@ -91,8 +91,14 @@ class ItemKind:
         return [entry.property.name for entry in self.map if not entry.place and entry.property.name is not None]
 
 
+MAX_PROPERTIES = 500
+"""Properties of one item that a request makes or changes: more than any kind of item has in the schema."""
+
+
 def put_all(kind: ItemKind, editor: Editor, item: xml.Element) -> None:
     """Puts all properties of an item's element into its editor. Raises EwsError."""
+    if len(item.children) > MAX_PROPERTIES and len(item.elements) > MAX_PROPERTIES:
+        raise EwsError(Code.INVALID_REQUEST, f"A request gives an item at most {MAX_PROPERTIES} properties.")
     for each in sorted(item.elements, key=lambda each: each.local != "MimeContent"):
         if each.local == "ExtendedProperty":
             editor.extend(*extended.read(each))

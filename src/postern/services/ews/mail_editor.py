@@ -53,6 +53,8 @@ MAX_BODY = 8 << 20
 """Characters of a body that a request brings."""
 MAX_MINUTES = 2_629_800
 """Minutes before which a reminder may be: five years (MS-OXWSCDATA section 2.2.5.22)."""
+MAX_FIELDS = 10_000
+"""Fields of a header that a request brings. Each property that is set is looked for among them."""
 _MIME_LIMIT = 40 << 20
 _TIMES = (DELIVERY_TIME.key, SUBMIT_TIME.key)
 Nested = Callable[[Call, Place, xml.Element], bytes]
@@ -92,6 +94,8 @@ class MailEditor(Editor):
             raise EwsError(Code.MIME_CONTENT_INVALID_BASE64_STRING) from None
         self.message = MailContent(octets)
         self._has_mime = True
+        if self.message.field_count > MAX_FIELDS:
+            raise EwsError(Code.MIME_CONTENT_INVALID, f"A header has at most {MAX_FIELDS} fields.")
 
     def set_class(self, field: xml.Element | None) -> None:
         wanted = field.text.strip() if field is not None else ""
@@ -119,6 +123,8 @@ class MailEditor(Editor):
 
     def append_body(self, field: xml.Element | None) -> None:
         more, there = read_body(field), self.message.form
+        if len(more.text) + len(there.text) > MAX_BODY:
+            raise EwsError(Code.MESSAGE_SIZE_EXCEEDED)
         if not there.text:
             self.message.set_form(more)
         elif more.is_html == there.is_html:

@@ -33,6 +33,8 @@ from postern.services.ews.places import Place
 AT_ONCE = 65_536
 """Octets of a message that is made in the loop."""
 MAX_RECIPIENTS = 10_000
+MAX_AUTHORS = 10
+"""Addresses in From. The directory is asked about each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,10 @@ async def _prepared(call: Call, own: Mailbox, message: MailContent) -> bytes:
     authors = [each.address for each in message.people("From")]
     if not authors:
         message.set_people("From", [(me.display_name, me.primary)])
-    if authors and not all([await _is_own(call, me, author) for author in authors[:10]]):
-        for author in authors[:10]:
+    if len(authors) > MAX_AUTHORS:
+        raise EwsError(Code.SEND_AS_DENIED, f"A message has at most {MAX_AUTHORS} authors.")
+    if authors and not all([await _is_own(call, me, author) for author in authors]):
+        for author in authors:
             owner = await call.access.directory.recipient(fold(author))
             if owner is None or not await call.access.sharing.may_send_on_behalf(call.identity.guid, owner):
                 raise EwsError(Code.SEND_AS_DENIED)

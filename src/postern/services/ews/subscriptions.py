@@ -69,8 +69,10 @@ class Subscriptions:
     def _keep(self, mine: dict[bytes, Kept], subscription: SubscriptionId) -> Kept:
         if len(mine) >= _MAX_KEPT:
             now = self.now
-            gone = [nonce for nonce, kept in mine.items() if kept.is_ended or kept.is_over(now)] or list(mine)
-            del mine[gone[0]]
+            gone = [nonce for nonce, kept in mine.items() if kept.is_ended or kept.is_over(now)]
+            gone = gone or [nonce for nonce, kept in mine.items() if kept.displace is None] or list(mine)
+            # What is counted no more must not go on: a connection, or the task that notifies a subscriber.
+            self.end(mine.pop(gone[0]))
         kept = mine[subscription.nonce] = Kept(subscription, subscription.change, self.now)
         return kept
 
@@ -82,8 +84,11 @@ class Subscriptions:
             raise EwsError(Code.SUBSCRIPTION_ACCESS_DENIED)
         now = self.now
         kept = self._by_user.get(subscription.user, {}).get(subscription.nonce)
-        if kept is None or kept.id != subscription:
-            kept = Kept(subscription, subscription.change, max(told, float(subscription.made)))
+        if kept is not None and kept.id != subscription:
+            # No two have one nonce: this one is made up, and would take the place of the other.
+            raise EwsError(Code.SUBSCRIPTION_NOT_FOUND)
+        if kept is None:
+            kept = Kept(subscription, subscription.change, min(now, max(told, float(subscription.made))))
             if kept.is_over(now):
                 # Where a stream of another process stands is known there alone.
                 streams = subscription.kind is SubscriptionKind.STREAMING

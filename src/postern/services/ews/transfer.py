@@ -136,7 +136,8 @@ def _received(seconds: int) -> int:
 
 
 async def _keywords(place: Place, item: Exported) -> int:
-    if not item.keywords:
+    """The bits of the item's keywords; they are for who may change what is in the folder (RFC 4314 section 4)."""
+    if not item.keywords or not place.mailbox.rights_in(place.node) & Right.EDIT_ANY:
         return 0
     mailbox = place.mailbox
     return await mailbox.server.mailboxes.keywords(mailbox.id, place.node.id, item.keywords, True)

@@ -26,13 +26,18 @@ HTTPS, HTTP = 443, 80
 _HOST = re.compile(r"[0-9a-z._-]{1,255}+|[0-9a-f:.]{2,45}+")
 
 
-_EMBEDDING = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
-"""Networks of addresses that stand for others (NAT64, 6to4, Teredo), which may be private."""
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""The addresses of IPv6 that are given to hosts of the Internet (RFC 4291 section 2.4). Beside them lie old ones of sites, and
+those with an address of IPv4 in them."""
+_EMBEDDING = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/32")))
+"""Networks of addresses that stand for others (6to4, Teredo), which may be private. That of NAT64 is not in 2000::/3."""
 
 
 def is_public(address: str) -> bool:
     """Whether an address is one host's on the Internet."""
     known = ipaddress.ip_address(address)
+    if known.version == 6 and known not in _UNICAST:
+        return False
     return known.is_global and not known.is_multicast and not any(known in network for network in _EMBEDDING)
 
 

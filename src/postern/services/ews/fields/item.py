@@ -227,7 +227,7 @@ ITEM_FIELDS: tuple[Field, ...] = (
     Field(
         "item:Culture",
         "Culture",
-        lambda view, shape: value("t:Culture", mime.text(view, b"content-language")[:35] or "en-US"),
+        lambda view, shape: value("t:Culture", item_values.language(mime.text(view, b"content-language"))),
         needs=Need.HEADER,
         write=MailEditor.set_culture,
     ),

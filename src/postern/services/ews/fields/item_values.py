@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 from postern.items import conversations, message_properties
 from postern.items.calendar_properties import KEYWORDS
@@ -37,7 +38,16 @@ MAX_HEADERS = 500
 IMPORTANCES = ("Low", "Normal", "High")
 SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
 _EVERY = Right(0x1FFB)
+_LANGUAGE = re.compile(r"[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*+")
+MAX_LANGUAGE = 35
+"""Characters of a language's tag (RFC 5646 section 4.4.1)."""
 _PLAIN = b'("text" "'
+
+
+def language(told: str) -> str:
+    """The language of an item, by what its field says; strangers write there what they like."""
+    tag = told.partition(",")[0].strip()
+    return tag if len(tag) <= MAX_LANGUAGE and _LANGUAGE.fullmatch(tag) else "en-US"
 
 
 def mime_content(view: ItemView, shape: Shape) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from postern.services.ews.map_editor import MapEditor
 MAX_STRINGS = 1_000
 """Texts of one property that a request may give."""
 DAY = 86_400
+_WHOLE = re.compile(r"[+-]?[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,7 @@ def _text(held: Value) -> str:
 def whole(sent: xml.Element) -> int:
     """Reads an xs:int. Raises EwsError ErrorSchemaValidation."""
     text = sent.text.strip()
-    digits = text[1:] if text.startswith(("+", "-")) else text
-    if len(digits) > 10 or not digits.isascii() or not digits.isdigit():
+    if _WHOLE.fullmatch(text) is None:
         raise EwsError(Code.SCHEMA_VALIDATION)
     number = int(text)
     if not -(1 << 31) <= number < 1 << 31:

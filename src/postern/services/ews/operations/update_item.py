@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
+from postern.net.turns import turns_of
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -16,13 +18,15 @@ from postern.services.ews.access import Call
 from postern.services.ews.editing import Conflict, Disposition, Editor, How
 from postern.services.ews.fields.field import Field
 from postern.services.ews.item_view import ItemView, Need, load
-from postern.services.ews.kinds import ItemKind, kind_of
+from postern.services.ews.kinds import MAX_PROPERTIES, ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations.create_item import items_markup
 from postern.services.ews.places import ItemRef, Place, resolved_ref
 from postern.services.scheduling.aside import aside
 
 MAX_CHANGES = 1_000
+MAX_APPENDS = 50
+"""Properties of one item that are added to: what they have is read, and written anew, each time."""
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
@@ -47,6 +51,11 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
     named = [each for each in change.elements if each is not updates]
     if updates is None or len(named) != 1:
         raise EwsError(Code.SCHEMA_VALIDATION)
+    parts = updates.elements
+    if len(parts) > MAX_PROPERTIES or sum(each.local == "AppendToItemField" for each in parts) > MAX_APPENDS:
+        raise EwsError(
+            Code.INVALID_REQUEST, f"A request changes at most {MAX_PROPERTIES} properties, and adds to {MAX_APPENDS}."
+        )
     ref = await resolved_ref(call, named[0])
     view = await whole(call, ref)
     kind = kind_of(view.stored.item_class)
@@ -55,7 +64,11 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
     octets = view.content or b""
     edit = partial(kind.edit, call, Place(view.mailbox, view.node), view)
     editor = await aside(octets, edit, is_long=b"RRULE" in octets)
-    for each in updates.elements:
+    turns = turns_of(asyncio.get_running_loop())
+    for place, each in enumerate(parts):
+        if place:
+            # A header or a list of people may be long, and each change of it reads it all.
+            await turns.come()
         _apply(kind, editor, each)
     known = ref.change if how.conflict is Conflict.NEVER_OVERWRITE else None
     saved = await editor.update(how, known)
