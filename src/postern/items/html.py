@@ -42,7 +42,7 @@ _STYLES = {
 }  # fmt: skip
 _EXPRESSION = re.compile(r"expression\s*\(", re.IGNORECASE)
 """A value of a style that old browsers run as a program."""
-_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_COMMENT = re.compile(r"/\*(?:[^*]++|\*(?!/))*+(?:\*/)?+")
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
 _HIDDEN_END = re.compile(r"</(script|style)\s*+>", re.IGNORECASE)
 _LINE_ENDS = re.compile(r"\r\n?+")
