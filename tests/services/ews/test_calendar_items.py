@@ -309,6 +309,12 @@ def test_a_calendar_has_each_uid_once(mode: str) -> None:
         meeting = made(f"<t:UID>u1</t:UID>{HOUR}{people}", mode)
         assert [(await site.ask(meeting)).codes for _ in range(2)] == [["NoError"], ["ErrorItemSave"]]
         assert (await stored(site)).uid == "u1"
+        item = id_of(await site.ask(made(f"<t:UID>u2</t:UID>{HOUR}")))
+        mime = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:%s\r\nDTSTAMP:20261130T000000Z\r\n"
+        mime += b"DTSTART:20261201T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        for uid, code in ((b"u1", "ErrorInvalidPropertySet"), (b"u2", "NoError")):
+            content = f"<t:MimeContent>{base64.b64encode(mime % uid).decode()}</t:MimeContent>"
+            assert (await site.ask(changed(item, "item:MimeContent", content))).codes == [code]
 
     work(steps)
 

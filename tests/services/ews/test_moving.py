@@ -164,7 +164,7 @@ def test_items_go_to_anothers_mailbox_by_rights() -> None:
         answer = await site.ask(placed("MoveItem", distinguished("inbox", ALICE), item), BOB)
         assert answer.codes == ["NoError"]
         assert not await site.mailboxes.get(other, [item.item])
-        (copy,) = await site.mailboxes.get(guid, range(1, 10_000), True)
+        (copy,) = await site.mailboxes.get(guid, range(1, 1_000_000), True)
         assert copy.content == message("Lunch 0").content and copy.internal_date == 1_000
         assert copy.flags == Flag.SEEN | await site.mailboxes.keywords(guid, inbox, ["red"], False)
         bag = await site.mailboxes.properties(guid, copy.id)
@@ -330,7 +330,7 @@ def test_an_author_changes_what_he_has_made_and_nothing_else() -> None:
         for change in (subject, number, theft):
             assert (await site.ask(changed(mine, *change), BOB)).codes == ["NoError"]
             assert (await site.ask(changed(str(hers), *change), BOB)).codes == ["ErrorAccessDenied"]
-        (item,) = [each for each in await site.mailboxes.get(hers.mailbox, range(1, 10_000)) if each.id != hers.item]
+        (item,) = [each for each in await site.mailboxes.get(hers.mailbox, range(1, 1_000_000)) if each.id != hers.item]
         bag = await site.mailboxes.properties(hers.mailbox, item.id)
         assert bag[MAKER_TAG][4:] == guid_of(BOB).bytes and bag[0x1234_0003] == b"\x2b\0\0\0"
 

@@ -112,12 +112,15 @@ def test_appointments_keep_the_values_by_which_they_are_found() -> None:
         assert list(found) == [copy] and found[copy].uid == "u1"
         over = upload(calendar, data, str(ItemId(guid, copy)))
         assert number_of(await site.ask(over)) == copy
+        assert (await site.ask(upload(calendar, data))).codes == ["ErrorItemSave"]
         # Mail is no appointment, and what is no calendar neither.
         item_id = str(ItemId(guid, copy))
         for wrong in (
             PLAIN,
             replace(PLAIN, item_class="IPM.Appointment"),
             replace(PLAIN, item_class="IPM.Appointment", is_named=True),
+            # An appointment keeps its UID.
+            replace(PLAIN, item_class="IPM.Appointment", is_named=True, content=EVENT.replace(b"UID:u1", b"UID:u2")),
         ):
             assert (await site.ask(upload(calendar, write(wrong), item_id))).codes == ["ErrorCorruptData"]
 

@@ -120,7 +120,10 @@ class CalendarEditor(Editor):
             octets = base64.b64decode(value.text.encode("ascii"), validate=False)
         except (ValueError, binascii.Error):
             raise EwsError(Code.MIME_CONTENT_INVALID_BASE64_STRING) from None
-        self.calendar = _read(octets, Code.MIME_CONTENT_INVALID)
+        read = _read(octets, Code.MIME_CONTENT_INVALID)
+        if self.view is not None and read.uid != self.calendar.uid:
+            raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI="calendar:UID"))
+        self.calendar = read
         self.calendar.root.replace("METHOD", None)
         self.calendar.method = ""
         if calendar_object.check(self.calendar) is not None or not self.calendar.is_single:

@@ -100,7 +100,7 @@ async def upload_new(place: Place, item: Exported) -> StoredItem:
 
 async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredItem:
     """Gives an item another content, and other flags and properties. Raises EwsError: ErrorItemNotFound, ErrorAccessDenied,
-    ErrorCorruptData for an item of another class; MailboxError."""
+    ErrorCorruptData for an item of another class or with another UID; MailboxError."""
     nodes = await mailbox.nodes()
     number = ref.id.item
     stored = next(iter(await mailbox.store.get(mailbox.id, [number])), None)
@@ -108,11 +108,13 @@ async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredI
         raise EwsError(Code.ITEM_NOT_FOUND)
     place = Place(mailbox, nodes[stored.folder])
     mailbox.demand(place.node, Right.EDIT_ANY)
-    is_named = bool(len(await mailbox.store.with_ids(mailbox.id, [number])))
-    if is_named != item.is_named:
+    named = list(await mailbox.store.with_ids(mailbox.id, [number]))
+    if bool(named) != item.is_named:
         raise EwsError(Code.CORRUPT_DATA)
-    if is_named:
+    if named:
         values = _values(place, item)
+        if named[0].uid and values.uid != named[0].uid:
+            raise EwsError(Code.CORRUPT_DATA, "An item keeps its UID.")
         await mailbox.store.replace(mailbox.id, number, item.content, values, item.item_class, ref.change)
     else:
         await mailbox.store.update(mailbox.id, number, item.content, item.item_class, ref.change)
