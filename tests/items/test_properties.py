@@ -193,6 +193,9 @@ def test_tasks_come_back(values: dict[Property, Value]) -> None:
 def test_contacts_come_back(version: str) -> None:
     @given(_values(CONTACT_PROPERTIES))
     def check(values: dict[Property, Value]) -> None:
+        # A number that is written as a URI is read as the number in it.
+        for uri in [each for each, value in values.items() if str(value).lower().startswith(("tel:", "mailto:"))]:
+            del values[uri]
         for later, earlier in (("Business2", "Business"), ("Home2", "Home")):
             if _by_name(f"PidTag{earlier}TelephoneNumber", CONTACT_PROPERTIES) not in values:
                 values.pop(_by_name(f"PidTag{later}TelephoneNumber", CONTACT_PROPERTIES), None)
