@@ -278,19 +278,17 @@ def test_rights_decide_in_anothers_folder() -> None:
     asyncio.run(steps())
 
 
-def test_long_properties_are_left_out_also_if_they_are_named() -> None:
-    # ecederstrand/exchangelib#1370
+def test_a_folder_that_goes_meanwhile_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps() -> None:
         site = EwsSite()
-        client = await Client.of(site)
-        await create(site, client.folder, "One")
-        uris = ("item:Body", "item:Attachments", "item:MimeContent", "item:InternetMessageHeaders", "item:IsDraft")
-        paths = "".join([f'<t:FieldURI FieldURI="{uri}"/>' for uri in uris])
-        answer = await site.ask(client.body().replace(SUBJECT, SUBJECT + paths))
-        assert answer.codes == ["NoError"] and answer.texts(".//t:Subject") == ["One"]
-        assert answer.texts(".//t:IsDraft") == ["false"]
-        assert not answer.all(".//t:Body") and not answer.all(".//t:Attachments") and not answer.all(".//t:MimeContent")
-        unknown = client.body().replace(SUBJECT, '<t:FieldURI FieldURI="item:Colour"/>')
-        assert (await site.ask(unknown)).codes != ["NoError"]
+        client = await Client.of(site, 1)
+        await client.all()
+        await create(site, client.folder, "a", "b")
+
+        async def gone(*_: object) -> dict[int, object]:
+            return {}
+
+        monkeypatch.setattr(site.mailboxes, "folder_states", gone)
+        assert (await site.ask(client.body())).codes == ["ErrorFolderNotFound"]
 
     asyncio.run(steps())

@@ -132,7 +132,10 @@ async def _part(asked: _Asked, state: ItemsState) -> tuple[ItemsState, bool, lis
     number = changes.change
     if not changes.more:
         # It is the last change of this folder, and `change` is that of the mailbox.
-        number = (await mailbox.store.folder_states(mailbox.id, [folder]))[folder].change
+        states = await mailbox.store.folder_states(mailbox.id, [folder])
+        if folder not in states:  # it went after it was found
+            raise EwsError(Code.FOLDER_NOT_FOUND)
+        number = states[folder].change
     told = list(_fates(changes))
     if state.within == number:
         told = [each for each in told if each > (state.fate, state.item)]
