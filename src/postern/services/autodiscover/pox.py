@@ -82,13 +82,13 @@ def settings(question: Question, mailbox: Recipient, services: ClientServices) -
     """The settings of a mailbox, of those services that run; an error where none does that the client can use."""
     if question.mobile:
         return _mobile(mailbox, services) if services.activesync else PoxError.NO_PROVIDER
-    protocols = [
+    # Exchange's own come first: Thunderbird writes what it reads of EXCH over what came before, and IMAP was lost.
+    protocols = _web_services(services) if services.ews else []
+    protocols += [
         _protocol(kind, ports[0], mailbox)
         for kind, ports in (("IMAP", services.imap), ("POP3", services.pop3), ("SMTP", services.smtp))
         if ports
     ]
-    if services.ews:
-        protocols += _web_services(services)
     if not protocols:
         return PoxError.BAD_CONFIGURATION
     account = f"{_elements((('AccountType', 'email'), ('Action', 'settings')))}{''.join(protocols)}"
