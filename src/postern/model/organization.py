@@ -252,6 +252,10 @@ class Organization:
         """The accepted domains by name, in A-labels."""
         return {a_labels(domain.name): domain.type for domain in self.domains}
 
+    def authoritative_domains(self) -> frozenset[str]:
+        """The domains, in A-labels, in which nobody else has mailboxes."""
+        return frozenset(name for name, type_ in self.domain_types().items() if type_ is DomainType.AUTHORITATIVE)
+
     def with_domains(self, others: Iterable[AcceptedDomain]) -> Organization:
         """The organization with these accepted domains besides its own, which come first."""
         own = {a_labels(domain.name) for domain in self.domains}

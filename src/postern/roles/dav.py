@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postern.model.organization import DomainType
 from postern.paths.row import Path
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -28,8 +27,7 @@ def dav_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         return servers.get(here.name) if here is not None else None
 
     def domains() -> frozenset[str]:
-        types = runtime.feed.current.domain_types()
-        return frozenset(name for name, type_ in types.items() if type_ is DomainType.AUTHORITATIVE)
+        return runtime.feed.current.authoritative_domains()
 
     quota = runtime.organization.limits.mailbox_quota
     application = DavApplication(DavAccess(logon.directory, server, logon.shared.sharing, quota, domains))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postern.model.organization import DomainType
 from postern.paths.row import Path
 from postern.protocols.ews.envelope import MAX_OCTETS
 from postern.roles.free_busy import free_busy
@@ -28,8 +27,7 @@ def ews_routes(runtime: Runtime, logon: ServerLogon, rows: Sequence[Path]) -> li
         return by_name.get(here.name) if here is not None else None
 
     def domains() -> frozenset[str]:
-        types = runtime.feed.current.domain_types()
-        return frozenset(name for name, type_ in types.items() if type_ is DomainType.AUTHORITATIVE)
+        return runtime.feed.current.authoritative_domains()
 
     access = EwsAccess(
         logon.directory,

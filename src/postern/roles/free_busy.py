@@ -7,14 +7,13 @@ from pathlib import Path as FilePath
 
 from postern.model.availability import Availability
 from postern.model.domains import a_labels
-from postern.net.dns import Resolver
-from postern.net.tls import authorities_file, validating_context
 from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
+from postern.roles.outgoing import outgoing
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.access.availability import FreeBusy
 from postern.services.ews.other_organizations import ForeignAvailability, OtherOrganization
-from postern.services.http.outgoing import Outgoing, target_of
+from postern.services.http.outgoing import target_of
 from postern.services.mailbox.client import availability_client
 from postern.telemetry.log import Event, log
 
@@ -35,28 +34,21 @@ def free_busy(runtime: Runtime, logon: ServerLogon) -> FreeBusy:
 
 
 def _others(runtime: Runtime) -> ForeignAvailability | None:
-    organization, rows = runtime.organization, runtime.rows
+    organization = runtime.organization
     if not organization.availability:
         return None
     try:
-        tls = validating_context(authorities_file(organization.authorities))
-    except OSError as error:  # without the file of authorities, nobody there can be proven
+        # An administrator named the place.
+        poster = outgoing(runtime, "availability-to-organization", lambda address, port: True, SECONDS)
+    except OSError as error:
         log(Event.AVAILABILITY_FAILED, error=f"the file of authorities cannot be read: {error}")
         return None
-    outgoing = Outgoing(
-        rows["availability-to-organization"],
-        Resolver(rows["any-server-to-dns"], organization.dns_servers),
-        runtime.observed,
-        tls,
-        lambda address, port: True,  # an administrator named the place
-        SECONDS,
-    )
     others = {}
     for space in organization.availability:
         target, file = target_of(space.url), FilePath(space.password_file)
         if target is not None:
             others[a_labels(space.domain)] = OtherOrganization(target, space.user, _reading(file))
-    return ForeignAvailability(outgoing, others)
+    return ForeignAvailability(poster, others)
 
 
 def _reading(file: FilePath) -> Callable[[], str]:
