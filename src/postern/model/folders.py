@@ -93,6 +93,11 @@ MAIL = "IPF.Note"
 """The class of folders with mail (MS-OXOSFLD section 2.2.6). `FolderStore` shows these only."""
 
 
+def is_class(folder_class: str, base: str) -> bool:
+    """Whether a folder's class is `base` or one below it, in any case: "IPF.Contact.Company" is "IPF.Contact"."""
+    return f"{folder_class.lower()}.".startswith(f"{base.lower()}.")
+
+
 FOLDER_CLASSES = {
     FolderKind.CALENDAR: "IPF.Appointment",
     FolderKind.CONTACTS: "IPF.Contact",
@@ -114,6 +119,11 @@ class FolderNode:
     folder_class: str
     kind: FolderKind
     change: int
+
+    @property
+    def is_calendar(self) -> bool:
+        """Whether its class is that of calendars."""
+        return is_class(self.folder_class, FOLDER_CLASSES[FolderKind.CALENDAR])
 
 
 @dataclass(frozen=True, slots=True)

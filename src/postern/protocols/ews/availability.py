@@ -12,7 +12,7 @@ from enum import IntFlag
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import is_true, m, t
+from postern.protocols.ews.names import is_true, m, t, unsigned
 from postern.protocols.ews.times import read_local
 from postern.protocols.ical.bias_zones import BiasZone, Change
 from postern.protocols.ical.zones import Zone, seconds
@@ -187,9 +187,10 @@ def _number(
     text = options.text_of(t(name))
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
+    number = unsigned(text)
+    if number is None or not least <= number <= most:
         raise EwsError(code, f"{name} is from {least} to {most}.")
-    return int(text)
+    return number
 
 
 def read_zone(described: xml.Element) -> BiasZone:

@@ -45,6 +45,11 @@ def number(name: str, count: int) -> str:
     return f"<{name}>{count}</{name}>"
 
 
+def unsigned(text: str, digits: int = 9) -> int | None:
+    """The number that one to `digits` decimal digits write; None for any other text."""
+    return int(text) if len(text) <= digits and text.isascii() and text.isdigit() else None
+
+
 def is_true(text: str) -> bool:
     """Whether an xs:boolean is true."""
     return text.strip() in ("true", "1")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import element, number, t, value
+from postern.protocols.ews.names import element, number, t, unsigned, value
 from postern.protocols.ews.times import read_local
 from postern.protocols.ical.rule import Frequency, Rule
 from postern.protocols.ical.values import Kind, When
@@ -24,11 +24,11 @@ MAX_INTERVAL = 999
 MAX_LONGER = 99
 MAX_NUMBER = 999
 """Occurrences of a series with a number."""
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SETS = {"Day": range(7), "Weekday": range(5), "WeekendDay": range(5, 7)}
-_PLACES = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
-_PLACE_NAMES = {place: name for name, place in _PLACES.items()}
-_MONTHS = (
+PLACES = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
+_PLACE_NAMES = {place: name for name, place in PLACES.items()}
+MONTHS = (
     "January",
     "February",
     "March",
@@ -104,8 +104,7 @@ def _pattern(part: xml.Element) -> Rule:
 
 
 def _number(part: xml.Element, name: str, most: int) -> int:
-    digits = part.text_of(t(name))
-    count = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+    count = unsigned(part.text_of(t(name))) or 0
     if not 0 < count <= most:
         raise EwsError(Code.CALENDAR_INVALID_RECURRENCE)
     return count
@@ -113,9 +112,9 @@ def _number(part: xml.Element, name: str, most: int) -> int:
 
 def _month(part: xml.Element) -> int:
     name = part.text_of(t("Month"))
-    if name not in _MONTHS:
+    if name not in MONTHS:
         raise EwsError(Code.CALENDAR_INVALID_RECURRENCE)
-    return _MONTHS.index(name) + 1
+    return MONTHS.index(name) + 1
 
 
 def _weekly(part: xml.Element) -> Rule:
@@ -125,12 +124,12 @@ def _weekly(part: xml.Element) -> Rule:
     if not days:
         raise EwsError(Code.CALENDAR_INVALID_DAY_FOR_WEEKLY_RECURRENCE)
     begin = part.text_of(t("FirstDayOfWeek")) or "Sunday"
-    if begin not in _DAYS:
+    if begin not in DAYS:
         raise EwsError(Code.CALENDAR_INVALID_RECURRENCE)
     return Rule(
         Frequency.WEEKLY,
         _number(part, "Interval", MAX_LONGER),
-        week_start=_DAYS.index(begin),
+        week_start=DAYS.index(begin),
         by_day=tuple((0, day) for day in sorted(days)),
     )
 
@@ -138,9 +137,9 @@ def _weekly(part: xml.Element) -> Rule:
 def _weekdays(name: str, code: Code = Code.CALENDAR_INVALID_RECURRENCE) -> set[int]:
     if name in _SETS:
         return set(_SETS[name])
-    if name not in _DAYS:
+    if name not in DAYS:
         raise EwsError(code)
-    return {_DAYS.index(name)}
+    return {DAYS.index(name)}
 
 
 def _on_day(rule: Rule, part: xml.Element) -> Rule:
@@ -152,7 +151,7 @@ def _on_day(rule: Rule, part: xml.Element) -> Rule:
 
 def _on_weekday(rule: Rule, part: xml.Element) -> Rule:
     days = _weekdays(part.text_of(t("DaysOfWeek")))
-    place = _PLACES.get(part.text_of(t("DayOfWeekIndex")))
+    place = PLACES.get(part.text_of(t("DayOfWeekIndex")))
     if place is None:
         raise EwsError(Code.CALENDAR_INVALID_RECURRENCE)
     if len(days) == 1:
@@ -208,12 +207,12 @@ def _weekly_markup(rule: Rule, start: datetime) -> str:
 
 
 def _week_markup(rule: Rule) -> str:
-    days = " ".join([_DAYS[day] for day in sorted({day for _, day in rule.by_day}, key=lambda day: (day + 1) % 7)])
+    days = " ".join([DAYS[day] for day in sorted({day for _, day in rule.by_day}, key=lambda day: (day + 1) % 7)])
     return element(
         "t:WeeklyRecurrence",
         number("t:Interval", rule.interval),
         value("t:DaysOfWeek", days),
-        value("t:FirstDayOfWeek", _DAYS[rule.week_start]),
+        value("t:FirstDayOfWeek", DAYS[rule.week_start]),
     )
 
 
@@ -240,7 +239,7 @@ def _yearly_markup(rule: Rule, start: datetime) -> str:
         return _monthly_markup(
             replace(rule, frequency=Frequency.MONTHLY, interval=12 * rule.interval, by_month=()), start
         )
-    named = value("t:Month", _MONTHS[month - 1])
+    named = value("t:Month", MONTHS[month - 1])
     if day:
         return element("t:AbsoluteYearlyRecurrence", number("t:DayOfMonth", day), named)
     if weekday and (rule.by_month or not any(place for place, _ in rule.by_day)):
@@ -276,7 +275,7 @@ def _weekday_of(rule: Rule) -> str:
     if place is None:
         return ""
     if len(days) == 1:
-        name = _DAYS[days.pop()]
+        name = DAYS[days.pop()]
     else:
         named = [name for name, each in _SETS.items() if set(each) == days]
         if not named or not rule.by_position:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import is_true, t
+from postern.protocols.ews.names import is_true, t, unsigned
 from postern.protocols.ews.paths import PropertyPath, read_paths
 
 MAX_BODY = 1 << 31
@@ -56,12 +56,12 @@ def read_shape(shape: xml.Element | None) -> Shape:
         body = BodyType(shape.text_of(t("BodyType")) or BodyType.BEST)
     except ValueError:
         raise EwsError(Code.SCHEMA_VALIDATION) from None
-    most = shape.text_of(t("MaximumBodySize"))
+    most = unsigned(shape.text_of(t("MaximumBodySize")))
     return Shape(
         base,
         read_paths(shape.find(t("AdditionalProperties"))),
         body,
         is_true(shape.text_of(t("IncludeMimeContent"))),
         is_true(shape.text_of(t("FilterHtmlContent"))),
-        int(most) if most.isascii() and most.isdigit() and len(most) < 10 else MAX_BODY,
+        most if most is not None else MAX_BODY,
     )

@@ -16,7 +16,7 @@ from uuid import UUID
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import m, t
+from postern.protocols.ews.names import m, t, unsigned
 
 _MARK = 0xA2
 _FORM = struct.Struct(">BB16s16sBHqq8sH")
@@ -195,6 +195,7 @@ def read_minutes(text: str, most: int = MAX_MINUTES) -> int:
 
     Bound: constant.
     """
-    if len(text) > 5 or not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+    minutes = unsigned(text, 5)
+    if minutes is None or not 1 <= minutes <= most:
         raise EwsError(Code.SCHEMA_VALIDATION)
-    return int(text)
+    return minutes

@@ -14,6 +14,7 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import element, number, t, value
+from postern.protocols.ews.recurrences import DAYS, MONTHS, PLACES
 from postern.protocols.ical.zone_rules import Onset, ZoneRules
 
 MAX_PARTS = 400
@@ -22,22 +23,6 @@ MAX_BIAS = 18 * 3600
 """Seconds between a zone and Greenwich, at most."""
 _DURATION = re.compile(
     r"(-?)P(?:(\d{1,3})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,6})(?:\.\d{1,9})?S)?)?", re.ASCII
-)
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_PLACES = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
 )
 
 
@@ -132,10 +117,10 @@ def _recurring_day(transition: xml.Element) -> Onset | None:
         return None
     day = transition.text_of(t("DayOfWeek"))
     month, place = _integer(transition.text_of(t("Month"))), _integer(transition.text_of(t("Occurrence")))
-    if day not in _DAYS or not 1 <= month <= 12 or place not in (1, 2, 3, 4, 5, -1):
+    if day not in DAYS or not 1 <= month <= 12 or place not in (1, 2, 3, 4, 5, -1):
         raise EwsError(Code.CALENDAR_INVALID_DAY_FOR_TIME_CHANGE_PATTERN)
     time = read_duration(transition.text_of(t("TimeOffset")))
-    return Onset(month, -1 if place == 5 else place, _DAYS.index(day), time)
+    return Onset(month, -1 if place == 5 else place, DAYS.index(day), time)
 
 
 def _integer(text: str) -> int:
@@ -173,7 +158,7 @@ def _change_day(change: xml.Element) -> Onset | None:
     if day is None:
         return None
     weekday, place, month = (day.text_of(t(name)) for name in ("DaysOfWeek", "DayOfWeekIndex", "Month"))
-    if weekday not in _DAYS or place not in _PLACES or month not in _MONTHS:
+    if weekday not in DAYS or place not in PLACES or month not in MONTHS:
         raise EwsError(Code.CALENDAR_INVALID_DAY_FOR_TIME_CHANGE_PATTERN)
     clock = re.fullmatch(
         r"(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", change.text_of(t("Time"))[:40], re.ASCII
@@ -181,7 +166,7 @@ def _change_day(change: xml.Element) -> Onset | None:
     if clock is None:
         raise EwsError(Code.SCHEMA_VALIDATION)
     time = 3600 * int(clock[1]) + 60 * int(clock[2]) + int(clock[3])
-    return Onset(_MONTHS.index(month) + 1, _PLACES[place], _DAYS.index(weekday), time)
+    return Onset(MONTHS.index(month) + 1, PLACES[place], DAYS.index(weekday), time)
 
 
 def definition_markup(tag: str, name: str, shown: str, rules: ZoneRules | None = None) -> str:
@@ -212,7 +197,7 @@ def _transition(period: str, onset: Onset) -> str:
         f'<t:To Kind="Period">{period}</t:To>',
         value("t:TimeOffset", written_duration(onset.time)),
         number("t:Month", onset.month),
-        value("t:DayOfWeek", _DAYS[onset.weekday]),
+        value("t:DayOfWeek", DAYS[onset.weekday]),
         number("t:Occurrence", onset.place),
     )
 
@@ -231,13 +216,13 @@ def meeting_zone_markup(name: str, rules: ZoneRules) -> str:
 
 
 def _change(tag: str, offset: int, onset: Onset) -> str:
-    place = next(name for name, number_ in _PLACES.items() if number_ == onset.place)
+    place = next(name for name, number_ in PLACES.items() if number_ == onset.place)
     minutes, seconds = divmod(onset.time, 60)
     day = element(
         "t:RelativeYearlyRecurrence",
-        value("t:DaysOfWeek", _DAYS[onset.weekday]),
+        value("t:DaysOfWeek", DAYS[onset.weekday]),
         value("t:DayOfWeekIndex", place),
-        value("t:Month", _MONTHS[onset.month - 1]),
+        value("t:Month", MONTHS[onset.month - 1]),
     )
     clock = f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
     return element(tag, value("t:Offset", written_duration(offset)), day, value("t:Time", clock))

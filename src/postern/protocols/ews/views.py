@@ -8,7 +8,7 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.conditions import Condition, read_restriction
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import m, t
+from postern.protocols.ews.names import m, t, unsigned
 from postern.protocols.ews.paths import FieldPath, PropertyPath, read_path
 
 MAX_ROWS = 1_000
@@ -109,10 +109,10 @@ def read_view(request: xml.Element, end: str = "ItemView") -> View:
 
 
 def _number(view: xml.Element, name: str, code: Code) -> int:
-    text = view.attributes.get(name, "")
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) >= 1 << 31:
+    number = unsigned(view.attributes.get(name, ""), 10)
+    if number is None or number >= 1 << 31:
         raise EwsError(code)
-    return int(text)
+    return number
 
 
 def _most(view: xml.Element) -> int:

@@ -26,9 +26,9 @@ from postern.protocols.mime.words import decode_words
 from postern.services.ews import meeting_messages
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, How
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView
 from postern.services.ews.mail_editor import MailEditor, read_body
-from postern.services.ews.places import Place, item_ref
+from postern.services.ews.places import Place, referred
 
 _FIELDS = {
     "Subject": MailEditor.set_subject,
@@ -74,23 +74,14 @@ async def suppress_receipt(call: Call, asked: xml.Element, how: How) -> str:
 async def _original(call: Call, asked: xml.Element) -> tuple[ItemView, MailContent]:
     """The message that is answered. Raises EwsError: ErrorMissingInformationReferenceItemId, ErrorItemNotFound,
     ErrorStaleObject, ErrorInvalidReferenceItem for what is no message, or one that was not sent."""
-    named = asked.find(t("ReferenceItemId"))
-    if named is None:
-        raise EwsError(Code.MISSING_INFORMATION_REFERENCE_ITEM_ID)
-    ref = item_ref(xml.Element(t("ItemId"), named.attributes))
-    mailbox = await call.mailbox_with(ref.id.mailbox)
-    await mailbox.nodes()
-    for view in await load(call, mailbox, [ref.id.item], Need.CONTENT):
-        if view.stored.item_class.startswith(APPOINTMENT):
-            view = replace(
-                view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE)
-            )
-        if not view.stored.item_class.lower().startswith(MESSAGE.lower().rpartition(".")[0]):
-            raise EwsError(Code.INVALID_REFERENCE_ITEM)
-        if view.stored.flags & Flag.DRAFT:
-            raise EwsError(Code.INVALID_REFERENCE_ITEM)
-        return view, MailContent(view.content or b"")
-    raise EwsError(Code.ITEM_NOT_FOUND)
+    view, _ = await referred(call, asked)
+    if view.stored.item_class.startswith(APPOINTMENT):
+        view = replace(view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE))
+    if not view.stored.item_class.lower().startswith(MESSAGE.lower().rpartition(".")[0]):
+        raise EwsError(Code.INVALID_REFERENCE_ITEM)
+    if view.stored.flags & Flag.DRAFT:
+        raise EwsError(Code.INVALID_REFERENCE_ITEM)
+    return view, MailContent(view.content or b"")
 
 
 def _reply(call: Call, view: ItemView, original: MailContent, is_to_all: bool) -> MailContent:

@@ -8,12 +8,12 @@ from uuid import UUID
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import AttachmentId, read_id
+from postern.protocols.ews.ids import AttachmentId, ItemId, read_id
 from postern.protocols.ews.names import t
 from postern.protocols.mime.layout import Node, every_attachment
 from postern.services.ews.access import Call
 from postern.services.ews.fields import mime
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView, Need, load_one
 
 
 @dataclass(slots=True)
@@ -38,11 +38,7 @@ def read_attachment_id(named: xml.Element) -> AttachmentId:
 
 async def holder(call: Call, mailbox_id: UUID, item: int) -> ItemView:
     """The item that has attachments. Raises EwsError ErrorItemNotFound."""
-    mailbox = await call.mailbox_with(mailbox_id)
-    await mailbox.nodes()
-    for view in await load(call, mailbox, [item], Need.CONTENT | Need.STRUCTURE | Need.HEADER | Need.BAG):
-        return view
-    raise EwsError(Code.ITEM_NOT_FOUND)
+    return await load_one(call, ItemId(mailbox_id, item), Need.CONTENT | Need.STRUCTURE | Need.HEADER | Need.BAG)
 
 
 def find(view: ItemView, wanted: AttachmentId) -> AttachmentPlace:

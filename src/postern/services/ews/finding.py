@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from postern.model.folders import FolderKind
+from postern.model.folders import MAIL, FolderKind, is_class
 from postern.model.search import EVERYTHING, SearchTerm, SortKey
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.conditions import And, Condition, Contains, Not, Or
@@ -231,8 +231,7 @@ def in_mail(folder_class: str) -> bool:
 
     Bound: linear in the class.
     """
-    folded = folder_class.lower()
-    return folded in ("", "ipf.note") or folded.startswith("ipf.note.")
+    return not folder_class or is_class(folder_class, MAIL)
 
 
 def _between(view: Contacts, values: ItemValues, other: Judge[ItemView] | None) -> Judge[ItemView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from postern.model.folders import FolderKind, FolderNode, Right
+from postern.model.folders import FolderKind, FolderNode, Right, is_class
 from postern.model.item_store import PropertyName
 from postern.model.resources import FolderState
 from postern.protocols.ews.codes import Code
@@ -51,11 +51,7 @@ class FolderView:
 
 def element_of(folder_class: str) -> str:
     """The element of folders of a class: "IPF.Contact.Company" is a ContactsFolder."""
-    folded = folder_class.lower()
-    for name, tag in ELEMENTS.items():
-        if folded == name.lower() or folded.startswith(f"{name.lower()}."):
-            return tag
-    return "Folder"
+    return next((tag for name, tag in ELEMENTS.items() if is_class(folder_class, name)), "Folder")
 
 
 def shown_name(node: FolderNode) -> str:

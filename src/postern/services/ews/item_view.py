@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from postern.model.folders import FolderNode
 from postern.model.item_store import ItemColumns, StoredItem
 from postern.model.items import Column
+from postern.protocols.ews.codes import Code
+from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, change_key
 from postern.services.ews.access import Call, Mailbox
 
@@ -72,6 +74,16 @@ async def load(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) ->
     """Reads these items in the order of `ids`; those that are not there, or that the caller may not see, are left out. Ask for
     few at a time where contents are needed: PAGE. A content that did not fit beside the others is asked for alone."""
     return await views_of(call, mailbox, await mailbox.store.columns(mailbox.id, ids, columns_of(needs)), needs)
+
+
+async def load_one(call: Call, wanted: ItemId, needs: Need) -> ItemView:
+    """Reads the item that an id names; `start` is left to the caller. Raises EwsError ErrorItemNotFound for one that is not
+    there, or that the caller may not see."""
+    mailbox = await call.mailbox_with(wanted.mailbox)
+    await mailbox.nodes()
+    for view in await load(call, mailbox, [wanted.item], needs):
+        return view
+    raise EwsError(Code.ITEM_NOT_FOUND)
 
 
 def columns_of(needs: Need) -> Column:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postern.items.properties import Property, PropertyMap, Value
+from postern.model.folders import is_class
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -32,7 +33,7 @@ class MapEditor(Editor):
         self._values: dict[Property, Value | None] = {}
 
     async def create(self, how: How) -> Saved | None:
-        if not f"{self.place.node.folder_class.lower()}.".startswith(f"{self.folder_class.lower()}."):
+        if not is_class(self.place.node.folder_class, self.folder_class):
             raise EwsError(self.misplaced)
         return await super().create(how)
 

@@ -41,10 +41,9 @@ from postern.services.ews.appointments import exception_at, zone_of_days, zone_o
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.deleting import Deletion, Disposal, dispose, trash_of
 from postern.services.ews.editing import Disposition, How
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView
 from postern.services.ews.meeting_messages import invitation_of
-from postern.services.ews.permissions import is_calendar
-from postern.services.ews.places import item_ref
+from postern.services.ews.places import referred
 from postern.services.scheduling import sending
 
 MAX_COMMENT = 20_000
@@ -175,17 +174,10 @@ async def _told(mailbox: Mailbox, number: int) -> str:
 
 
 async def _view(call: Call, response: xml.Element) -> ItemView:
-    """The item that a response refers to, with its content."""
-    named = response.find(t("ReferenceItemId"))
-    if named is None:
-        raise EwsError(Code.MISSING_INFORMATION_REFERENCE_ITEM_ID)
-    ref = item_ref(xml.Element(t("ItemId"), named.attributes))
-    mailbox = await call.mailbox_with(ref.id.mailbox)
-    await mailbox.nodes()
-    for view in await load(call, mailbox, [ref.id.item], Need.CONTENT):
-        view.start = ref.id.start
-        return view
-    raise EwsError(Code.ITEM_NOT_FOUND)
+    """The item that a response refers to, with its content; an occurrence where it refers to one."""
+    view, ref = await referred(call, response)
+    view.start = ref.id.start
+    return view
 
 
 async def _meeting(call: Call, response: xml.Element, said: Answer) -> _Meeting:
@@ -226,7 +218,7 @@ async def copy_of(mailbox: Mailbox, uid: str) -> Resource | None:
     """The appointment with this UID in a calendar of the mailbox, with its content; the calendar of the mailbox goes before other
     ones. None: there is none."""
     nodes = await mailbox.nodes()
-    calendars = {node.id: node for node in nodes.values() if is_calendar(node)}
+    calendars = {node.id: node for node in nodes.values() if node.is_calendar}
     copies = [each for each in await mailbox.store.with_uids(mailbox.id, None, [uid]) if each.folder in calendars]
     if not uid or not copies:
         return None

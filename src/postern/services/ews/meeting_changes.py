@@ -24,7 +24,6 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import How, Saved
-from postern.services.ews.permissions import is_calendar
 from postern.services.scheduling import sending
 from postern.services.scheduling.aside import aside
 
@@ -53,7 +52,7 @@ async def create(editor: CalendarEditor, how: How) -> Saved:
     mailbox, folder = editor.place.mailbox, editor.place.node
     await mailbox.nodes()
     mailbox.demand(folder, Right.CREATE, Code.CREATE_ITEM_ACCESS_DENIED)
-    if not is_calendar(folder) and folder.kind is not FolderKind.DELETED:
+    if not folder.is_calendar and folder.kind is not FolderKind.DELETED:
         raise EwsError(Code.CANNOT_CREATE_CALENDAR_ITEM_IN_NON_CALENDAR_FOLDER)
     octets = editor.content()
     name = f"{uuid4()}{editor.name_end}"
@@ -61,7 +60,7 @@ async def create(editor: CalendarEditor, how: How) -> Saved:
     if put is not None:
         return await editor.keep_rest(put)
     resource = NewResource(octets, editor.item_class, await editor.rendered(), name)
-    (put,) = await mailbox.store.add(mailbox.id, folder.id, [resource], is_calendar(folder))
+    (put,) = await mailbox.store.add(mailbox.id, folder.id, [resource], folder.is_calendar)
     try:
         return await editor.keep_rest(put)
     except (EwsError, MailboxError):

@@ -26,7 +26,6 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, change_key
 from postern.protocols.ical.values import address_of
 from postern.services.ews.item_view import ItemView
-from postern.services.ews.permissions import is_calendar
 from postern.services.scheduling.aside import aside
 
 _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
@@ -109,7 +108,7 @@ async def associate(views: Sequence[ItemView]) -> None:
     copies = [
         each
         for each in await mailbox.store.with_uids(mailbox.id, None, list(by_uid))
-        if each.folder in nodes and is_calendar(nodes[each.folder])
+        if each.folder in nodes and nodes[each.folder].is_calendar
     ]
     stored = {item.id: item for item in await mailbox.store.get(mailbox.id, [each.id for each in copies], True)}
     for copy in copies:

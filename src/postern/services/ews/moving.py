@@ -24,7 +24,6 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ROOT, TOP
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
-from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import Place
 
 _SYSTEM = (1 << KEYWORD_BASE) - 1
@@ -49,7 +48,7 @@ async def put(source: Mailbox, ids: Sequence[int], target: Place, is_move: bool)
         return await _put_elsewhere(source, ids, target, is_move)
     if not is_move:
         return await _copied_here(mailbox, ids, target)
-    if is_calendar(target.node):
+    if target.node.is_calendar:
         uids = await _uids_of(mailbox, ids)
         others = [each for each in await _with_uids(target, uids) if each.id not in uids]
         if others or len(set(uids.values())) < len(uids):
@@ -78,7 +77,7 @@ async def _copied_here(mailbox: Mailbox, ids: Sequence[int], target: Place) -> d
     has already becomes an appointment of its own."""
     taken: set[str] = set()
     renewed: set[int] = set()
-    if is_calendar(target.node):
+    if target.node.is_calendar:
         uids = await _uids_of(mailbox, ids)
         taken = {each.uid for each in await _with_uids(target, uids)}
         for number, uid in uids.items():
@@ -119,7 +118,7 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
         resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
         try:
             # An attendee has the meeting already.
-            (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource], is_calendar(target.node))
+            (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource], target.node.is_calendar)
         except MailboxError as error:
             if error.code != "UIDEXISTS":
                 raise

@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 from postern.items import note_properties
 from postern.items.note_properties import NoteContent
+from postern.model.folders import MAIL, is_class
 from postern.model.items import Flag
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -60,7 +61,7 @@ class PostEditor(_Unsent):
     base_class = POST_CLASS
 
     async def create(self, how: How) -> Saved | None:
-        if not f"{self.place.node.folder_class.lower()}.".startswith("ipf.note."):
+        if not is_class(self.place.node.folder_class, MAIL):
             raise EwsError(Code.CANNOT_CREATE_POST_ITEM_IN_NON_MAIL_FOLDER)
         if not self.message.people("From"):
             own = (await self.call.own()).recipient

@@ -10,10 +10,10 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import FolderId, ItemId, read_id
-from postern.protocols.ews.names import t
+from postern.protocols.ews.names import t, unsigned
 from postern.services.ews.access import Call
 from postern.services.ews.appointments import Appointment, of_view
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView, Need, load_one
 
 MAX_INDEX = 10_000
 """The largest number of an occurrence, which is also the number of those that a series has here."""
@@ -36,8 +36,7 @@ async def resolve(call: Call, named: xml.Element) -> ItemId:
         return ItemId(wanted.mailbox, wanted.item)
     if wanted.start is not None:
         raise EwsError(Code.CALENDAR_CANNOT_USE_ID_FOR_OCCURRENCE_ID)
-    digits = named.attributes.get("InstanceIndex", "")
-    index = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 8 else 0
+    index = unsigned(named.attributes.get("InstanceIndex", ""), 7) or 0
     it = of_view(await appointment_view(call, wanted))
     if not it.is_master:
         raise EwsError(Code.CALENDAR_CANNOT_USE_ID_FOR_OCCURRENCE_ID)
@@ -61,10 +60,8 @@ def _key_at(call: Call, it: Appointment, index: int) -> int:
 
 async def appointment_view(call: Call, wanted: ItemId, needs: Need = Need.CONTENT) -> ItemView:
     """The view of an appointment with its content, or of its occurrence that the id names. Raises EwsError ErrorItemNotFound."""
-    mailbox = await call.mailbox_with(wanted.mailbox)
-    await mailbox.nodes()
-    for view in await load(call, mailbox, [wanted.item], needs | Need.CONTENT):
-        if view.stored.item_class.startswith(ITEM_CLASS):
-            view.start = wanted.start
-            return view
-    raise EwsError(Code.ITEM_NOT_FOUND)
+    view = await load_one(call, wanted, needs | Need.CONTENT)
+    if not view.stored.item_class.startswith(ITEM_CLASS):
+        raise EwsError(Code.ITEM_NOT_FOUND)
+    view.start = wanted.start
+    return view

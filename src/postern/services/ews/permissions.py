@@ -58,18 +58,12 @@ _READS = {
 _DISTINGUISHED = {"Default": EVERYBODY, "Anonymous": ANONYMOUS}
 
 
-def is_calendar(node: FolderNode) -> bool:
-    """Whether a folder is a calendar."""
-    folded = node.folder_class.lower()
-    return folded == "ipf.appointment" or folded.startswith("ipf.appointment.")
-
-
 # What an answer shows
 
 
 def markup(node: FolderNode, entries: Mapping[UUID, Right], people: Mapping[UUID, AddressBookEntry]) -> str:
     """The PermissionSet of a folder; `people` are those of its entries whom the directory knows."""
-    name = "CalendarPermission" if is_calendar(node) else "Permission"
+    name = "CalendarPermission" if node.is_calendar else "Permission"
     shown = {EVERYBODY: DEFAULT_RIGHTS.get(node.kind, Right(0)), ANONYMOUS: Right(0), **entries}
     known = [
         _permission(name, _user_id(grantee, people), rights)
@@ -133,12 +127,12 @@ def level_of(rights: Right, is_of_calendar: bool = False) -> str:
 async def read_set(call: Call, node: FolderNode, permissions: xml.Element) -> dict[UUID, Right]:
     """Reads a PermissionSet, and returns the rights of everybody in it. Raises EwsError: ErrorInvalidPermissionSettings,
     ErrorInvalidUserInfo, ErrorDuplicateUserIdsSpecified, and those for a set that is not of such a folder."""
-    name = "CalendarPermission" if is_calendar(node) else "Permission"
-    other = "Permission" if is_calendar(node) else "CalendarPermission"
+    name = "CalendarPermission" if node.is_calendar else "Permission"
+    other = "Permission" if node.is_calendar else "CalendarPermission"
     if permissions.find(t(f"{other}s")) is not None:
         raise EwsError(
             Code.CANNOT_SET_NON_CALENDAR_PERMISSION_ON_CALENDAR_FOLDER
-            if is_calendar(node)
+            if node.is_calendar
             else Code.CANNOT_SET_CALENDAR_PERMISSION_ON_NON_CALENDAR_FOLDER
         )
     unknown = permissions.find(t("UnknownEntries"))
@@ -154,7 +148,7 @@ async def read_set(call: Call, node: FolderNode, permissions: xml.Element) -> di
         grantee = await grantee_of(call, each.find(t("UserId")))
         if grantee in entries:
             raise EwsError(Code.DUPLICATE_USER_IDS_SPECIFIED)
-        entries[grantee] = _rights(each, is_calendar(node))
+        entries[grantee] = _rights(each, node.is_calendar)
     return entries
 
 

@@ -18,6 +18,7 @@ from postern.protocols.ews.ids import ROOT, TOP, FolderId, ItemId, read_change_k
 from postern.protocols.ews.names import t
 from postern.services.ews import occurrences
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.operation import as_error
 
 DISTINGUISHED: Mapping[str, FolderKind] = MappingProxyType(
@@ -147,6 +148,16 @@ async def resolved_ref(call: Call, named: xml.Element) -> ItemRef:
         return item_ref(named)
     key = named.attributes.get("ChangeKey", "")
     return ItemRef(await occurrences.resolve(call, named), read_change_key(key) if key else None)
+
+
+async def referred(call: Call, response: xml.Element) -> tuple[ItemView, ItemRef]:
+    """The item that a response refers to, with its content. Raises EwsError: ErrorMissingInformationReferenceItemId,
+    ErrorItemNotFound, and as `item_ref`."""
+    named = response.find(t("ReferenceItemId"))
+    if named is None:
+        raise EwsError(Code.MISSING_INFORMATION_REFERENCE_ITEM_ID)
+    ref = item_ref(xml.Element(t("ItemId"), named.attributes))
+    return await load_one(call, ref.id, Need.CONTENT), ref
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import keep_bag
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.places import Place
 
 AT_ONCE = 65_536
@@ -71,12 +71,8 @@ async def send(
 async def send_stored(call: Call, item: ItemId, copy: Copy, known: int | None = None) -> None:
     """Sends a message that is stored, as a draft is; `known` is the number of its change that the client knows. Raises EwsError:
     ErrorItemNotFound, ErrorStaleObject, ErrorInvalidItemForOperationSendItem, and as `send` does."""
-    mailbox = await call.mailbox_with(item.mailbox)
-    await mailbox.nodes()
-    views = await load(call, mailbox, [item.item], Need.CONTENT)
-    if not views:
-        raise EwsError(Code.ITEM_NOT_FOUND)
-    view = views[0]
+    view = await load_one(call, item, Need.CONTENT)
+    mailbox = view.mailbox
     if not view.stored.item_class.lower().startswith(MESSAGE.lower()):
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_SEND_ITEM)
     if known is not None and view.stored.change > known:

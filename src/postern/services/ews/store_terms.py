@@ -13,6 +13,7 @@ from postern.model.items import Flag
 from postern.model.search import SearchTerm
 from postern.protocols.ews.conditions import And, Anywhere, Compare, Condition, Contains, Mode, Not, Operator, Or
 from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import unsigned
 from postern.protocols.ews.paths import FieldPath, PropertyPath
 from postern.protocols.ews.times import read_time
 
@@ -158,9 +159,10 @@ def _sent(operator: Operator, text: str) -> Pushed:
 
 
 def _size(operator: Operator, text: str) -> Pushed:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    size = unsigned(text, 18)
+    if size is None:
         return _NOTHING
-    return Pushed(_from(int(text), operator, lambda number: SearchTerm("larger", number=number - 1)), True)
+    return Pushed(_from(size, operator, lambda number: SearchTerm("larger", number=number - 1)), True)
 
 
 def _equal_text(key: str, name: str = "") -> Callable[[Operator, str], Pushed]:

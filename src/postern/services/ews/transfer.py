@@ -15,7 +15,6 @@ from postern.protocols.ews.exported import Exported, ExportedProperty, read, wri
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
 from postern.services.ews.moving import demand_target, rendered
-from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import ItemRef, Place
 
 _SYSTEM = (1 << KEYWORD_BASE) - 1
@@ -86,7 +85,7 @@ async def upload_new(place: Place, item: Exported) -> StoredItem:
     if item.is_named:
         resource = NewResource(item.content, item.item_class, _values(place, item), "", flags, _received(item.received))
         # A calendar has each UID once (RFC 4791 section 4.1).
-        (number,) = await mailbox.store.add(mailbox.id, folder, [resource], is_calendar(place.node))
+        (number,) = await mailbox.store.add(mailbox.id, folder, [resource], place.node.is_calendar)
     else:
         new = NewItem(item.content, flags, _received(item.received), item.item_class)
         (number,) = await mailbox.store.create(mailbox.id, folder, [new])

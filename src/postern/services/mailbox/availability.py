@@ -27,7 +27,7 @@ from postern.model.availability import (
     Told,
     WhenBusy,
 )
-from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode, FolderTree, Right
+from postern.model.folders import FolderKind, FolderNode, FolderTree, Right
 from postern.model.item_store import ItemStore, PropertyName
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource, ResourceStore
@@ -52,7 +52,6 @@ _TRANSPARENCY = PropertyName(
     UUID("a3a5f0d4-5b0b-4d6e-9d0c-7f7a54ad4e0b"), None, "{urn:ietf:params:xml:ns:caldav}schedule-calendar-transp"
 )
 """The property by which CalDAV sets a calendar aside, as `services.dav.properties` keeps it."""
-_CALENDAR_CLASS = FOLDER_CLASSES[FolderKind.CALENDAR]
 _FEW = 10
 """Contents that are read in the loop, in a millisecond or two."""
 
@@ -143,7 +142,7 @@ class MailboxAvailability:
         self, mailbox: UUID, grantees: Sequence[UUID]
     ) -> tuple[list[FolderNode], bool, Mapping[int, Right]]:
         """The calendars of a mailbox, and the rights in each. Second: whether whoever asks has all rights in the mailbox."""
-        nodes = [node for node in await self._store.tree(mailbox) if _is_calendar(node)]
+        nodes = [node for node in await self._store.tree(mailbox) if node.is_calendar]
         is_owner = mailbox in grantees[:1] or not set(await self._store.full_access(mailbox)).isdisjoint(grantees)
         if is_owner:
             return nodes, True, dict.fromkeys([node.id for node in nodes], EVERY_RIGHT)
@@ -240,10 +239,6 @@ def _told_by(rights: Right) -> Told:
     if rights & Right.FREE_BUSY_DETAILED:
         return Told.DETAILS
     return Told.TIME if rights & Right.FREE_BUSY_SIMPLE else Told.NOTHING
-
-
-def _is_calendar(node: FolderNode) -> bool:
-    return f"{node.folder_class}.".startswith(f"{_CALENDAR_CLASS}.")
 
 
 def _text(value: bytes) -> str:

@@ -14,7 +14,7 @@ from postern.protocols.ews.names import m, t
 from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
 from postern.services.ews.correspondents import Correspondent, mailbox_markup, of_entry
-from postern.services.ews.item_view import Need, load
+from postern.services.ews.item_view import Need, load_one
 from postern.services.ews.list_editor import listed, prepare_members
 from postern.services.ews.operation import Batch, attempted
 
@@ -43,15 +43,11 @@ async def _of_item(call: Call, item: xml.Element) -> Sequence[Correspondent]:
     wanted = read_id(item.attributes.get("Id", ""))
     if not isinstance(wanted, ItemId):
         raise EwsError(Code.INVALID_ID_MALFORMED)
-    mailbox = await call.mailbox_with(wanted.mailbox)
-    await mailbox.nodes()
-    for view in await load(call, mailbox, [wanted.item], Need.CONTENT):
-        folded = f"{view.stored.item_class.lower()}."
-        if not folded.startswith(f"{contact.LIST_CLASS.lower()}."):
-            raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_EXPAND_DL)
-        await prepare_members([view])
-        return [member.who for member in listed(view) if member.who.address or member.who.item is not None]
-    raise EwsError(Code.ITEM_NOT_FOUND)
+    view = await load_one(call, wanted, Need.CONTENT)
+    if not f"{view.stored.item_class.lower()}.".startswith(f"{contact.LIST_CLASS.lower()}."):
+        raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_EXPAND_DL)
+    await prepare_members([view])
+    return [member.who for member in listed(view) if member.who.address or member.who.item is not None]
 
 
 async def _of_group(call: Call, mailbox: xml.Element) -> Sequence[Correspondent]:

@@ -10,6 +10,7 @@ from postern.model.folders import Right
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
+from postern.protocols.ews.names import unsigned
 from postern.protocols.ews.times import read_local
 from postern.services.ews.access import Call
 from postern.services.ews.appointments import zone_of_request
@@ -17,7 +18,6 @@ from postern.services.ews.calendar_span import PAGE, Entry, Span, entries_in, of
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.item_reading import prepare
 from postern.services.ews.item_view import Need, load
-from postern.services.ews.permissions import is_calendar
 from postern.services.ews.places import Place
 from postern.services.ews.rendering import Rendering
 from postern.services.scheduling.aside import aside
@@ -37,9 +37,8 @@ def read_view(call: Call, view: xml.Element) -> Span:
         raise EwsError(Code.CALENDAR_END_DATE_IS_EARLIER_THAN_START_DATE)
     if times[1] - times[0] > MAX_SPAN:
         raise EwsError(Code.CALENDAR_VIEW_RANGE_TOO_BIG)
-    digits = view.attributes.get("MaxEntriesReturned", str(MAX_ROWS))
-    most = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
-    if most < 1:
+    most = unsigned(view.attributes.get("MaxEntriesReturned", str(MAX_ROWS)))
+    if not most:
         raise EwsError(Code.INVALID_PAGING_MAX_ROWS)
     return Span(times[0], times[1], min(most, MAX_ROWS))
 
@@ -49,7 +48,7 @@ async def root_folder(call: Call, place: Place, span: Span, rendering: Rendering
     ErrorCalendarFolderIsInvalidForCalendarView, ErrorAccessDenied; MailboxError."""
     mailbox = place.mailbox
     await mailbox.nodes()
-    if not is_calendar(place.node):
+    if not place.node.is_calendar:
         raise EwsError(Code.CALENDAR_FOLDER_IS_INVALID_FOR_CALENDAR_VIEW)
     mailbox.demand(place.node, Right.READ_ANY)
     entries, is_whole = await entries_in(call, place, span)

@@ -14,7 +14,7 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.conditions import And, Compare, Condition, Contains, Mode, Operator
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ConversationId
-from postern.protocols.ews.names import m, number, t
+from postern.protocols.ews.names import m, number, t, unsigned
 from postern.protocols.ews.paths import FieldPath, read_path
 from postern.protocols.ews.query_strings import read_query
 from postern.protocols.ews.versions import Version
@@ -122,17 +122,13 @@ def _view(request: xml.Element) -> tuple[int, int, bool]:
     view = request.find(m("IndexedPageItemView"))
     if view is None:
         return 0, MAX_ROWS, False
-    offset = _count(view.attributes.get("Offset", "0"))
-    most = _count(view.attributes.get("MaxEntriesReturned", str(MAX_ROWS)))
-    if offset < 0:
+    offset = unsigned(view.attributes.get("Offset", "0"))
+    most = unsigned(view.attributes.get("MaxEntriesReturned", str(MAX_ROWS)))
+    if offset is None:
         raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
-    if most < 1:
+    if not most:
         raise EwsError(Code.INVALID_PAGING_MAX_ROWS)
     return offset, min(most, MAX_ROWS), view.attributes.get("BasePoint") == "End"
-
-
-def _count(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
 def _order(order: xml.Element | None) -> bool:

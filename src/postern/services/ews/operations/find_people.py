@@ -7,12 +7,12 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, read_id
-from postern.protocols.ews.names import element, m, number, t
+from postern.protocols.ews.names import element, m, number, t, unsigned
 from postern.protocols.ews.shapes import Base, Shape, read_shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import card_search, personas, places
 from postern.services.ews.access import Call
-from postern.services.ews.item_view import PAGE, Need, load
+from postern.services.ews.item_view import PAGE, Need, load, load_one
 from postern.services.ews.operation import Direct
 from postern.services.ews.places import Place
 
@@ -53,12 +53,13 @@ def _answer(people: list[str], total: int, offset: int) -> str:
 def _view(view: xml.Element | None) -> tuple[int, int]:
     """The first row, and how many are asked for. Raises EwsError."""
     attributes = view.attributes if view is not None else {}
-    texts = attributes.get("Offset", "0"), attributes.get("MaxEntriesReturned", str(MAX_ROWS))
-    if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in texts) or texts[1] == "0":
+    offset = unsigned(attributes.get("Offset", "0"))
+    most = unsigned(attributes.get("MaxEntriesReturned", str(MAX_ROWS)))
+    if offset is None or not most:
         raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
     if attributes.get("BasePoint", "Beginning") != "Beginning":
         raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
-    return int(texts[0]), min(int(texts[1]), MAX_ROWS)
+    return offset, min(most, MAX_ROWS)
 
 
 def _is_descending(order: xml.Element | None) -> bool:
@@ -142,13 +143,11 @@ async def get(call: Call, request: xml.Element) -> str:
         if item.mailbox in entries:
             return personas.of_directory_entry(entries[item.mailbox], call.header.version, shape, "m:Persona")
         raise EwsError(Code.ITEM_NOT_FOUND)
-    mailbox = await call.mailbox_with(item.mailbox)
-    await mailbox.nodes()
-    for view in await load(call, mailbox, [item.item], Need.CONTENT | Need.BAG):
-        if view.stored.item_class.lower().startswith(_CARDS):
-            view.numbers = await mailbox.numbers(personas.BAG_NAMES)
-            return personas.of_card(view, shape, "m:Persona")
-    raise EwsError(Code.ITEM_NOT_FOUND)
+    view = await load_one(call, item, Need.CONTENT | Need.BAG)
+    if not view.stored.item_class.lower().startswith(_CARDS):
+        raise EwsError(Code.ITEM_NOT_FOUND)
+    view.numbers = await view.mailbox.numbers(personas.BAG_NAMES)
+    return personas.of_card(view, shape, "m:Persona")
 
 
 FIND_PEOPLE = Direct("FindPeople", Version.V2013, "MS-OXWSPERS 3.1.4.1", find)

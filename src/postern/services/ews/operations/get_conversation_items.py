@@ -10,7 +10,7 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ConversationId, read_id
-from postern.protocols.ews.names import element, m, t, value
+from postern.protocols.ews.names import element, m, t, unsigned, value
 from postern.protocols.ews.shapes import read_shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import places
@@ -37,10 +37,10 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         raise EwsError(Code.INVALID_REQUEST)
     without = {(place.mailbox.id, place.node.id) for place in [await places.folder(call, each) for each in ignored]}
     order = request.text_of(m("SortOrder")) or _ORDERS[0]
-    most = request.text_of(m("MaxItemsToReturn"))
-    if order not in _ORDERS or (most and not (most.isascii() and most.isdigit() and len(most) < 10)):
+    most = unsigned(request.text_of(m("MaxItemsToReturn")) or str(MAX_ITEMS))
+    if order not in _ORDERS or most is None:
         raise EwsError(Code.SCHEMA_VALIDATION)
-    bound = min(int(most or MAX_ITEMS), MAX_ITEMS)
+    bound = min(most, MAX_ITEMS)
     for each in wanted:
         named = each.find(t("ConversationId"))
         yield await attempted(_conversation(call, named, rendering, order, bound, without))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
 from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
-from postern.protocols.ews.envelope import CLOSING, opening, start_tag
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, element, m, number, t, value
 from postern.protocols.ews.times import written
@@ -19,7 +18,7 @@ from postern.protocols.ews.versions import Version
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.ews.access import Call
 from postern.services.ews.correspondents import Correspondent, mailbox_markup, of_entry
-from postern.services.ews.operation import as_error
+from postern.services.ews.operation import Direct, as_error
 
 MAX_RECIPIENTS = 100
 """Recipients of one request (MS-OXWCONFIG section 3.1.4.1.3.27)."""
@@ -35,26 +34,13 @@ TYPES = frozenset(
 )
 
 
-class GetMailTips:
-    """The operation. Its answer is a response message with others in it."""
-
-    name = "GetMailTips"
-    since = Version.V2010
-    section = "MS-OXWMT 3.1.4.1"
-
-    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
-        start = start_tag("GetMailTipsResponse")[:-1]
-        yield opening()
-        try:
-            wanted, recipients = _read(request)
-        except EwsError as error:
-            yield f'{start} ResponseClass="Error">{error.markup}</m:GetMailTipsResponse>{CLOSING}'
-            return
-        yield f'{start} ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}<m:ResponseMessages>'
-        for place in range(0, len(recipients), AT_ONCE):
-            page = recipients[place : place + AT_ONCE]
-            yield "".join(await asyncio.gather(*[_message(call, each, wanted) for each in page]))
-        yield f"</m:ResponseMessages></m:GetMailTipsResponse>{CLOSING}"
+async def run(call: Call, request: xml.Element) -> str:
+    wanted, recipients = _read(request)
+    messages: list[str] = []
+    for place in range(0, len(recipients), AT_ONCE):
+        page = recipients[place : place + AT_ONCE]
+        messages += await asyncio.gather(*[_message(call, each, wanted) for each in page])
+    return element("m:ResponseMessages", *messages)
 
 
 def _read(request: xml.Element) -> tuple[frozenset[str], Sequence[xml.Element]]:
@@ -156,4 +142,4 @@ async def _of_group(call: Call, group: Recipient, wanted: frozenset[str]) -> lis
     return inner + ([number("t:ExternalMemberCount", len(outside))] if "ExternalMemberCount" in wanted else [])
 
 
-GET_MAIL_TIPS = GetMailTips()
+GET_MAIL_TIPS = Direct("GetMailTips", Version.V2010, "MS-OXWMT 3.1.4.1", run)

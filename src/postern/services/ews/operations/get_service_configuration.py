@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
-from postern.protocols.ews.envelope import CLOSING, opening, start_tag
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, element, m, number, value
 from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
+from postern.services.ews.operation import Direct
 from postern.services.ews.operations.get_mail_tips import MAX_RECIPIENTS
 
 LARGE_AUDIENCE = 25
@@ -60,26 +60,15 @@ CONFIGURATIONS: Mapping[str, Callable[[Call], str]] = {
 """The configurations by their names in requests (MS-OXWCONFIG section 3.1.4.1.4.4), in the order of the schema."""
 
 
-class GetServiceConfiguration:
-    """The operation. Its answer is a response message with another in it."""
-
-    name = "GetServiceConfiguration"
-    since = Version.V2010
-    section = "MS-OXWCONFIG 3.1.4.1"
-
-    async def answer(self, call: Call, request: xml.Element) -> AsyncGenerator[str, None]:
-        start = start_tag("GetServiceConfigurationResponse")[:-1]
-        end = f"</m:GetServiceConfigurationResponse>{CLOSING}"
-        listed = request.find(m("RequestedConfiguration"))
-        names = {each.text.strip() for each in listed.find_all(m("ConfigurationName"))} if listed is not None else set()
-        yield opening()
-        if not names or not names <= {*CONFIGURATIONS, "PolicyNudges"}:
-            yield f'{start} ResponseClass="Error">{EwsError(Code.SCHEMA_VALIDATION).markup}{end}'
-            return
-        success = f'ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}'
-        tag = "m:ServiceConfigurationResponseMessageType"
-        inner = "".join([make(call) for name, make in CONFIGURATIONS.items() if name in names])
-        yield f"{start} {success}<m:ResponseMessages><{tag} {success}{inner}</{tag}></m:ResponseMessages>{end}"
+async def run(call: Call, request: xml.Element) -> str:
+    listed = request.find(m("RequestedConfiguration"))
+    names = {each.text.strip() for each in listed.find_all(m("ConfigurationName"))} if listed is not None else set()
+    if not names or not names <= {*CONFIGURATIONS, "PolicyNudges"}:
+        raise EwsError(Code.SCHEMA_VALIDATION)
+    tag = "m:ServiceConfigurationResponseMessageType"
+    inner = "".join([make(call) for name, make in CONFIGURATIONS.items() if name in names])
+    success = f'<{tag} ResponseClass="Success">{value("m:ResponseCode", Code.NO_ERROR)}'
+    return f"<m:ResponseMessages>{success}{inner}</{tag}></m:ResponseMessages>"
 
 
-GET_SERVICE_CONFIGURATION = GetServiceConfiguration()
+GET_SERVICE_CONFIGURATION = Direct("GetServiceConfiguration", Version.V2010, "MS-OXWCONFIG 3.1.4.1", run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from postern.model.folders import FolderKind
+from postern.model.folders import FOLDER_CLASSES, FolderKind, is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -72,7 +72,7 @@ async def _folder(call: Call, parents: xml.Element | None, scope: str) -> Place 
         return None
     if parents is not None and parents.elements:
         place = await places.folder(call, parents.elements[0])
-        if len(parents.elements) > 1 or not place.node.folder_class.startswith("IPF.Contact"):
+        if len(parents.elements) > 1 or not is_class(place.node.folder_class, FOLDER_CLASSES[FolderKind.CONTACTS]):
             raise EwsError(Code.INVALID_REQUEST, "One folder of contacts is searched.")
         return place
     try:

@@ -16,7 +16,7 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, change_key
-from postern.protocols.ews.names import boolean, element, m, value
+from postern.protocols.ews.names import boolean, element, m, unsigned, value
 from postern.protocols.ews.shapes import Shape, read_shape
 from postern.protocols.ews.sync_states import Fate, ItemsState, read_items_state
 from postern.protocols.ews.versions import Version
@@ -76,8 +76,7 @@ def _rendering(shape: Shape, call: Call) -> Rendering:
 
 
 def _most(request: xml.Element) -> int:
-    text = request.text_of(m("MaxChangesReturned"))
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    number = unsigned(request.text_of(m("MaxChangesReturned")), 4) or 0
     if not 1 <= number <= MOST:
         raise EwsError(Code.SCHEMA_VALIDATION, f"MaxChangesReturned is between 1 and {MOST}.")
     return number

@@ -17,7 +17,7 @@ from postern.services.ews import extended, places
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Conflict, Disposition, Editor, How
 from postern.services.ews.fields.field import Field
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.kinds import MAX_PROPERTIES, ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations.create_item import items_markup
@@ -78,12 +78,9 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
 
 async def whole(call: Call, ref: ItemRef) -> ItemView:
     """An item with its content and its bag, to be changed. Raises EwsError ErrorItemNotFound."""
-    mailbox = await call.mailbox_with(ref.id.mailbox)
-    await mailbox.nodes()
-    for view in await load(call, mailbox, [ref.id.item], Need.CONTENT | Need.HEADER | Need.BAG):
-        view.start = ref.id.start
-        return view
-    raise EwsError(Code.ITEM_NOT_FOUND)
+    view = await load_one(call, ref.id, Need.CONTENT | Need.HEADER | Need.BAG)
+    view.start = ref.id.start
+    return view
 
 
 def _apply(kind: ItemKind, editor: Editor, update: xml.Element) -> None:
