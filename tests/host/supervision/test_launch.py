@@ -17,7 +17,7 @@ import pytest
 
 from postern.host import account, configuration, directory, state
 from postern.host.engines import start as engines
-from postern.host.supervision import processes
+from postern.host.supervision import launch, processes
 from postern.host.supervision.child_work import run_in_child
 from postern.host.supervision.processes import start_time
 from postern.model.organization import StateFolder
@@ -191,6 +191,17 @@ def test_a_signal_before_it_is_ready_stops_it_too(folder: Path) -> None:
     finally:
         run.process.kill()
         run.process.communicate()
+
+
+def test_a_signal_that_python_dropped_ends_the_launch_at_the_next_step() -> None:
+    steps: list[str] = []
+    interruption = launch.Interruption(steps.append)
+    interruption.step("first")
+    with contextlib.suppress(KeyboardInterrupt):  # as in a hook of a fork
+        interruption.told(signal.SIGTERM, None)
+    with pytest.raises(KeyboardInterrupt):
+        interruption.step("second")
+    assert steps == ["first"]
 
 
 def test_a_hardened_organization_without_a_realm_is_refused(folder: Path) -> None:

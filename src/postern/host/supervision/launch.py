@@ -88,14 +88,35 @@ def run(request: LaunchRequest, step: Callable[[str], None], ready: Callable[[Re
     folder = state.create(request.state_dir)
     lock = processes.Lock(folder)
     try:
+        interruption = Interruption(step)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, interruption.told)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
             # The supervisor uses SIGHUP itself; until it listens, a closed terminal is no reason to stop.
             signal.signal(signal.SIGHUP, lambda number, frame: None)
-        _Launch(folder, lock, request, step).run(ready)
+        _Launch(folder, lock, request, interruption.step).run(ready)
     finally:
         lock.release()
+
+
+class Interruption:
+    """A signal to stop that comes before the supervisor listens: it ends the launch by KeyboardInterrupt. Python drops an
+    exception in a hook of a fork or in a finalizer, so each step asks whether there was one."""
+
+    def __init__(self, step: Callable[[str], None]) -> None:
+        self._step = step
+        self._is_told = False
+
+    def told(self, number: int, frame: object) -> None:
+        """Handles the signal."""
+        self._is_told = True
+        raise KeyboardInterrupt
+
+    def step(self, name: str) -> None:
+        """Begins a step of the launch. Raises KeyboardInterrupt after a signal."""
+        if self._is_told:
+            raise KeyboardInterrupt
+        self._step(name)
 
 
 class _Launch:
