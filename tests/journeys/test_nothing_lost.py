@@ -275,15 +275,15 @@ def test_workers_hang(world: World, tell: Callable[[str], None]) -> None:
 
 
 def test_postgresql_and_slapd_say_nothing(world: World, tell: Callable[[str], None]) -> None:
-    processes = world.processes()
     with Load(world.here) as load:
-        for pids in (
-            [processes["postgresql"], *children(processes["postgresql"])],
-            [processes["slapd"]],
-        ):
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
+        for name in ("postgresql", "slapd"):
+            pid = world.processes()[name]
+            pids = [pid, *children(pid)]
             try:
+                os.kill(pids[0], signal.SIGSTOP)
+                for pid in pids[1:]:  # a backend or an autovacuum worker may have ended since it was listed
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGSTOP)
                 time.sleep(OUTAGE)
             finally:
                 for pid in pids:
