@@ -92,6 +92,9 @@ class FolderStore(Protocol):
 MAIL = "IPF.Note"
 """The class of folders with mail (MS-OXOSFLD section 2.2.6). `FolderStore` shows these only."""
 
+SEARCH = "IPF.Search"
+"""The class of search folders here. They have no items themselves, and only Exchange Web Services show them."""
+
 
 def is_class(folder_class: str, base: str) -> bool:
     """Whether a folder's class is `base` or one below it, in any case: "IPF.Contact.Company" is "IPF.Contact"."""
@@ -124,6 +127,11 @@ class FolderNode:
     def is_calendar(self) -> bool:
         """Whether its class is that of calendars."""
         return is_class(self.folder_class, FOLDER_CLASSES[FolderKind.CALENDAR])
+
+    @property
+    def is_search(self) -> bool:
+        """Whether its class is that of search folders."""
+        return is_class(self.folder_class, SEARCH)
 
 
 @dataclass(frozen=True, slots=True)

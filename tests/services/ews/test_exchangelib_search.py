@@ -16,7 +16,8 @@ from postern.model.folders import FolderKind
 from postern.model.items import NewItem
 from tests.services.dav.site import ALICE
 from tests.services.ews.exchange import account
-from tests.services.ews.site import EwsDoor
+from tests.services.ews.site import EwsDoor, envelope
+from tests.services.ews.test_search_folders import parameters, search_folder
 
 pytestmark = pytest.mark.slow
 SAMPLES: tuple[tuple[type, Any], ...] = (
@@ -134,5 +135,32 @@ def test_all_properties_of_all_kinds_are_synchronized_and_read(tmp_path: Path) -
         async with EwsDoor().opened_to_ews() as door:
             await door.mailboxes.logon(door.guid(ALICE))
             await door.beside(lambda: steps_of(account(door, tmp_path, ALICE)))
+
+    asyncio.run(steps())
+
+
+def test_a_search_folder_is_found_and_read(tmp_path: Path) -> None:
+    async def steps() -> None:
+        async with EwsDoor().opened_to_ews() as door:
+            await door.mailboxes.logon(door.guid(ALICE))
+            tree = await door.mailboxes.tree(door.guid(ALICE))
+            inbox = next(node.id for node in tree if node.kind is FolderKind.INBOX)
+            letters = [NewItem(f"Subject: {name}\r\n\r\nx\r\n".encode()) for name in ("Lunch", "Plan", "Lunch again")]
+            await door.mailboxes.create(door.guid(ALICE), inbox, letters)
+            await door.beside(lambda: work(account(door, tmp_path, ALICE)))
+
+    def work(mine: Account) -> None:
+        # exchangelib makes no search folders; its session carries the request.
+        session = mine.protocol.get_session()
+        body = envelope(search_folder("Lunches", parameters("msgfolderroot")))
+        answer = session.post(mine.protocol.service_endpoint, data=body, headers={"Content-Type": "text/xml"})
+        mine.protocol.release_session(session)
+        assert "NoError" in answer.text, answer.text
+        lunches = mine.search_folders / "Lunches"
+        assert lunches.total_count == 2
+        assert sorted(item.subject for item in lunches.all()) == ["Lunch", "Lunch again"]
+        assert [item.subject for item in lunches.filter(subject__icontains="again")] == ["Lunch again"]
+        lunches.delete()
+        assert mine.inbox.total_count == 3
 
     asyncio.run(steps())

@@ -112,7 +112,8 @@ def test_what_cannot_be_made_is_refused() -> None:
             (created("Projects"), "ErrorFolderExists"),
             (created("a/b"), "ErrorFolderSavePropertyError"),
             (created(""), "ErrorFolderSavePropertyError"),
-            (created("x", kind="SearchFolder"), "ErrorInvalidFolderTypeForOperation"),
+            (created("x", more="<t:FolderClass>IPF.Search</t:FolderClass>"), "ErrorNoFolderClassOverride"),
+            (created("x", parent="searchfolders"), "ErrorInvalidParentFolder"),
             (
                 created("x", kind="TasksFolder", more="<t:FolderClass>IPF.Note</t:FolderClass>"),
                 "ErrorNoFolderClassOverride",
@@ -161,7 +162,7 @@ def test_a_folder_is_shown_with_all_that_is_known_of_it() -> None:
         assert (await site.ask(read("inbox", '<t:FieldURI FieldURI="item:Subject"/>'))).codes == [
             "ErrorInvalidPropertyRequest"
         ]
-        for name in ("publicfoldersroot", "archiveinbox", "recoverableitemsroot", "searchfolders", "nonsense"):
+        for name in ("publicfoldersroot", "archiveinbox", "recoverableitemsroot", "nonsense"):
             assert (await site.ask(read(name))).codes == ["ErrorFolderNotFound"]
 
     asyncio.run(steps())

@@ -26,6 +26,10 @@ TOP = 0
 """The folder above all that people see (msgfolderroot)."""
 ROOT = -1
 """The folder above that one (root)."""
+SEARCHES = -2
+"""The folder of search folders, beside the one that all people see (searchfolders)."""
+ABOVE = frozenset((TOP, ROOT, SEARCHES))
+"""The folders that stand above the tree; they have no items."""
 
 
 class IdKind(IntEnum):
@@ -38,7 +42,7 @@ class IdKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FolderId:
-    """A folder by its number in the mailbox's tree; TOP and ROOT stand above the tree."""
+    """A folder by its number in the mailbox's tree; those of ABOVE stand above the tree."""
 
     mailbox: UUID
     folder: int

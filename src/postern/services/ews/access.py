@@ -6,7 +6,7 @@ A mailbox of somebody else is opened with the rights that the caller has there; 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, cast
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from postern.model.sharing import FREE_BUSY
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.envelope import Header
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP
 from postern.protocols.ews.subscriptions import SubscriptionId
 from postern.protocols.ical.expansion import Budget
 from postern.services.access.availability import FreeBusy
@@ -150,7 +150,7 @@ class Mailbox:
                 if error.code != "NONEXISTENT":
                     raise
                 every = []
-            self._nodes = {node.id: node for node in every if self.rights_in(node) & ~FREE_BUSY}
+            self._nodes = {node.id: _placed(node) for node in every if self.rights_in(node) & ~FREE_BUSY}
         return self._nodes
 
     def forget_nodes(self) -> None:
@@ -159,7 +159,7 @@ class Mailbox:
 
     async def node(self, folder: int) -> FolderNode:
         """A folder by its id; also those above the tree. Raises EwsError ErrorFolderNotFound."""
-        if folder in (TOP, ROOT) and self.is_whole:
+        if folder in ABOVE and self.is_whole:
             return _ABOVE[folder]
         node = (await self.nodes()).get(folder)
         if node is None:
@@ -174,7 +174,9 @@ class Mailbox:
         raise EwsError(Code.FOLDER_NOT_FOUND)
 
     def rights_in(self, node: FolderNode) -> Right:
-        return self.rights.in_folder(node.id, node.kind)
+        rights = self.rights.in_folder(node.id, node.kind)
+        # Nothing is put into a search folder.
+        return rights & ~(Right.CREATE | Right.CREATE_SUBFOLDER) if node.is_search else rights
 
     def _rights_in(self, folder: int) -> Right:
         node = (self._nodes or {}).get(folder)
@@ -224,8 +226,15 @@ class Mailbox:
 _ABOVE = {
     TOP: FolderNode(TOP, ROOT, "Top of Information Store", "IPF.Note", FolderKind.USER, 1),
     ROOT: FolderNode(ROOT, ROOT, "", "IPF", FolderKind.USER, 1),
+    SEARCHES: FolderNode(SEARCHES, ROOT, "Finder", "IPF", FolderKind.USER, 1),
 }
-"""The folders above the tree: what all people see lies in the first, and that in the second (MS-OXOSFLD section 2.2.1)."""
+"""The folders above the tree: what all people see lies in the first, and that in the second; beside the first is that of search
+folders (MS-OXOSFLD section 2.2.1)."""
+
+
+def _placed(node: FolderNode) -> FolderNode:
+    """The folder with its parent as it is shown: the store has no folder for search folders, and keeps them at the top."""
+    return replace(node, parent=SEARCHES) if node.is_search and node.parent == TOP else node
 
 
 MAX_STEPS = 1_000_000

@@ -1,4 +1,4 @@
-"""Searches of one folder: which items a search finds, in which order, and the part of them that a view asks for.
+"""Searches of folders: which items a search finds, in which order, and the part of them that a view asks for.
 
 The store finds and sorts what it can (`store_terms`). Where a condition or an order needs more than it knows, the items that it
 found are read page by page and judged; only ids and the values to sort by are kept of them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from postern.model.folders import MAIL, FolderKind, is_class
@@ -18,7 +18,7 @@ from postern.protocols.ews.conditions import And, Condition, Contains, Not, Or
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.paths import FieldPath, IndexedPath, PropertyPath, path_markup
 from postern.protocols.ews.views import Contacts, Fractional, Grouping, Indexed, Order, Seek, View
-from postern.services.ews.access import Call
+from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.extended import ARTICLE_NUMBER
 from postern.services.ews.item_reading import read_views
 from postern.services.ews.item_values import ItemValues, named_by_schema
@@ -29,7 +29,7 @@ from postern.services.ews.places import Place
 from postern.services.ews.store_terms import pushed
 
 MAX_READ = 200_000
-"""Items that one search reads to judge or to sort them."""
+"""Items that the search of one request reads to judge or to sort them, in all folders that it names."""
 MAX_CONTENTS = 10_000
 """Items of which it reads the contents."""
 MAX_GROUPED = 20_000
@@ -43,6 +43,10 @@ _EVERY = 10_000_000
 NEWEST_FIRST = (SortKey("arrival", True),)
 """The order of a search that asks for none."""
 _NAME = FieldPath("contacts:DisplayName")
+_RECEIVED = FieldPath("item:DateTimeReceived")
+_NO_TEXTS: list[str] = []
+Met = list[tuple[int, list[str]]]
+"""Items that a search found, each with texts of it."""
 
 
 class Page(NamedTuple):
@@ -85,20 +89,46 @@ class _Plan:
         return self.judge is None and not self.sorting
 
 
-class Finder:
-    """Finds items in folders, by one search. Raises EwsError for a property that cannot be searched for or sorted by."""
+@dataclass(slots=True)
+class _Tally:
+    """The items that the searches of one request have read, over all folders."""
 
-    def __init__(self, call: Call, search: Search, view: View) -> None:
+    items: int = 0
+    contents: int = 0
+
+    def add(self, views: Sequence[ItemView]) -> None:
+        """Raises EwsError for too many of them."""
+        self.items += len(views)
+        self.contents += sum(view.content is not None for view in views)
+        if self.items > MAX_READ or self.contents > MAX_CONTENTS:
+            raise EwsError(Code.INSUFFICIENT_RESOURCES, "The search would have to read too many items.")
+
+
+class Finder:
+    """Finds items in folders, by one search: in one folder at a time or, with `is_joined`, in several folders of a mailbox as if
+    their items were in one. Raises EwsError for a property that cannot be searched for or sorted by."""
+
+    def __init__(self, call: Call, search: Search, view: View, is_joined: bool = False) -> None:
         self._call = call
-        self._search = search
-        self._view = view
+        self.search = search
+        self.view = view
+        self._is_joined = is_joined
+        self._tally = _Tally()
         if search.condition is not None:
             _check(search.condition)
         # Those of mail, and of all other folders.
         self._plans = {is_mail: self._planned(is_mail) for is_mail in (True, False)}
 
+    def within(self, condition: Condition | None) -> Finder:
+        """A finder of what this one finds and what meets the condition too, in several folders; both share one bound. Raises
+        EwsError as a new one does."""
+        search = replace(self.search, condition=joined(condition, self.search.condition))
+        finder = Finder(self._call, search, self.view, True)
+        finder._tally = self._tally
+        return finder
+
     def _planned(self, is_mail: bool) -> _Plan:
-        search, view, values = self._search, self._view, ItemValues()
+        search, view, values = self.search, self.view, ItemValues()
         order = search.order
         if isinstance(view, Contacts):
             order = order or (Order(_NAME),)
@@ -106,7 +136,10 @@ class Finder:
         judges = judge(rest, values) if rest is not None else None
         if isinstance(view, Contacts):
             judges = _between(view, values, judges)
-        store_order = _store_order(order, is_mail)
+        if self._is_joined:
+            # The store sorts within a folder.
+            order = order or (Order(_RECEIVED, True),)
+        store_order = None if self._is_joined else _store_order(order, is_mail)
         sorting = order if store_order is None else ()
         grouping = search.grouping
         return _Plan(
@@ -124,84 +157,84 @@ class Finder:
         # Among deleted items there is everything.
         return self._plans[in_mail(node.folder_class) and node.kind is not FolderKind.DELETED]
 
-    async def page(self, place: Place) -> Page:
-        """The part of a folder's items that the view asks for. Raises EwsError, MailboxError."""
-        plan = self._plan(place)
-        if self._search.grouping is not None:
-            return await self._grouped(place, plan, self._search.grouping)
-        if plan.is_stored and isinstance(self._view, Indexed | Fractional):
-            return await self._stored(place, plan)
-        ids = [number for number, _ in await self._found(place, plan)]
-        if isinstance(self._view, Seek):
-            return await self._sought(place, ids, self._view)
-        start, end = part(self._view, len(ids))
-        return page_of(self._view, ids[start:end], len(ids), start)
+    async def page(self, *folders: Place) -> Page:
+        """The part that the view asks for of the items of a folder, or of several. Raises EwsError, MailboxError."""
+        if self.search.grouping is not None:
+            return await self._grouped(folders, self.search.grouping)
+        if len(folders) == 1 and isinstance(self.view, Indexed | Fractional):
+            plan = self._plan(folders[0])
+            if plan.is_stored:
+                return await self._stored(folders[0], plan)
+        ids = [number for number, _ in await self._found(folders)]
+        if folders and isinstance(self.view, Seek):
+            return await self._sought(folders[0].mailbox, ids, self.view)
+        start, end = part(self.view, len(ids))
+        return page_of(self.view, ids[start:end], len(ids), start)
 
     async def _stored(self, place: Place, plan: _Plan) -> Page:
         """A page that the store alone gives."""
         store, mailbox, folder = place.mailbox.store, place.mailbox.id, place.node.id
-        order, term, view = plan.order or (), plan.term, self._view
+        order, term, view = plan.order or (), plan.term, self.view
         if isinstance(view, Indexed) and not view.from_end:
             told = await store.find(mailbox, folder, order, view.offset, view.most, term)
-            return page_of(self._view, told.ids, told.total, view.offset)
+            return page_of(self.view, told.ids, told.total, view.offset)
         total = (await store.find(mailbox, folder, order, 0, 0, term)).total
         start, end = part(view, total)
         told = await store.find(mailbox, folder, order, start, end - start, term)
-        return page_of(self._view, told.ids, told.total, start)
+        return page_of(self.view, told.ids, told.total, start)
 
-    async def _found(
-        self, place: Place, plan: _Plan, more: Sequence[Values[ItemView]] = ()
-    ) -> list[tuple[int, list[str]]]:
-        """All items that the search finds, in order, each with its first text of `more`."""
-        store, mailbox = place.mailbox.store, place.mailbox.id
-        told = await store.find(mailbox, place.node.id, plan.order or (), 0, _EVERY, plan.term)
-        if plan.is_stored and not more:
-            return [(number, []) for number in told.ids]
-        met: list[tuple[int, list[str]]] = []
+    async def _found(self, folders: Sequence[Place]) -> Met:
+        """All items that the search finds, in order, each with its texts to group it by."""
+        met: Met = []
         keys: list[tuple[Key, ...]] = []
-        async for view in self._read(place, told.ids, plan.values):
-            if plan.judge is None or await _judged(plan.judge, view):
-                met.append((view.stored.id, [next(iter(read(view)), "") for read in more] if more else _NO_TEXTS))
-                if plan.keys:
-                    keys.append(tuple(_key(read(view)) for read in plan.keys))
-        if not plan.keys:
+        sorting: tuple[Order, ...] = ()
+        for place in folders:
+            plan = self._plan(place)
+            sorting = plan.sorting
+            told = await place.mailbox.store.find(
+                place.mailbox.id, place.node.id, plan.order or (), 0, _EVERY, plan.term
+            )
+            if plan.is_stored and not plan.group_keys:
+                met.extend((number, _NO_TEXTS) for number in told.ids)
+                continue
+            async for view in self._read(place.mailbox, told.ids, plan.values):
+                if plan.judge is None or await _judged(plan.judge, view):
+                    texts = [next(iter(read(view)), "") for read in plan.group_keys]
+                    met.append((view.stored.id, texts or _NO_TEXTS))
+                    if plan.keys:
+                        keys.append(tuple(_key(read(view)) for read in plan.keys))
+        if not sorting:
             return met
         at_once = len(met) <= _SORTED_IN_LINE
-        return (
-            _sorted(met, keys, plan.sorting) if at_once else await asyncio.to_thread(_sorted, met, keys, plan.sorting)
-        )
+        return _sorted(met, keys, sorting) if at_once else await asyncio.to_thread(_sorted, met, keys, sorting)
 
-    async def _read(self, place: Place, ids: Sequence[int], values: ItemValues) -> AsyncIterator[ItemView]:
+    async def _read(self, mailbox: Mailbox, ids: Sequence[int], values: ItemValues) -> AsyncIterator[ItemView]:
         """Reads items page by page. Raises EwsError for too many of them."""
-        count = contents = 0
-        async for views in read_views(self._call, place.mailbox, ids, values):
-            count += len(views)
-            contents += sum(view.content is not None for view in views)
-            if count > MAX_READ or contents > MAX_CONTENTS:
-                raise EwsError(Code.INSUFFICIENT_RESOURCES, "The search would have to read too many items.")
+        async for views in read_views(self._call, mailbox, ids, values):
+            self._tally.add(views)
             for view in views:
                 yield view
 
-    async def _sought(self, place: Place, ids: list[int], view: Seek) -> Page:
+    async def _sought(self, mailbox: Mailbox, ids: list[int], view: Seek) -> Page:
         """The page from the first item on that meets a condition."""
         values = ItemValues()
         meets = judge(view.condition, values)
         if view.from_end:
             ids.reverse()
         at = len(ids)
-        async for each in self._read(place, ids, values):
+        async for each in self._read(mailbox, ids, values):
             if await _judged(meets, each):
                 at = ids.index(each.stored.id)
                 break
         chosen = ids[at : at + view.most]
         if not view.from_end:
-            return page_of(self._view, chosen, len(ids), at)
+            return page_of(self.view, chosen, len(ids), at)
         chosen.reverse()
-        return page_of(self._view, chosen, len(ids), len(ids) - at - len(chosen))
+        return page_of(self.view, chosen, len(ids), len(ids) - at - len(chosen))
 
-    async def _grouped(self, place: Place, plan: _Plan, grouping: Grouping) -> Page:
+    async def _grouped(self, folders: Sequence[Place], grouping: Grouping) -> Page:
         """A page of the items in their groups (MS-OXWSSRCH section 2.2.4.14)."""
-        met = await self._found(place, plan, plan.group_keys)
+        met = await self._found(folders)
         if len(met) > MAX_GROUPED:
             raise EwsError(Code.INSUFFICIENT_RESOURCES, "There are too many items to put into groups.")
         groups: dict[str, list[int]] = {}
@@ -213,7 +246,7 @@ class Finder:
             aggregates[text] = best(aggregates[text], key) if text in aggregates else key
         names = sorted(groups, key=lambda text: aggregates[text], reverse=grouping.is_descending)
         total = len(met)
-        start, end = part(self._view, total)
+        start, end = part(self.view, total)
         parts: list[tuple[str, Sequence[int]]] = []
         at = 0
         for name in names:
@@ -222,8 +255,14 @@ class Finder:
             if chosen:
                 parts.append((name, chosen))
             at += len(members)
-        page = page_of(self._view, [number for _, ids in parts for number in ids], total, start)
+        page = page_of(self.view, [number for _, ids in parts for number in ids], total, start)
         return page._replace(groups=parts)
+
+
+def joined(*conditions: Condition | None) -> Condition | None:
+    """Returns the condition that all of these make together; None stands for everything."""
+    terms = tuple(each for each in conditions if each is not None)
+    return And(terms) if len(terms) > 1 else terms[0] if terms else None
 
 
 def in_mail(folder_class: str) -> bool:
@@ -244,11 +283,6 @@ def _between(view: Contacts, values: ItemValues, other: Judge[ItemView] | None) 
         return first <= name and (not last or name <= last) and (other is None or other(row))
 
     return meets
-
-
-_NO_TEXTS: list[str] = []
-Met = list[tuple[int, list[str]]]
-"""Items that a search found, each with texts of it."""
 
 
 def _sorted(met: Met, keys: Sequence[tuple[Key, ...]], sorting: Sequence[Order]) -> Met:

@@ -9,16 +9,24 @@ from uuid import UUID
 from postern.items.properties import Property, Value
 from postern.items.property_values import encoded
 from postern.model.directory import DirectoryUnavailable
-from postern.model.folders import MAIL, FolderKind, FolderNode, Right
+from postern.model.folders import MAIL, SEARCH, FolderKind, FolderNode, Right, is_class
 from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import TYPES, element
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, path_markup, read_path
-from postern.services.ews import extended, folder_edits, permissions
+from postern.services.ews import extended, folder_edits, permissions, search_folders
 from postern.services.ews.access import Call
-from postern.services.ews.folder_rendering import BY_URI, ELEMENTS, PERMISSION_SET, element_of, shown_name
+from postern.services.ews.folder_rendering import (
+    BY_URI,
+    ELEMENTS,
+    PERMISSION_SET,
+    SEARCH_PARAMETERS,
+    element_of,
+    shown_class,
+    shown_name,
+)
 from postern.services.ews.places import Place
 
 NAME, CLASS = "folder:DisplayName", "folder:FolderClass"
@@ -28,12 +36,14 @@ _BY_ELEMENT = {each.element: each for each in BY_URI.values()}
 
 @dataclass(slots=True)
 class FolderChange:
-    """The properties that a request sets of a folder. `entries` None: it says nothing of the rights of others. `bag` has None for
+    """The properties that a request sets of a folder. `entries` None: it says nothing of the rights of others.
+    `search` is the SearchParameters of a search folder. `bag` has None for
     a property that is taken out."""
 
     name: str | None = None
     folder_class: str | None = None
     entries: dict[UUID, Right] | None = None
+    search: xml.Element | None = None
     bag: dict[Property, Value | None] = field(default_factory=dict)
 
     async def put(self, call: Call, node: FolderNode, value: xml.Element) -> None:
@@ -52,6 +62,8 @@ class FolderChange:
             self.folder_class = value.text.strip()
         elif known.uri == PERMISSION_SET:
             self.entries = await permissions.read_set(call, node, value)
+        elif known.uri == SEARCH_PARAMETERS:
+            self.search = value
         else:
             raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI=known.uri))
 
@@ -70,17 +82,22 @@ class FolderChange:
             except ValueError:
                 raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
             await mailbox.server.items.set_folder_properties(mailbox.id, node.id, values)
+        if self.search is not None:
+            mailbox.demand(node, Right.OWNER)
+            await search_folders.define(call, place, self.search)
         if self.entries is not None:
             await permissions.set_entries(call, mailbox, node, self.entries)
 
 
 def class_of(folder: xml.Element) -> str:
-    """The class of a new folder. Raises EwsError: ErrorInvalidFolderTypeForOperation for a search folder,
+    """The class of a new folder. Raises EwsError: ErrorInvalidFolderTypeForOperation for an element that is none,
     ErrorNoFolderClassOverride for a class that is not that of the element."""
     stated = next((each.text.strip() for each in folder.elements if each.local == "FolderClass"), "")
     if folder.namespace != TYPES or folder.local not in ("Folder", *_CLASS_OF):
         raise EwsError(Code.INVALID_FOLDER_TYPE_FOR_OPERATION)
-    if folder.local == "Folder":
+    if folder.local == "SearchFolder":
+        return SEARCH
+    if folder.local == "Folder" and not is_class(stated, SEARCH):
         return stated or MAIL
     if stated and element_of(stated) != folder.local:
         raise EwsError(Code.NO_FOLDER_CLASS_OVERRIDE)
@@ -113,7 +130,7 @@ async def update(call: Call, place: Place, updates: Sequence[xml.Element]) -> No
     change = FolderChange()
     for each in updates:
         await _apply(call, place.node, change, each)
-    if change.folder_class is not None and change.folder_class.lower() != place.node.folder_class.lower():
+    if change.folder_class is not None and change.folder_class.lower() != shown_class(place.node).lower():
         raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI=CLASS))
     await change.keep(call, place)
     if change.name is not None and change.name != shown_name(place.node):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from postern.model.directory import DirectoryUnavailable
-from postern.model.folders import MAIL, FolderKind, FolderNode, Right
+from postern.model.folders import MAIL, SEARCH, FolderKind, FolderNode, Right, is_class
 from postern.model.item_store import FIRST_PROPERTY_NAME
 from postern.model.mailbox import MailboxError
 from postern.model.search import SortKey
 from postern.model.sharing import ROLES
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.deleting import Disposal, dispose, trash_of
 from postern.services.ews.places import Place
@@ -39,12 +39,12 @@ async def create(call: Call, parent: Place, name: str, folder_class: str = MAIL)
     EwsError: ErrorCreateSubfolderAccessDenied, ErrorFolderExists, ErrorFolderSavePropertyError for a name that no folder can
     have."""
     mailbox, above = parent.mailbox, parent.node
-    _demand_parent(parent)
+    _demand_parent(parent, is_class(folder_class, SEARCH))
     try:
-        node = await mailbox.server.items.create_in(mailbox.id, above.id, name, folder_class)
+        node = await mailbox.server.items.create_in(mailbox.id, _stored(above.id), name, folder_class)
     except MailboxError as error:
         raise _refused(error) from None
-    entries = await mailbox.server.items.rights(mailbox.id, above.id) if above.id != TOP else {}
+    entries = await mailbox.server.items.rights(mailbox.id, above.id) if above.id not in ABOVE else {}
     if not mailbox.is_whole and mailbox.caller is not None:
         entries = {**entries, mailbox.caller: ROLES["owner"]}
     for grantee, rights in entries.items():
@@ -60,11 +60,16 @@ async def _look_anew(call: Call, mailbox: Mailbox, is_granted: bool) -> None:
         mailbox.rights = await call.access.sharing.rights(mailbox.caller, mailbox.recipient)
 
 
-def _demand_parent(parent: Place) -> None:
-    if parent.node.id == ROOT:
+def _demand_parent(parent: Place, is_search: bool) -> None:
+    if parent.node.id == ROOT or (parent.node.id == SEARCHES and not is_search):
         raise EwsError(Code.INVALID_PARENT_FOLDER)
-    if parent.node.id != TOP:
+    if parent.node.id not in ABOVE:
         parent.mailbox.demand(parent.node, Right.CREATE_SUBFOLDER, Code.CREATE_SUBFOLDER_ACCESS_DENIED)
+
+
+def _stored(parent: int) -> int:
+    """The number that the store has for a parent: it keeps search folders at the top."""
+    return TOP if parent == SEARCHES else parent
 
 
 def _refused(error: MailboxError) -> Exception:
@@ -81,10 +86,10 @@ async def rename(place: Place, name: str) -> None:
     mailbox.demand(node, Right.OWNER)
     if name == node.name:
         return
-    if node.id in (TOP, ROOT) or node.kind not in _MOVABLE:
+    if node.id in ABOVE or node.kind not in _MOVABLE:
         raise EwsError(Code.FOLDER_SAVE_PROPERTY_ERROR, "A well-known folder keeps its name.")
     try:
-        await mailbox.server.items.move_folder(mailbox.id, node.id, node.parent, name)
+        await mailbox.server.items.move_folder(mailbox.id, node.id, _stored(node.parent), name)
     except MailboxError as error:
         raise _refused(error) from None
     mailbox.forget_nodes()
@@ -94,16 +99,16 @@ async def move(place: Place, target: Place) -> None:
     """Moves a folder with all that is below it. Raises EwsError: ErrorMoveDistinguishedFolder, ErrorCrossMailboxMoveCopy,
     ErrorMoveCopyFailed, ErrorFolderExists, ErrorAccessDenied."""
     mailbox, node = place.mailbox, place.node
-    if node.id in (TOP, ROOT) or node.kind not in _MOVABLE:
+    if node.id in ABOVE or node.kind not in _MOVABLE:
         raise EwsError(Code.MOVE_DISTINGUISHED_FOLDER)
     if mailbox.id != target.mailbox.id:
         raise EwsError(Code.CROSS_MAILBOX_MOVE_COPY)
     mailbox.demand(node, Right.OWNER)
-    _demand_parent(target)
-    if node.parent == target.node.id:
+    _demand_parent(target, node.is_search)
+    if _stored(node.parent) == _stored(target.node.id):
         return
     try:
-        await mailbox.server.items.move_folder(mailbox.id, node.id, target.node.id, node.name)
+        await mailbox.server.items.move_folder(mailbox.id, node.id, _stored(target.node.id), node.name)
     except MailboxError as error:
         if error.code == "CANNOT":
             raise EwsError(Code.MOVE_COPY_FAILED, str(error)) from None
@@ -117,7 +122,7 @@ async def copy(call: Call, place: Place, target: Place) -> FolderNode:
     mailbox, node = place.mailbox, place.node
     if mailbox.id != target.mailbox.id:
         raise EwsError(Code.CROSS_MAILBOX_MOVE_COPY)
-    if node.id in (TOP, ROOT):
+    if node.id in ABOVE:
         raise EwsError(Code.MOVE_COPY_FAILED)
     mailbox.demand(node, Right.READ_ANY)
     tree = below(list((await mailbox.nodes()).values()), node)
@@ -190,7 +195,7 @@ async def delete(place: Place, disposal: Disposal) -> None:
 async def _removable(place: Place) -> list[FolderNode]:
     """The folder and those below it, seen by the caller or not, if he may remove all of them."""
     mailbox, node = place.mailbox, place.node
-    if node.id in (TOP, ROOT) or node.kind not in _MOVABLE:
+    if node.id in ABOVE or node.kind not in _MOVABLE:
         raise EwsError(Code.DELETE_DISTINGUISHED_FOLDER)
     order = below(await mailbox.server.items.tree(mailbox.id), node)
     if any(each.kind not in _MOVABLE for each in order):
@@ -222,7 +227,7 @@ async def empty(place: Place, disposal: Disposal, with_folders: bool) -> None:
     """Deletes the items of a folder, and with `with_folders` the folders below it. Raises EwsError: ErrorCannotEmptyFolder,
     ErrorAccessDenied."""
     mailbox, node = place.mailbox, place.node
-    if node.id in (TOP, ROOT):
+    if node.id in ABOVE or node.is_search:
         raise EwsError(Code.CANNOT_EMPTY_FOLDER)
     mailbox.demand(node, Right.DELETE_ANY)
     if disposal is Disposal.TRASH and node.kind is FolderKind.DELETED:

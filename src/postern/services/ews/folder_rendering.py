@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from postern.model.folders import FolderKind, FolderNode, Right, is_class
+from postern.model.folders import MAIL, SEARCH, FolderKind, FolderNode, Right, is_class
 from postern.model.item_store import PropertyName
 from postern.model.resources import FolderState
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP, FolderId, change_key
+from postern.protocols.ews.ids import ROOT, SEARCHES, TOP, FolderId, change_key
 from postern.protocols.ews.names import boolean, element, number, value
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
@@ -23,17 +23,22 @@ ELEMENTS = {
     "IPF.Appointment": "CalendarFolder",
     "IPF.Contact": "ContactsFolder",
     "IPF.Task": "TasksFolder",
+    SEARCH: "SearchFolder",
 }
 """The elements of folders by their class; other folders are a Folder."""
 _NO_STATE = FolderState(0, 0, 0, 0)
 _BARE = Shape()
 PERMISSION_SET = "folder:PermissionSet"
+SEARCH_PARAMETERS = "folder:SearchParameters"
+COUNTED = (0x3602, 0x3603)
+"""The tags of the MAPI properties that are numbers of items."""
 
 
 @dataclass(slots=True)
 class FolderView:
     """A folder as one answer shows it. `children` counts the folders directly in it, `bag` are its properties, with the numbers
-    of named ones in `numbers`, `permissions` is its PermissionSet. What was not asked for is empty."""
+    of named ones in `numbers`, `permissions` is its PermissionSet, `search` the SearchParameters of a search folder, as markup.
+    `is_counted`: `state` says how many items it has. What was not asked for is empty."""
 
     mailbox: Mailbox
     node: FolderNode
@@ -42,6 +47,8 @@ class FolderView:
     bag: Mapping[int, bytes] = field(default_factory=dict)
     numbers: Mapping[PropertyName, int] = field(default_factory=dict)
     permissions: str = ""
+    search: str = ""
+    is_counted: bool = True
     version: Version = NEWEST
 
     @property
@@ -52,6 +59,11 @@ class FolderView:
 def element_of(folder_class: str) -> str:
     """The element of folders of a class: "IPF.Contact.Company" is a ContactsFolder."""
     return next((tag for name, tag in ELEMENTS.items() if is_class(folder_class, name)), "Folder")
+
+
+def shown_class(node: FolderNode) -> str:
+    """The class of a folder: a search folder shows mail."""
+    return MAIL if node.is_search else node.folder_class
 
 
 def shown_name(node: FolderNode) -> str:
@@ -70,7 +82,7 @@ async def views(
     children: dict[int, int] = {}
     for node in every.values():
         children[node.parent] = children.get(node.parent, 0) + 1
-    children[ROOT] = 1
+    children[ROOT] = 2
     rows = [FolderView(mailbox, node, states.get(node.id, _NO_STATE), children.get(node.id, 0)) for node in nodes]
     asked = _extended(shape)
     if asked and real:
@@ -102,7 +114,7 @@ _COMPUTED: Mapping[int, Callable[[FolderView], str]] = {
     0x3602: lambda view: str(view.state.items),
     0x3603: lambda view: str(view.state.unseen),
     0x360A: lambda view: "true" if view.children else "false",
-    0x3613: lambda view: view.node.folder_class,
+    0x3613: lambda view: shown_class(view.node),
 }
 """MAPI properties that the store knows of a folder itself: PidTagMessageSize, PidTagDisplayName, PidTagContentCount,
 PidTagContentUnreadCount, PidTagSubfolders and PidTagContainerClass (MS-OXCFOLD section 2.2.2)."""
@@ -145,7 +157,7 @@ class FolderField:
 
 
 def _distinguished(view: FolderView) -> str:
-    above = {TOP: "msgfolderroot", ROOT: "root"}
+    above = {TOP: "msgfolderroot", ROOT: "root", SEARCHES: "searchfolders"}
     return NAME_OF.get(view.node.kind, "") or above.get(view.node.id, "")
 
 
@@ -174,11 +186,15 @@ FOLDER_FIELDS: tuple[FolderField, ...] = (
     FolderField(
         "folder:FolderClass",
         "FolderClass",
-        lambda view: value("t:FolderClass", view.node.folder_class),
+        lambda view: value("t:FolderClass", shown_class(view.node)),
         default=False,
     ),
     FolderField("folder:DisplayName", "DisplayName", lambda view: value("t:DisplayName", shown_name(view.node))),
-    FolderField("folder:TotalCount", "TotalCount", lambda view: number("t:TotalCount", view.state.items)),
+    FolderField(
+        "folder:TotalCount",
+        "TotalCount",
+        lambda view: number("t:TotalCount", view.state.items) if view.is_counted else "",
+    ),
     FolderField(
         "folder:ChildFolderCount", "ChildFolderCount", lambda view: number("t:ChildFolderCount", view.children)
     ),
@@ -195,7 +211,6 @@ FOLDER_FIELDS: tuple[FolderField, ...] = (
     FolderField("folder:PolicyTag", "PolicyTag", _nothing, since=Version.V2013, default=False),
     FolderField("folder:ArchiveTag", "ArchiveTag", _nothing, since=Version.V2013, default=False),
     FolderField("folder:ReplicaList", "ReplicaList", _nothing, since=Version.V2013, default=False),
-    FolderField("folder:SearchParameters", "SearchParameters", _nothing, default=False),
     FolderField(
         "folder:SharingEffectiveRights",
         "SharingEffectiveRights",
@@ -211,9 +226,10 @@ FOLDER_FIELDS: tuple[FolderField, ...] = (
     FolderField(
         "folder:UnreadCount",
         "UnreadCount",
-        lambda view: number("t:UnreadCount", view.state.unseen),
+        lambda view: number("t:UnreadCount", view.state.unseen) if view.is_counted else "",
         only=_WITH_UNREAD,
     ),
+    FolderField(SEARCH_PARAMETERS, "SearchParameters", lambda view: view.search, default=False, only=("SearchFolder",)),
 )
 BY_URI: Mapping[str, FolderField] = {each.uri: each for each in FOLDER_FIELDS}
 

@@ -21,7 +21,7 @@ from postern.model.resources import NOTHING_RENDERED, NewResource, Resource
 from postern.protocols.content_lines import line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.ids import ABOVE
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
 from postern.services.ews.places import Place
@@ -32,7 +32,7 @@ _SYSTEM = (1 << KEYWORD_BASE) - 1
 def demand_target(target: Place) -> None:
     """Raises EwsError where the caller may not put items into a folder: ErrorMoveCopyFailed for one that has no items,
     ErrorAccessDenied."""
-    if target.node.id in (TOP, ROOT):
+    if target.node.id in ABOVE:
         raise EwsError(Code.MOVE_COPY_FAILED)
     if target.node.kind is FolderKind.OUTBOX and not target.mailbox.is_whole:
         raise EwsError(Code.ACCESS_DENIED)

@@ -14,7 +14,7 @@ from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP, FolderId, ItemId, read_change_key, read_id
+from postern.protocols.ews.ids import ROOT, SEARCHES, TOP, FolderId, ItemId, read_change_key, read_id
 from postern.protocols.ews.names import t
 from postern.services.ews import occurrences
 from postern.services.ews.access import Call, Mailbox
@@ -37,7 +37,7 @@ DISTINGUISHED: Mapping[str, FolderKind] = MappingProxyType(
     }
 )
 """The distinguished folders that every mailbox has, by their ids in requests (MS-OXWSCDATA section 2.2.5.10)."""
-ABOVE: Mapping[str, int] = MappingProxyType({"msgfolderroot": TOP, "root": ROOT})
+ABOVE: Mapping[str, int] = MappingProxyType({"msgfolderroot": TOP, "root": ROOT, "searchfolders": SEARCHES})
 NAME_OF = {kind: name for name, kind in DISTINGUISHED.items()}
 
 
@@ -67,7 +67,7 @@ async def folder(call: Call, named: xml.Element) -> Place:
         if text in ABOVE:
             return Place(mailbox, await mailbox.node(ABOVE[text]))
         if text not in DISTINGUISHED:
-            # There are no public folders, archives, dumpsters and search folders here.
+            # There are no public folders, archives and dumpsters here.
             raise EwsError(Code.FOLDER_NOT_FOUND)
         return Place(mailbox, await mailbox.of_kind(DISTINGUISHED[text]))
     if named.name != t("FolderId"):

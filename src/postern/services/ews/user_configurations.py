@@ -19,7 +19,7 @@ from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP, ItemId
+from postern.protocols.ews.ids import ABOVE, ItemId
 from postern.protocols.ews.names import element
 from postern.protocols.ews.user_configurations import Configuration, Entry, read_name
 from postern.services.ews import places
@@ -39,7 +39,7 @@ class Kept:
         self._place = place
         self.name = name
         self._home = home
-        above = f"{place.node.id}" if place.node.id in (TOP, ROOT) else ""
+        above = f"{place.node.id}" if place.node.id in ABOVE else ""
         self._property = PropertyName(SET, None, f"{above}:{name}")
 
     @classmethod
@@ -49,7 +49,7 @@ class Kept:
         text = read_name(name)
         place = await places.target(call, name, Code.FOLDER_NOT_FOUND)
         # The folders above the tree have no bag: their configurations are in that of the inbox, under other names.
-        is_above = place.node.id in (TOP, ROOT)
+        is_above = place.node.id in ABOVE
         return cls(place, text, await place.mailbox.of_kind(FolderKind.INBOX) if is_above else place.node)
 
     @property

@@ -10,7 +10,7 @@ from postern.model.items import Flag, FlagChange
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.ids import ABOVE
 from postern.protocols.ews.names import is_true, m
 from postern.protocols.ews.versions import Version
 from postern.services.ews import folder_edits, places
@@ -62,7 +62,7 @@ async def run_mark(call: Call, request: xml.Element) -> AsyncIterator[str | EwsE
 async def _mark(call: Call, named: xml.Element, is_read: bool) -> str:
     place = await places.folder(call, named)
     mailbox, node = place.mailbox, place.node
-    if node.id in (TOP, ROOT):
+    if node.id in ABOVE or node.is_search:
         raise EwsError(Code.INVALID_FOLDER_TYPE_FOR_OPERATION)
     mailbox.demand(node, Right.EDIT_ANY)
     change = FlagChange.ADD if is_read else FlagChange.REMOVE

@@ -11,13 +11,13 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.conditions import read_restriction
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP
 from postern.protocols.ews.names import m
 from postern.protocols.ews.paths import ExtendedPath, PropertyPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape, read_shape
 from postern.protocols.ews.versions import Version
 from postern.protocols.ews.views import Fractional, Indexed, read_view
-from postern.services.ews import folder_rendering, places
+from postern.services.ews import folder_rendering, places, search_folders
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.finding import page_of, paging, part
 from postern.services.ews.folder_rendering import FolderView
@@ -91,6 +91,7 @@ async def _below(call: Call, named: xml.Element, search: _Search) -> str:
     if search.traversal is not Traversal.SOFT_DELETED:
         nodes = await _children(place.mailbox, place.node.id, search.traversal is Traversal.DEEP)
     rows = await folder_rendering.views(place.mailbox, nodes, search.loaded)
+    await search_folders.fill(call, rows, search.loaded)
     if search.judge is not None:
         rows = list(filter(search.judge, rows))
     start, end = part(search.view, len(rows))
@@ -103,10 +104,10 @@ async def _children(mailbox: Mailbox, parent: int, is_deep: bool) -> list[Folder
     nodes = await mailbox.nodes()
     by_parent: dict[int, list[FolderNode]] = {}
     for node in nodes.values():
-        by_parent.setdefault(node.parent if node.parent in nodes else TOP, []).append(node)
+        is_known = node.parent in nodes or node.parent in ABOVE
+        by_parent.setdefault(node.parent if is_known else TOP, []).append(node)
     if parent == ROOT:
-        top = await mailbox.node(TOP)
-        return [top, *await _children(mailbox, TOP, True)] if is_deep else [top]
+        by_parent[ROOT] = [await mailbox.node(TOP), await mailbox.node(SEARCHES)]
     below: list[FolderNode] = []
     waiting = list(reversed(by_parent.get(parent, [])))
     while waiting:

@@ -9,20 +9,17 @@ from enum import StrEnum
 from postern.model.folders import Right
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
-from postern.protocols.ews.conditions import And, Condition, read_restriction, with_times
+from postern.protocols.ews.conditions import Condition
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import m, value
 from postern.protocols.ews.query_strings import read_query
 from postern.protocols.ews.shapes import read_shape
-from postern.protocols.ews.times import read_local, written
 from postern.protocols.ews.versions import Version
-from postern.protocols.ews.views import Seek, View, read_grouping, read_order, read_view
-from postern.services.ews import places
+from postern.protocols.ews.views import Seek, read_grouping, read_order, read_view
+from postern.services.ews import places, search_folders
 from postern.services.ews.access import Call
-from postern.services.ews.appointments import zone_of_request
 from postern.services.ews.calendar_span import Span
-from postern.services.ews.calendar_times import GivenTime
-from postern.services.ews.finding import Finder, Page, Search, paging
+from postern.services.ews.finding import Finder, Page, Search, joined, paging
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations import find_calendar
 from postern.services.ews.rendering import Rendering, markup_of
@@ -61,7 +58,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
     search = Search(_condition(call, request), read_order(request.find(m("SortOrder"))), read_grouping(request))
     finder = Finder(call, search, view)
     for each in parents:
-        yield await attempted(_answer(call, each, finder, rendering, traversal, view, search.grouping is not None))
+        yield await attempted(_answer(call, each, finder, rendering, traversal))
 
 
 async def _calendar(call: Call, named: xml.Element, span: Span, rendering: Rendering) -> str:
@@ -78,28 +75,14 @@ def _span(call: Call, request: xml.Element, view: xml.Element) -> Span:
 
 
 def _condition(call: Call, request: xml.Element) -> Condition | None:
-    restriction = read_restriction(request.find(m("Restriction")))
-    if restriction is not None and call.header.zone is not None:
-        # "2026-11-30T09:00:00" is a time in the zone of the request (MS-OXWSCDATA section 2.2.3.13).
-        zone = zone_of_request(call)
-        restriction = with_times(restriction, lambda text: written(GivenTime(*read_local(text)).utc(zone)))
     text = request.text_of(m("QueryString"))
     if text and call.header.version < Version.V2010:
         raise EwsError(Code.INVALID_REQUEST, "QueryString came with Exchange2010.")
     query = read_query(text, int(time.time())) if text else None
-    terms = [each for each in (restriction, query) if each is not None]
-    return And(tuple(terms)) if len(terms) > 1 else terms[0] if terms else None
+    return joined(search_folders.condition_of(call, request.find(m("Restriction"))), query)
 
 
-async def _answer(
-    call: Call,
-    named: xml.Element,
-    finder: Finder,
-    rendering: Rendering,
-    traversal: Traversal,
-    view: View,
-    is_grouped: bool,
-) -> str:
+async def _answer(call: Call, named: xml.Element, finder: Finder, rendering: Rendering, traversal: Traversal) -> str:
     place = await places.folder(call, named)
     mailbox = place.mailbox
     await mailbox.nodes()
@@ -108,9 +91,9 @@ async def _answer(
         mailbox.demand(place.node, Right.READ_ANY)
         # Nothing here is deleted softly, and nothing is associated with a folder.
         if traversal is Traversal.SHALLOW:
-            page = await finder.page(place)
+            page = await (search_folders.page(call, place, finder) if place.node.is_search else finder.page(place))
     elements = await markup_of(call, mailbox, page.ids, rendering)
-    if is_grouped:
+    if finder.search.grouping is not None:
         groups = "".join(
             [
                 f"<t:GroupedItems>{value('t:GroupIndex', text)}{_items(elements, ids)}</t:GroupedItems>"
@@ -120,7 +103,7 @@ async def _answer(
         content = f"<t:Groups>{groups}</t:Groups>"
     else:
         content = _items(elements, page.ids)
-    return f"<m:RootFolder{paging(page, view)}>{content}</m:RootFolder>"
+    return f"<m:RootFolder{paging(page, finder.view)}>{content}</m:RootFolder>"
 
 
 def _items(elements: dict[int, str], ids: Sequence[int]) -> str:

@@ -14,7 +14,7 @@ from postern.protocols.ews.ids import FolderId
 from postern.protocols.ews.names import m
 from postern.protocols.ews.shapes import Shape, read_shape
 from postern.protocols.ews.versions import Version
-from postern.services.ews import folder_rendering, places
+from postern.services.ews import folder_rendering, places, search_folders
 from postern.services.ews.access import Call
 from postern.services.ews.operation import Batch, as_error
 from postern.services.ews.places import Place
@@ -55,6 +55,7 @@ async def _elements(call: Call, those: Sequence[Place], shape: Shape) -> dict[Fo
         except (MailboxError, DirectoryUnavailable) as error:
             elements.update((place.id, as_error(error)) for place in its)
             continue
+        await search_folders.fill(call, rows, shape)
         for row in rows:
             markup = folder_rendering.markup(row, shape, call.header.version)
             elements[FolderId(row.mailbox.id, row.node.id)] = f"<m:Folders>{markup}</m:Folders>"

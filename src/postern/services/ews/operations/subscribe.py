@@ -9,7 +9,7 @@ from postern.model.folders import Right
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP
+from postern.protocols.ews.ids import ABOVE
 from postern.protocols.ews.names import is_true, m, t, value
 from postern.protocols.ews.subscriptions import (
     MAX_FOLDERS,
@@ -82,7 +82,7 @@ async def _folders(call: Call, wanted: xml.Element) -> tuple[Mailbox, tuple[int,
     if any(place.mailbox.id != mailbox.id for place in watched):
         raise EwsError(Code.INVALID_SUBSCRIPTION_REQUEST, "A subscription is to folders of one mailbox.")
     for place in watched:
-        if place.node.id not in (TOP, ROOT):
+        if place.node.id not in ABOVE:
             mailbox.demand(place.node, Right.READ_ANY)
     return mailbox, tuple(dict.fromkeys(place.node.id for place in watched))
 

@@ -8,12 +8,12 @@ from postern.model.folders import FolderNode
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, TOP, FolderId
+from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP, FolderId
 from postern.protocols.ews.names import boolean, element, m, value
 from postern.protocols.ews.shapes import Shape, read_shape
 from postern.protocols.ews.sync_states import FoldersState, read_folders_state
 from postern.protocols.ews.versions import Version
-from postern.services.ews import folder_rendering, places
+from postern.services.ews import folder_rendering, places, search_folders
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.operation import Batch, attempted
 
@@ -41,7 +41,7 @@ async def _answer(call: Call, request: xml.Element) -> str:
     # What was moved out of the tree, or is hidden from the caller, is gone for the client.
     left = [node.id for node in changes.changed if node.id not in below] if state.since else []
     if not state.since and folder == ROOT:
-        created.insert(0, await mailbox.node(TOP))
+        created[:0] = [await mailbox.node(TOP), await mailbox.node(SEARCHES)]
     told = await _markup(call, mailbox, "Create", _downwards(created, below), shape)
     told += await _markup(call, mailbox, "Update", changed, shape)
     for number in sorted({*changes.removed, *left} - {folder}):
@@ -66,8 +66,10 @@ def _below(nodes: Mapping[int, FolderNode], top: int) -> dict[int, int]:
     by_parent: dict[int, list[int]] = {}
     for node in nodes.values():
         # A folder whose parent the caller may not see stands at the top.
-        by_parent.setdefault(node.parent if node.parent in nodes else TOP, []).append(node.id)
-    waiting = [(number, 1) for number in by_parent.get(TOP if top == ROOT else top, [])]
+        is_known = node.parent in nodes or node.parent in ABOVE
+        by_parent.setdefault(node.parent if is_known else TOP, []).append(node.id)
+    tops = (TOP, SEARCHES) if top == ROOT else (top,)
+    waiting = [(number, 1) for above in tops for number in by_parent.get(above, [])]
     while waiting:
         number, depth = waiting.pop()
         if number not in depths:
@@ -83,6 +85,7 @@ def _downwards(nodes: Iterable[FolderNode], depths: Mapping[int, int]) -> list[F
 
 async def _markup(call: Call, mailbox: Mailbox, tag: str, nodes: list[FolderNode], shape: Shape) -> str:
     rows = await folder_rendering.views(mailbox, nodes, shape)
+    await search_folders.fill(call, rows, shape)
     return "".join([f"<t:{tag}>{folder_rendering.markup(row, shape, call.header.version)}</t:{tag}>" for row in rows])
 
 

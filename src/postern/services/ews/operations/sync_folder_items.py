@@ -55,6 +55,8 @@ async def _answer(call: Call, request: xml.Element) -> str:
     place = await places.target(call, request.find(m("SyncFolderId")), Code.SYNC_FOLDER_NOT_FOUND)
     mailbox, node = place.mailbox, place.node
     await mailbox.nodes()
+    if node.is_search:
+        raise EwsError(Code.INVALID_FOLDER_TYPE_FOR_OPERATION, "A search folder is searched, and not synchronized.")
     if node.id > 0:
         mailbox.demand(node, Right.READ_ANY)
     text = request.text_of(m("SyncState"))
