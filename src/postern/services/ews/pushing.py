@@ -182,6 +182,9 @@ async def _next(call: Call, kept: Kept, wake: asyncio.Event) -> Told:
     loop = asyncio.get_running_loop()
     until = loop.time() + kept.id.minutes * MINUTE
     while True:
+        if loop.time() >= until:
+            # Changes of which nothing is told may go on all the time.
+            return Told(kept.change)
         try:
             async with asyncio.timeout_at(until):
                 await wake.wait()
