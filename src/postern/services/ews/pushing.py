@@ -166,15 +166,14 @@ def _end(task: asyncio.Task[None]) -> None:
 async def _opened(call: Call, kept: Kept) -> Mailbox:
     """The mailbox of a subscription that begins. One that cannot be read is asked again until its subscriber would have heard
     that the subscription stands. Raises EwsError, MailboxError, DirectoryUnavailable."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + kept.id.minutes * MINUTE
-    while True:
+    for _ in range(int(kept.id.minutes * MINUTE / RETRY)):
         try:
             return await open_watched(await renewed(call), kept.id)
         except (EwsError, MailboxError, DirectoryUnavailable) as error:
-            if as_error(error).code not in UNREACHABLE or loop.time() + RETRY > until:
+            if as_error(error).code not in UNREACHABLE:
                 raise
         await asyncio.sleep(RETRY)
+    return await open_watched(await renewed(call), kept.id)
 
 
 async def _next(call: Call, kept: Kept, wake: asyncio.Event) -> Told:
