@@ -75,6 +75,11 @@ class Event(StrEnum):
         "info",
         "A subscriber of Exchange Web Services is sent no more notifications, as `why` says.",
     )
+    NOTIFICATIONS_OFF = (
+        "notifications-off",
+        "error",
+        "This process sends no notifications of Exchange Web Services, though they are configured; `error` says why.",
+    )
     ACME_ISSUED = "acme-issued", "info", "An authority issued a certificate for this host by ACME."
     ACME_FAILED = (
         "acme-failed",

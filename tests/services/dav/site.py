@@ -13,7 +13,7 @@ import httpx
 from starlette.responses import RedirectResponse
 
 from postern.model.address_book import MAX_ENTRIES, AddressBookEntry
-from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
+from postern.model.directory import Account, DirectoryUnavailable, Recipient, RecipientType
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.services.access.sharing import Sharing
 from postern.services.dav.application import METHODS, DavApplication
@@ -51,7 +51,7 @@ def recipient_of(address: str, guid: UUID | None = None) -> Recipient:
 
 class Recipients:
     """A directory that has recipients alone, all of them in the address list but for those that are `hidden`. `down`: it does
-    not answer searches. `listings` counts how often the whole list was read."""
+    not answer searches. `listings` counts how often the whole list was read. All accounts send as `send_as`, too."""
 
     def __init__(self, *addresses: str) -> None:
         self.known = {address: recipient_of(address) for address in addresses}
@@ -60,6 +60,7 @@ class Recipients:
         self.more: dict[UUID, AddressBookEntry] = {}
         self.down = False
         self.listings = 0
+        self.send_as: tuple[str, ...] = ()
 
     async def recipient(self, address: str) -> Recipient | None:
         return next((each for each in self.known.values() if address in each.addresses), None)
@@ -99,8 +100,9 @@ class Recipients:
     async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         return {address: self.known[address] for address in addresses if address in self.known}
 
-    async def account(self, name: str) -> None:
-        return None
+    async def account(self, name: str) -> Account | None:
+        known = self.known.get(name)
+        return Account(known.guid, name, True, False, "1", name, self.send_as) if known is not None else None
 
     async def groups_of(self, guid: UUID) -> tuple[UUID, ...]:
         return self.groups.get(guid, ())

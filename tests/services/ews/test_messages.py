@@ -16,6 +16,7 @@ import pytest
 from postern.model.folders import FolderKind, Right
 from postern.model.items import Flag, NewItem
 from postern.protocols.ews.ids import ItemId, read_id
+from postern.protocols.mime.header import MAX_FIELDS, MAX_HEADER
 from postern.services.ews import mail_editor
 from postern.services.ews.kinds import MAX_PROPERTIES
 from postern.services.ews.operations import update_item
@@ -291,6 +292,90 @@ def test_nobody_sends_as_another() -> None:
         assert not await content(site, FolderKind.OUTBOX)
 
     asyncio.run(steps())
+
+
+OTHERS_AUTHORS = [
+    b"From: bob@example.test\r\n",
+    b"From: alice@example.test\r\nFrom: bob@example.test\r\n",
+    b"From:\r\nfrom: bob@example.test\r\n",
+    b"From: bob\r\nFROM:\r\n",
+    b"FROM : bob@example.test\r\n",
+    b"fRoM:\r\n bob@example.test\r\n",
+    b"From: alice@example.test, bob\r\n",
+    b"From: alice@example.test, =?utf-8?q?bob=40example.test?=\r\n",
+    b'From: "bob@example.test" <alice@example.test>, <bob@example.test>\r\n',
+    b"From: alice@example.test\r\nFr\0om: bob@example.test\r\n",
+    b"From: alice@example.test\r\n\0From: bob@example.test\r\n",
+    b"From: alice@example.test\r\nSen\0der: bob@example.test\r\n",
+    b"From: alice@example.test\r\nResent-From: bob@example.test\r\nResent-To: eve@else.test\r\n",
+    b"From: alice@example.test\r\nResent-Sender: bob@example.test\r\nResent-To: eve@else.test\r\n",
+]
+"""Headers by which alice would be taken for bob, by some reader."""
+OWN_AUTHORS = [
+    (b"", b"From: Alice <alice@example.test>\r\n"),
+    (b"From:\r\n", b"From: Alice <alice@example.test>\r\n"),
+    (b"fROM:\r\n\tAl <post.alice@example.test>\r\n", b"fROM:\r\n\tAl <post.alice@example.test>\r\n"),
+    (b"From: team@example.test\r\n", b"From: team@example.test\r\n"),
+    (
+        b"From: alice@example.test\r\nSender: bob@example.test\r\nsender: eve@else.test\r\n",
+        b"From: alice@example.test\r\n",
+    ),
+    (
+        b"From: alice@example.test\r\nResent-From: alice@example.test\r\nResent-To: eve@else.test\r\n",
+        b"Resent-From: alice@example.test\r\n",
+    ),
+]
+"""Headers of alice's own, and what stands in the message that is sent."""
+
+
+@pytest.mark.parametrize("header", OTHERS_AUTHORS)
+def test_no_form_of_a_header_sends_as_another(header: bytes) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        octets = header + b"To: eve@else.test\r\n\r\nx"
+        letter = f"<t:MimeContent>{base64.b64encode(octets).decode()}</t:MimeContent>"
+        assert (await site.ask(made(letter, "SendAndSaveCopy"))).codes == ["ErrorSendAsDenied"]
+        assert await sent_draft(site, octets) == ["ErrorSendAsDenied"]
+        assert not await content(site, FolderKind.OUTBOX)
+        assert await content(site, FolderKind.DRAFTS) == [octets], "a draft that is not sent stays as it is"
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize(("header", "written"), OWN_AUTHORS)
+def test_a_draft_of_ones_own_is_sent(header: bytes, written: bytes) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        site.recipients.send_as = ("team@example.test",)
+        assert await sent_draft(site, header + b"To: eve@else.test\r\n\r\nx") == ["NoError"]
+        (octets,) = await content(site, FolderKind.OUTBOX)
+        assert written in octets and b"sender" not in octets.lower()
+        assert octets.lower().count(b"\nfrom:") + octets.lower().startswith(b"from:") == 1
+
+    asyncio.run(steps())
+
+
+def test_a_header_that_the_hub_would_not_read_is_not_sent() -> None:
+    async def steps() -> None:
+        for header in (
+            b"To: eve@else.test\r\n" + b"X: y\r\n" * MAX_FIELDS,
+            b"To: eve@else.test\r\nX: " + b"y" * MAX_HEADER,
+        ):
+            assert await sent_draft(EwsSite(), header + b"\r\n\r\nx") == ["ErrorMessageSizeExceeded"]
+        assert await sent_draft(EwsSite(), b"To: a@@b\r\n\r\nx") == ["ErrorInvalidRecipients"]
+        # A message that is sent again goes to those of the latest resending alone (RFC 5322 section 3.6.6).
+        assert await sent_draft(EwsSite(), b"Resent-Cc:\r\nTo: eve@else.test\r\n\r\nx") == ["ErrorMissingRecipients"]
+
+    asyncio.run(steps())
+
+
+async def sent_draft(site: EwsSite, octets: bytes) -> list[str]:
+    """The codes of the answer to SendItem of a draft that another program has stored."""
+    drafts = await site.folder(FolderKind.DRAFTS)
+    (number,) = await site.mailboxes.create(guid_of(ALICE), drafts, [NewItem(octets, Flag.DRAFT)])
+    told = (await site.ask(read(str(ItemId(guid_of(ALICE), number))))).find(".//t:ItemId")
+    named = f'<t:ItemId Id="{told.attrib["Id"]}" ChangeKey="{told.attrib["ChangeKey"]}"/>'
+    return (await site.ask(f'<m:SendItem SaveItemToFolder="true"><m:ItemIds>{named}</m:ItemIds></m:SendItem>')).codes
 
 
 def updated(item: str, *updates: str) -> str:

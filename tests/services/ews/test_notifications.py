@@ -7,9 +7,10 @@ covers: services.ews.operations.unsubscribe, services.ews.operations.get_streami
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree
 
 import pytest
@@ -18,8 +19,15 @@ from postern.model.folders import FolderKind, Right
 from postern.model.items import FlagChange, NewItem
 from postern.model.organization import Impersonation
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
-from postern.protocols.ews.subscriptions import SubscriptionKind, Watermark, read_subscription, read_watermark
-from postern.services.access.changes import MailboxChanges
+from postern.protocols.ews.subscriptions import (
+    EventKind,
+    SubscriptionId,
+    SubscriptionKind,
+    Watermark,
+    read_subscription,
+    read_watermark,
+)
+from postern.services.access.changes import MailboxChanges, Watch
 from postern.services.ews import subscriptions
 from postern.services.ews.application import EwsApplication
 from postern.services.ews.operations import get_streaming_events
@@ -342,6 +350,71 @@ def test_events_are_streamed() -> None:
         await changes.close()
 
     asyncio.run(steps())
+
+
+def test_a_stream_says_that_it_stands_while_other_folders_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_streaming_events, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(get_streaming_events, "GATHER", 0.0)
+
+    async def steps() -> None:
+        site = EwsSite()
+        drafts = await site.folder(FolderKind.DRAFTS)
+        stream = Stream(site, await streaming(site, folders_of("inbox")))
+
+        async def others() -> None:
+            while True:
+                await site.mailboxes.create(guid_of(ALICE), drafts, [NewItem(MESSAGE)])
+                await asyncio.sleep(0.02)
+
+        busy = asyncio.create_task(others())
+        try:
+            assert [await stream.next() for _ in range(3)] == [["OK"]] * 3
+        finally:
+            busy.cancel()
+            await stream.leave()
+            await changes_of(site).close()
+
+    asyncio.run(steps())
+
+
+def test_a_made_up_change_number_does_not_come_into_the_wait_of_all_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched: list[int] = []
+    watch = MailboxChanges.watch
+
+    def noted(self: MailboxChanges, mailbox: UUID, change: int, changed: Callable[[], None]) -> Watch:
+        watched.append(change)
+        return watch(self, mailbox, change, changed)
+
+    monkeypatch.setattr(MailboxChanges, "watch", noted)
+
+    async def steps() -> None:
+        site = EwsSite()
+        await site.folder(FolderKind.INBOX)
+        text = await streaming(site)
+        made_up = replace(read_subscription(text), change=1 << 61, nonce=bytes(8))
+        stream = Stream(site, str(made_up))
+        assert [await stream.next() for _ in range(3)] == [["OK"], ["ErrorInvalidWatermark"], ["Closed"]]
+        assert not watched
+        stream = Stream(site, text)
+        assert await stream.next() == ["OK"]
+        await until(lambda: bool(watched))
+        assert watched == [read_subscription(text).change]
+        await stream.leave()
+        await changes_of(site).close()
+
+    asyncio.run(steps())
+
+
+def test_what_another_process_gave_is_forgotten_when_it_is_over() -> None:
+    now = 1_000_000.0
+    known = subscriptions.Subscriptions(lambda: now)
+    for number in range(5):
+        user = UUID(int=number + 1)
+        known.known(
+            SubscriptionId(SubscriptionKind.PULL, user, user, EventKind.CREATED, 10, 1, int(now), bytes(8)), user
+        )
+        now += 3_600
+    assert len(known._by_user) == 1
 
 
 def test_a_stream_ends_with_its_subscription_or_its_right(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,19 +11,28 @@ from xml.etree import ElementTree
 
 import pytest
 
+from postern.model.directory import DirectoryUnavailable
 from postern.model.folders import FolderKind
 from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Impersonation
-from postern.model.security import Identity
+from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.protocols.ews.names import MESSAGES
-from postern.protocols.ews.subscriptions import SubscriptionKind, Watermark, read_subscription
+from postern.protocols.ews.subscriptions import (
+    EventKind,
+    SubscriptionId,
+    SubscriptionKind,
+    Watermark,
+    read_subscription,
+)
 from postern.protocols.http.client import Response
 from postern.protocols.http.events import Field
 from postern.services.ews import pushing, subscriptions
+from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.application import EwsApplication
+from postern.services.ews.events import Told
 from postern.services.ews.operations.every import OPERATIONS
-from postern.services.ews.pushing import Pusher
+from postern.services.ews.pushing import NoPusher, Pusher
 from postern.services.http.outgoing import OutgoingError, Target
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import NAMES, EwsSite
@@ -125,20 +134,64 @@ def test_a_subscriber_hears_that_its_subscription_stands(monkeypatch: pytest.Mon
     asyncio.run(steps())
 
 
+def test_a_mailbox_that_cannot_be_read_for_a_while_does_not_end_a_new_subscription(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = pushing.open_watched
+    failures: list[Exception] = [MailboxError("UNAVAILABLE", "no answer"), DirectoryUnavailable("directory")]
+
+    async def unavailable(call: Call, subscription: SubscriptionId) -> Mailbox:
+        if failures:
+            raise failures.pop()
+        return await opened(call, subscription)
+
+    monkeypatch.setattr(pushing, "open_watched", unavailable)
+    monkeypatch.setattr(pushing, "RETRY", 0.01)
+
+    async def steps() -> None:
+        site = PushSite()
+        await site.folder(FolderKind.INBOX)
+        assert (await site.subscribed()).codes == ["NoError"]
+        assert await site.subscriber.events() == ["StatusEvent"]
+        assert not failures
+        await site.pusher.close()
+        await site.ended()
+
+    asyncio.run(steps())
+
+
 def test_a_mailbox_that_cannot_be_read_ends_a_new_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
     async def unavailable(*_: object) -> None:
+        asked.append(_)
         raise MailboxError("UNAVAILABLE", "no answer")
 
     monkeypatch.setattr(pushing, "open_watched", unavailable)
+    monkeypatch.setattr(pushing, "RETRY", 0.01)
+    monkeypatch.setattr(pushing, "MINUTE", 0.05)
 
     async def steps() -> None:
         site = PushSite()
         await site.folder(FolderKind.INBOX)
         assert (await site.subscribed()).codes == ["NoError"]
         (task,) = site.pusher._tasks
-        await asyncio.wait([task])
-        assert task.exception() is None
+        async with asyncio.timeout(10):
+            await asyncio.wait([task])
+        assert task.exception() is None and len(asked) > 1
         await site.pusher.close()
+
+    asyncio.run(steps())
+
+
+def test_a_server_that_cannot_send_says_so() -> None:
+    async def steps() -> None:
+        site = PushSite()
+        site.access = replace(site.access, pushing=NoPusher())
+        site.application = EwsApplication(site.access, OPERATIONS)
+        await site.folder(FolderKind.INBOX)
+        answer = await site.subscribed()
+        assert answer.codes == ["ErrorInternalServerTransientError"] and "cannot send notifications" in answer.text
 
     asyncio.run(steps())
 
@@ -174,6 +227,39 @@ def test_a_subscriber_that_does_not_answer_is_asked_again_and_then_given_up(monk
         # After waits of 0.01 and 0.02, the next one would be longer than the status frequency.
         await site.ended()
         assert site.subscriber.answers == ["OK"]
+
+    asyncio.run(steps())
+
+
+def test_a_subscriber_hears_that_its_subscription_stands_while_other_folders_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each look at the mailbox finds that it has changed again, and nothing to tell of."""
+
+    class Changing(asyncio.Event):
+        def clear(self) -> None:
+            pass
+
+    async def nothing(mailbox: Mailbox, subscription: SubscriptionId, since: int) -> Told:
+        await asyncio.sleep(0.001)
+        return Told(since + 1)
+
+    monkeypatch.setattr(pushing, "MINUTE", 0.05)
+    monkeypatch.setattr(pushing, "GATHER", 0.0)
+    monkeypatch.setattr(pushing, "events_since", nothing)
+
+    async def steps() -> None:
+        site = PushSite()
+        await site.folder(FolderKind.INBOX)
+        identity = Identity(PrincipalKind.USER, ALICE, Mechanism.NTLM, guid_of(ALICE))
+        subscription = SubscriptionId(
+            SubscriptionKind.PUSH, guid_of(ALICE), guid_of(ALICE), EventKind.CREATED, 1, 1, 0, bytes(8)
+        )
+        kept, wake = site.access.subscriptions.add(subscription), Changing()
+        wake.set()
+        async with asyncio.timeout(5):
+            told = await pushing._next(Call(site.access, identity), kept, wake)
+        assert not told.events and told.change == kept.change > 2
 
     asyncio.run(steps())
 

@@ -9,8 +9,8 @@ import asyncio
 
 import pytest
 
-from postern.model.folders import FolderKind
-from tests.services.dav.site import ALICE, guid_of
+from postern.model.folders import FolderKind, Right
+from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
 from tests.services.ews.test_items import read
 
@@ -150,6 +150,28 @@ def test_one_occurrence_is_deleted() -> None:
         assert told.texts(".//t:StartDate")[-1] == "2026-11-09T00:00:00Z"
         assert (await site.ask(deleted(item, "SpecifiedOccurrenceOnly"))).codes == ["NoError"]
         assert (await site.ask(read(item))).codes == ["ErrorItemNotFound"]
+
+    asyncio.run(steps())
+
+
+def test_one_occurrence_of_anothers_series_is_deleted_by_who_may_change_the_series() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await new(site, WEEKLY)
+        folder, owner = await site.folder(FolderKind.TASKS), site.recipients.known[ALICE]
+        sees = Right.VISIBLE | Right.READ_ANY
+        for rights, occurrence, last in (
+            (sees | Right.DELETE_ANY, "ErrorAccessDenied", "NoError"),
+            (sees | Right.EDIT_ANY, "NoError", "ErrorAccessDenied"),
+        ):
+            await site.sharing.set_rights(owner, folder, guid_of(BOB), rights)
+            assert (await site.ask(deleted(item, "SpecifiedOccurrenceOnly"), BOB)).codes == [occurrence]
+            told = await site.ask(read(item, base="AllProperties"))
+            moved = "2026-11-09" if occurrence == "NoError" else "2026-11-02"
+            assert told.texts(".//t:StartDate")[-1][:10] == moved
+            single = await new(site, "<t:Subject>Once</t:Subject>")
+            # What has no next occurrence goes away, and that takes the other right.
+            assert (await site.ask(deleted(single, "SpecifiedOccurrenceOnly"), BOB)).codes == [last]
 
     asyncio.run(steps())
 

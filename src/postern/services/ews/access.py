@@ -12,7 +12,7 @@ from uuid import UUID
 
 from postern.model.address_book import AddressBook
 from postern.model.delivery import Outbox
-from postern.model.directory import Directory, MailboxOwners, Recipient
+from postern.model.directory import Directory, Groups, MailboxOwners, Recipient
 from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.item_store import PropertyName
 from postern.model.items import Flag, FlagChange, ImapItems
@@ -37,8 +37,8 @@ from postern.services.ews.subscriptions import Subscriptions
 from postern.trust.acceptor import Cause, Failure
 
 
-class EwsDirectory(Directory, AddressBook, MailboxOwners, Protocol):
-    """A directory that is an address book, and knows the owners of mailboxes."""
+class EwsDirectory(Directory, AddressBook, Groups, MailboxOwners, Protocol):
+    """A directory that is an address book, and knows groups and the owners of mailboxes."""
 
 
 class EwsMailboxes(Logon, FolderStore, ImapItems, Outbox, Protocol):

@@ -23,7 +23,7 @@ from postern.protocols.ews.names import MESSAGES, SOAP, TYPES, value
 from postern.protocols.ews.subscriptions import SubscriptionId, Watermark, read_result
 from postern.protocols.http.client import Response
 from postern.protocols.http.events import Field
-from postern.services.ews.access import Call
+from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.events import Told, events_since, notification
 from postern.services.ews.impersonation import renewed
 from postern.services.ews.operation import as_error
@@ -45,6 +45,16 @@ class Poster(Protocol):
     """Posts to subscribers, as `services.http.outgoing.Outgoing` does."""
 
     async def post(self, target: Target, body: bytes, fields: Sequence[Field]) -> Response: ...
+
+
+class NoPusher:
+    """Stands where notifications are configured and cannot be sent, and refuses each subscription with the reason."""
+
+    async def begin(self, call: Call, subscription: SubscriptionId, url: str) -> None:
+        raise EwsError(
+            Code.INTERNAL_SERVER_TRANSIENT_ERROR,
+            "This server cannot send notifications now, as its log says: pull them, or subscribe again later.",
+        )
 
 
 class Unsubscribed(Exception):
@@ -108,7 +118,7 @@ class Pusher:
 
     async def _notify(self, call: Call, kept: Kept, target: Target) -> None:
         wake = asyncio.Event()
-        mailbox = await open_watched(call, kept.id)
+        mailbox = await _opened(call, kept)
         watch = mailbox.server.changes.watch(mailbox.id, kept.change, wake.set)
         try:
             # The first notification says that the subscription has begun (MS-OXWSPSNTIF section 3.2.4).
@@ -153,11 +163,27 @@ def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
 
 
+async def _opened(call: Call, kept: Kept) -> Mailbox:
+    """The mailbox of a subscription that begins. One that cannot be read is asked again until its subscriber would have heard
+    that the subscription stands. Raises EwsError, MailboxError, DirectoryUnavailable."""
+    for _ in range(int(kept.id.minutes * MINUTE / RETRY)):
+        try:
+            return await open_watched(await renewed(call), kept.id)
+        except (EwsError, MailboxError, DirectoryUnavailable) as error:
+            if as_error(error).code not in UNREACHABLE:
+                raise
+        await asyncio.sleep(RETRY)
+    return await open_watched(await renewed(call), kept.id)
+
+
 async def _next(call: Call, kept: Kept, wake: asyncio.Event) -> Told:
     """The next events of a subscription; none, when its subscriber is to hear that it still stands."""
     loop = asyncio.get_running_loop()
     until = loop.time() + kept.id.minutes * MINUTE
     while True:
+        if loop.time() >= until:
+            # Changes of which nothing is told may go on all the time.
+            return Told(kept.change)
         try:
             async with asyncio.timeout_at(until):
                 await wake.wait()

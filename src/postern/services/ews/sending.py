@@ -18,23 +18,23 @@ from postern.items.mail_content import MailContent
 from postern.items.message_properties import DELETE_AFTER_SUBMIT, SENT_FOLDER
 from postern.items.properties import Property, Value
 from postern.model.directory import Recipient
-from postern.model.domains import fold
 from postern.model.folders import FolderKind, Right
 from postern.model.items import MESSAGE, Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
+from postern.protocols.mime.header import MAX_HEADER, count_fields
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import keep_bag
 from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.places import Place
+from postern.services.senders import fixed_for, submitter_of
+from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header, recipients
 
 AT_ONCE = 65_536
 """Octets of a message that is made in the loop."""
 MAX_RECIPIENTS = 10_000
-MAX_AUTHORS = 10
-"""Addresses in From. The directory is asked about each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +140,16 @@ async def _copied_elsewhere(own: Mailbox, copy: Copy, octets: bytes) -> int | No
 
 async def _prepared(call: Call, own: Mailbox, message: MailContent) -> bytes:
     """The octets of a message that is about to be sent: with its author, its time, and an id of its own."""
-    people = [each for field in ("To", "Cc", "Bcc") for each in message.people(field)]
-    if not people:
-        raise EwsError(Code.MISSING_RECIPIENTS)
-    if len(people) > MAX_RECIPIENTS:
-        raise EwsError(Code.INVALID_RECIPIENTS, f"A message has at most {MAX_RECIPIENTS} recipients.")
     me = own.recipient
-    authors = [each.address for each in message.people("From")]
-    if not authors:
+    _demand_recipients(message.header, me.primary.rpartition("@")[2])
+    if count_fields(message.header, b"from") < 2 and not message.people("From"):
         message.set_people("From", [(me.display_name, me.primary)])
-    if len(authors) > MAX_AUTHORS:
-        raise EwsError(Code.SEND_AS_DENIED, f"A message has at most {MAX_AUTHORS} authors.")
-    if authors and not all([await _is_own(call, me, author) for author in authors]):
-        for author in authors:
-            owner = await call.access.directory.recipient(fold(author))
-            if owner is None or not await call.access.sharing.may_send_on_behalf(call.identity.guid, owner):
-                raise EwsError(Code.SEND_AS_DENIED)
+    submitter = await _permitted(call, me, message.header)
+    if all(submitter.may_send_as(author.address) for author in message.people("From")):
+        message.set_people("Sender", [])
+    else:
         # RFC 5322 section 3.6.2: who sends for another stands in Sender.
         message.set_people("Sender", [(me.display_name, me.primary)])
-    else:
-        message.set_people("Sender", [])
     if not message.raw("Message-ID"):
         message.set_text("Message-ID", f"<{uuid4()}@{me.primary.rpartition('@')[2]}>")
     if not message.raw("Thread-Topic") and (topic := conversations.topic_of(message.text("Subject"))):
@@ -168,9 +158,31 @@ async def _prepared(call: Call, own: Mailbox, message: MailContent) -> bytes:
     return await asyncio.to_thread(message.octets) if message.size > AT_ONCE else message.octets()
 
 
-async def _is_own(call: Call, me: Recipient, author: str) -> bool:
-    """Whether the caller sends as himself under this address."""
-    if fold(author) in me.folded_addresses:
-        return True
-    account = await call.access.directory.account(me.primary)
-    return account is not None and fold(author) in map(fold, account.send_as)
+def _demand_recipients(header: bytes, domain: str) -> None:
+    """Raises EwsError for a message that the hub could bring to nobody, or not to all: ErrorMissingRecipients,
+    ErrorInvalidRecipients; ErrorMessageSizeExceeded for a header that it does not read."""
+    if len(header) > MAX_HEADER:
+        raise EwsError(Code.MESSAGE_SIZE_EXCEEDED)
+    named = recipients(header, domain)
+    if isinstance(named, NotAllowed):
+        raise EwsError(Code.INVALID_RECIPIENTS, named.text)
+    if not named[0]:
+        raise EwsError(Code.MISSING_RECIPIENTS)
+    if len(named[0]) > MAX_RECIPIENTS:
+        raise EwsError(Code.INVALID_RECIPIENTS, f"A message has at most {MAX_RECIPIENTS} recipients.")
+
+
+async def _permitted(call: Call, me: Recipient, header: bytes) -> Submitter:
+    """Judges From, Sender and the fields of resendings by the rule of submission, as the hub does again, and returns the caller
+    with the addresses under which he sends as himself. Raises EwsError: ErrorSendAsDenied, ErrorMessageSizeExceeded."""
+    directory = call.access.directory
+    submitter = submitter_of(await directory.account(me.primary), me)
+
+    def fix(sender: Submitter) -> bytes | NotAllowed:
+        return fix_header(header, sender, 0.0, "", call.access.host)
+
+    fixed = await fixed_for(directory, submitter, fix)
+    if isinstance(fixed, NotAllowed):
+        code = Code.MESSAGE_SIZE_EXCEEDED if fixed is TOO_MANY_FIELDS else Code.SEND_AS_DENIED
+        raise EwsError(code, fixed.text)
+    return submitter

@@ -93,6 +93,7 @@ class Subscriptions:
                 # Where a stream of another process stands is known there alone.
                 streams = subscription.kind is SubscriptionKind.STREAMING
                 raise EwsError(Code.SUBSCRIPTION_NOT_FOUND if streams else Code.EXPIRED_SUBSCRIPTION)
+            self._sweep()
             kept = self._keep(self._by_user.setdefault(subscription.user, {}), subscription)
         if kept.is_ended:
             raise EwsError(Code.SUBSCRIPTION_NOT_FOUND)

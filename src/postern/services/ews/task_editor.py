@@ -160,13 +160,13 @@ async def delete_task(call: Call, mailbox: Mailbox, stored: StoredItem, ref: Ite
     if ref.id.start is not None:
         raise EwsError(Code.CANNOT_DELETE_TASK_OCCURRENCE)
     if deletion.tasks == "SpecifiedOccurrenceOnly":
-        await mailbox.demand_delete([stored.id])
         for item in await mailbox.store.get(mailbox.id, [stored.id], True):
             calendar = calendar_object.read(item.content or b"")
             now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
             if isinstance(calendar, CalendarObject) and calendar.parts and task_progress.advance(calendar, now):
+                # The series stays and is changed: that takes the right to edit it, as it does over CalDAV.
                 values = values_of(calendar, int(time.time()))
-                store = mailbox.server.items
-                await store.replace(mailbox.id, stored.id, calendar.root.octets(), values, unchanged_since=item.change)
+                octets = calendar.root.octets()
+                await mailbox.store.replace(mailbox.id, stored.id, octets, values, unchanged_since=item.change)
                 return
     await dispose(mailbox, [stored.id], deletion.disposal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +54,26 @@ def test_settings_are_kept_and_told() -> None:
         assert again.texts(".//t:Message") == ["<p>away</p>", "gone"]
         assert again.texts(".//t:Duration/*") == ["2026-01-01T00:00:00Z", LATER]
         assert again.texts(".//t:ExternalAudience") == ["Known"]
+
+    asyncio.run(steps())
+
+
+def test_what_a_request_leaves_out_stays_as_it_was() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await site.ask(told())
+        texts = "<t:InternalReply><t:Message>away</t:Message></t:InternalReply>"
+        others = "<t:ExternalReply><t:Message>gone</t:Message></t:ExternalReply>"
+        bare = re.sub("<t:Duration>.*</t:Duration>", "", told(state="Disabled"))
+        assert (await site.ask(bare.replace(texts, "").replace(others, ""))).texts(".//m:ResponseCode") == ["NoError"]
+        kept = OutOfOffice(OofState.DISABLED, OofAudience.KNOWN, 1_767_225_600, 4_070_908_800, "away", "gone")
+        assert await site.mailboxes.out_of_office(guid_of(ALICE)) == kept
+        emptied = told(state="Enabled", text="").replace(others, "")
+        assert (await site.ask(emptied)).texts(".//m:ResponseCode") == ["NoError"]
+        kept = kept._replace(state=OofState.ENABLED, internal="")
+        assert await site.mailboxes.out_of_office(guid_of(ALICE)) == kept
+        timeless = re.sub("<t:Duration>.*</t:Duration>", "", told())
+        assert (await site.ask(timeless)).texts(".//m:ResponseCode") == ["ErrorInvalidScheduledOofDuration"]
 
     asyncio.run(steps())
 

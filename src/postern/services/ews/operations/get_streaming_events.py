@@ -73,10 +73,11 @@ class _Stream:
                 more = True
                 while more:
                     mailbox = await open_watched(call, kept.id)
-                    if text not in self.watches:
-                        changes = mailbox.server.changes
-                        self.watches[text] = changes.watch(mailbox.id, kept.change, partial(self.tell, text))
                     told = await events_since(mailbox, kept.id, kept.change)
+                    if text not in self.watches:
+                        # All sessions share one wait: a number that is made up must not come into it.
+                        changes = mailbox.server.changes
+                        self.watches[text] = changes.watch(mailbox.id, told.change, partial(self.tell, text))
                     kept.used = self.call.access.subscriptions.now
                     if told.events:
                         yield _success(f"<m:Notifications>{streamed(text, told)}</m:Notifications>")
@@ -117,26 +118,33 @@ class GetStreamingEvents:
                 yield ""
                 for text in kept:
                     stream.tell(text)
+                said = loop.time()
                 while stream.kept and loop.time() < until:
                     stream.wake.clear()
                     async for envelope in stream.envelopes():
                         yield begin + envelope + end
                         yield ""
+                        said = loop.time()
                     if not stream.kept:
                         break
-                    if not await _woken(stream.wake, min(HEARTBEAT, until - loop.time())):
-                        yield begin + _success(value("m:ConnectionStatus", "OK")) + end
-                        yield ""
+                    # Changes of which nothing is told wake this as well.
+                    if await _woken(stream.wake, min(said + HEARTBEAT, until) - loop.time()):
+                        await asyncio.sleep(GATHER)
                         continue
-                    await asyncio.sleep(GATHER)
+                    yield begin + _success(value("m:ConnectionStatus", "OK")) + end
+                    yield ""
+                    said = loop.time()
                 yield begin + _success(value("m:ConnectionStatus", "Closed")) + end
         finally:
             subscriptions.leave(call.identity.guid)
 
 
 async def _woken(wake: asyncio.Event, seconds: float) -> bool:
+    """Whether the event is set within this time; no event counts when the time is over."""
+    if seconds <= 0:
+        return False
     try:
-        async with asyncio.timeout(max(0.0, seconds)):
+        async with asyncio.timeout(seconds):
             await wake.wait()
     except TimeoutError:
         return False

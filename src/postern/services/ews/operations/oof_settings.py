@@ -60,30 +60,32 @@ async def _set(mailbox: Mailbox, request: xml.Element) -> str:
     named = request.find(t("UserOofSettings"))
     if named is None:
         raise EwsError(Code.INVALID_USER_OOF_SETTINGS)
-    await mailbox.server.items.set_out_of_office(mailbox.id, read_settings(named))
+    known = await mailbox.server.items.out_of_office(mailbox.id)
+    await mailbox.server.items.set_out_of_office(mailbox.id, read_settings(named, known))
     return ""
 
 
-def read_settings(named: xml.Element) -> OutOfOffice:
-    """Reads UserOofSettings (MS-OXWOOF section 2.2.4.7). Raises EwsError: ErrorInvalidUserOofSettings,
-    ErrorInvalidScheduledOofDuration, ErrorInvalidOofParameter."""
+def read_settings(named: xml.Element, known: OutOfOffice) -> OutOfOffice:
+    """Reads UserOofSettings (MS-OXWOOF section 2.2.4.7). A text or a duration that it leaves out stays as it is `known`; a text
+    that is empty becomes so. Raises EwsError: ErrorInvalidUserOofSettings, ErrorInvalidScheduledOofDuration,
+    ErrorInvalidOofParameter."""
     state = _STATES.get(named.text_of(t("OofState")).strip())
     audience = _AUDIENCES.get(named.text_of(t("ExternalAudience")).strip())
     if state is None or audience is None:
         raise EwsError(Code.INVALID_USER_OOF_SETTINGS)
-    starts = ends = 0
+    starts, ends = known.starts, known.ends
     duration = named.find(t("Duration"))
     if duration is not None:
         starts, ends = (read_time(duration.text_of(t(name))) for name in ("StartTime", "EndTime"))
-    if state is OofState.SCHEDULED and (starts >= ends or ends <= time.time()):
+    if state is OofState.SCHEDULED and (duration is None or starts >= ends or ends <= time.time()):
         raise EwsError(Code.INVALID_SCHEDULED_OOF_DURATION)
     texts = []
-    for name in ("InternalReply", "ExternalReply"):
+    for name, kept in (("InternalReply", known.internal), ("ExternalReply", known.external)):
         reply = named.find(t(name))
         text = reply.text_of(t("Message")) if reply is not None else ""
         if len(text) > MAX_TEXT:
             raise EwsError(Code.INVALID_OOF_PARAMETER, f"A text has at most {MAX_TEXT} characters.")
-        texts.append(harmless(text)[:MAX_TEXT])
+        texts.append(kept if reply is None else harmless(text)[:MAX_TEXT])
     return OutOfOffice(state, audience, starts, ends, *texts)
 
 
