@@ -60,8 +60,8 @@ def test_settings_are_kept_and_told() -> None:
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        (told(state="Sometimes"), "ErrorInvalidUserOofSettings"),
-        (told(audience=""), "ErrorInvalidUserOofSettings"),
+        (told(state="Sometimes"), "ErrorSchemaValidation"),
+        (told(audience=""), "ErrorSchemaValidation"),
         (told(starts=LATER), "ErrorInvalidScheduledOofDuration"),
         (told(ends="2026-02-01T00:00:00Z"), "ErrorInvalidScheduledOofDuration"),
         (told(starts="soon"), "ErrorSchemaValidation"),
@@ -71,7 +71,8 @@ def test_settings_are_kept_and_told() -> None:
 def test_what_is_no_setting_is_refused(request_: str, code: str) -> None:
     async def steps() -> None:
         site = EwsSite()
-        assert (await site.ask(request_)).texts(".//m:ResponseCode") == [code]
+        answer = await site.ask(request_)
+        assert (answer.codes or answer.texts(".//m:ResponseCode")) == [code]
         assert await site.mailboxes.out_of_office(guid_of(ALICE)) == OutOfOffice()
 
     asyncio.run(steps())
