@@ -53,6 +53,7 @@ def create(inner: str, kind: str = "Message") -> str:
         find("", more=RESTRICTION),
         find(traversal=' Traversal=" Shallow " o:mine="x" i:nil="0"'),
         find(shape="<m:ItemShape/>"),
+        create("<t:EmailAddresses/>", "Contact"),
         "<m:GetRoomLists/>",
         '<m:DeleteAttachment><m:AttachmentIds><t:AttachmentId Id="x" RootItemId="y" RootItemChangeKey="z"/></m:AttachmentIds>'
         "</m:DeleteAttachment>",

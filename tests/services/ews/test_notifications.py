@@ -212,7 +212,7 @@ def test_what_is_no_subscription_is_refused() -> None:
             (subscribe(events=("Nothing",)), "ErrorSchemaValidation"),
             (subscribe(folders=folders_of("inbox", "nowhere")), "ErrorFolderNotFound"),
             (subscribe(more="<t:Watermark>x</t:Watermark>"), "ErrorInvalidWatermark"),
-            (subscribe(kind="Push", more=""), "ErrorSchemaValidation"),
+            (subscribe(kind="Push", more=""), "ErrorInvalidSubscriptionRequest"),
         ):
             assert (await site.ask(body)).codes == [code]
         both = subscribe(folders=folders_of("inbox")).replace("Request>", 'Request SubscribeToAllFolders="1">', 1)
