@@ -35,8 +35,9 @@ SERIES = f"{HOUR}<t:Recurrence>{DAILY}{FIVE}</t:Recurrence>{ZONE}"
 
 
 def made(more: str, mode: str = "SendToNone", subject: str = "Lunch") -> str:
+    said = f' SendMeetingInvitations="{mode}"' if mode else ""
     return (
-        f'<m:CreateItem SendMeetingInvitations="{mode}"><m:Items><t:CalendarItem><t:Subject>{subject}</t:Subject>'
+        f"<m:CreateItem{said}><m:Items><t:CalendarItem><t:Subject>{subject}</t:Subject>"
         f"{more}</t:CalendarItem></m:Items></m:CreateItem>"
     )
 
@@ -56,8 +57,9 @@ def changed(item: str, uri: str, value: str, mode: str = "SendToNone") -> str:
         if value
         else f"<t:DeleteItemField>{field}</t:DeleteItemField>"
     )
+    said = f' SendMeetingInvitationsOrCancellations="{mode}"' if mode else ""
     return (
-        f'<m:UpdateItem ConflictResolution="AutoResolve" SendMeetingInvitationsOrCancellations="{mode}"><m:ItemChanges>'
+        f'<m:UpdateItem ConflictResolution="AutoResolve"{said}><m:ItemChanges>'
         f'<t:ItemChange><t:ItemId Id="{item}"/><t:Updates>{update}</t:Updates></t:ItemChange>'
         "</m:ItemChanges></m:UpdateItem>"
     )

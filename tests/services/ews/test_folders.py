@@ -119,7 +119,7 @@ def test_what_cannot_be_made_is_refused() -> None:
                 "ErrorNoFolderClassOverride",
             ),
             (created("x", more="<t:TotalCount>4</t:TotalCount>"), "ErrorInvalidPropertySet"),
-            (created("x", more="<t:Color>4</t:Color>"), "ErrorInvalidPropertyRequest"),
+            (created("x", more="<t:Color>4</t:Color>"), "ErrorSchemaValidation"),
             (created("x", parent="root"), "ErrorInvalidParentFolder"),
             (created("x", parent=str(FolderId(guid_of(ALICE), 4711))), "ErrorParentFolderNotFound"),
             (created("x", parent="archiveroot"), "ErrorParentFolderNotFound"),

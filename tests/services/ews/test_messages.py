@@ -539,7 +539,9 @@ def test_one_request_changes_a_bounded_number_of_properties() -> None:
                     "</m:UpdateItem>"
                 )
                 assert (await site.ask(request)).codes == [code]
-        assert (await site.ask(made("<t:Subject>a</t:Subject>" * 501))).codes == ["ErrorInvalidRequest"]
+        uri = '<t:ExtendedFieldURI PropertyTag="0x1234" PropertyType="Integer"/>'
+        extended = f"<t:ExtendedProperty>{uri}<t:Value>1</t:Value></t:ExtendedProperty>"
+        assert (await site.ask(made(extended * 501))).codes == ["ErrorInvalidRequest"]
         many = base64.b64encode(b"X: y\r\n" * (mail_editor.MAX_FIELDS + 1) + b"\r\n").decode()
         assert (await site.ask(made(f"<t:MimeContent>{many}</t:MimeContent>"))).codes == ["ErrorMimeContentInvalid"]
 

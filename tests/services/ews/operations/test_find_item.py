@@ -458,7 +458,7 @@ def test_what_cannot_be_searched_is_told() -> None:
             (contains(RECEIVED, "a"), "ErrorContainsFilterWrongType"),
             (f"<t:Excludes>{COUNT}<t:Bitmask Value='x'/></t:Excludes>", "ErrorInvalidExcludesRestriction"),
             ("<t:And/>", "ErrorInvalidRestriction"),
-            ("<t:Near/>", "ErrorInvalidRestriction"),
+            ("<t:Near/>", "ErrorSchemaValidation"),
             (f"<t:Contains>{SUBJECT}</t:Contains>", "ErrorInvalidRestriction"),
             (contains(SUBJECT, "a", "Somewhere"), "ErrorSchemaValidation"),
         ):
@@ -495,6 +495,38 @@ def test_a_property_that_no_list_has_is_not_for_this_operation(uri: str) -> None
         mime = "<t:IncludeMimeContent>true</t:IncludeMimeContent><t:AdditionalProperties>"
         told = await site.ask(find(inbox).replace("<t:AdditionalProperties>", mime))
         assert told.codes == ["ErrorInvalidPropertyForOperation"]
+
+    asyncio.run(steps())
+
+
+LUNCH = contains(SUBJECT, "Lunch")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        # A condition beside the Restriction, one in the wrong namespace, and one of two.
+        (f"<m:Restriction>{LUNCH}</m:Restriction>", LUNCH),
+        ("m:Restriction", "t:Restriction"),
+        ("</m:Restriction>", "</m:Restriction><m:Restriction/>"),
+        ("m:ParentFolderIds", "m:ParentFolderIDs"),
+        ('Traversal="Shallow"', 'Traversal="Shallow" MaxEntriesReturned="1"'),
+    ],
+)
+def test_what_the_schema_has_not_is_a_fault(right: str, wrong: str) -> None:
+    """Else a client would get every item where it asked for some."""
+
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        request = (
+            '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>'
+            f"<m:Restriction>{LUNCH}</m:Restriction><m:ParentFolderIds>"
+            '<t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
+        )
+        assert len((await inbox.site.ask(request)).all(".//t:ItemId")) == 2
+        assert right in request
+        answer = await inbox.site.ask(request.replace(right, wrong))
+        assert (answer.status, answer.fault) == (500, "ErrorSchemaValidation"), answer.text
 
     asyncio.run(steps())
 
