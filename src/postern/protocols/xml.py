@@ -138,8 +138,9 @@ def read(data: bytes, bounds: Bounds = _STANDARD, charset: str = "") -> Element:
                 raise XmlError("a document type is not allowed")
             octets = octets[position:]
         parser.Parse(octets, True)
-    except expat.ExpatError:
-        raise XmlError("the document is not well-formed") from None
+    except expat.ExpatError as error:
+        where = f"{expat.ErrorString(error.code)}, line {error.lineno}, column {error.offset + 1}"
+        raise XmlError(f"the document is not well-formed ({where})") from None
     if reader.root is None:
         raise XmlError("the document is empty")
     return reader.root
