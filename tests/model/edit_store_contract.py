@@ -229,3 +229,39 @@ class EditStoreContract:
             assert await box.names() == []
 
         check(opened, steps)
+
+    # Sending
+
+    def test_a_message_is_changed_and_sent(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid = box.store, box.guid
+            outbox = (await box.item((await box.letters(1))[0])).folder
+            first, second = await box.create(message("a"), message("b"))
+            known = await box.change()
+            await store.send(guid, first, Beside(Flag.SEEN, {5: b"x"}), message("sent"), known)
+            item = await box.item(first, content=True)
+            assert (item.folder, item.content, item.flags) == (outbox, message("sent"), Flag.SEEN)
+            assert await store.properties(guid, first) == {5: b"x"}
+            await store.send(guid, second, Beside())
+            items = await store.get(guid, [first, second])
+            assert sorted(await store.outbox(guid)) == sorted([item.uid for item in items])
+            assert (await box.item(second, content=True)).content == message("b")
+            await refused("CANNOT", store.send(guid, first, Beside(), message("too late")))
+
+        check(opened, steps)
+
+    def test_a_message_that_is_not_sent_stays_as_it_was(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid = box.store, box.guid
+            (item,) = await box.create(message("a"))
+            known = await box.change()
+            await refused("LIMIT", store.send(guid, item, Beside(Flag.SEEN, TOO_MUCH), message("b")))
+            await store.set_properties(guid, item, {5: b"x"})
+            for content in (None, message("b")):
+                await refused("MODIFIED", store.send(guid, item, Beside(Flag.SEEN), content, known))
+            stored = await box.item(item, content=True)
+            assert (stored.folder, stored.flags, stored.content) == (box.inbox, 0, message("a"))
+            assert await store.outbox(guid) == []
+            await refused("NONEXISTENT", store.send(guid, 1 << 40, Beside()))
+
+        check(opened, steps)

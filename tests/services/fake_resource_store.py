@@ -277,6 +277,20 @@ class FakeResourceStore(FakeOutOfOffice):
             await self.set_properties(mailbox, item, beside.properties)
         return stored.modseq
 
+    async def send(
+        self,
+        mailbox: UUID,
+        item: int,
+        beside: Beside,
+        content: bytes | None = None,
+        unchanged_since: int | None = None,
+    ) -> int:
+        await self.edit(mailbox, item, beside, content, unchanged_since=unchanged_since)
+        outbox = self._mailbox(mailbox).of_kind(FolderKind.OUTBOX)
+        await self.move_items(mailbox, [item], outbox.id)
+        await self.submit(mailbox, self._item(mailbox, item)[1].uid)
+        return self._mailbox(mailbox).change
+
     async def put_with(
         self,
         mailbox: UUID,

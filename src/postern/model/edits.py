@@ -25,6 +25,9 @@ class Beside:
     properties: Mapping[int, bytes | None] = field(default_factory=dict)
 
 
+NOTHING_BESIDE = Beside()
+
+
 class EditStore(Protocol):
     """Makes and changes items with what they have beside their contents, all or nothing. Each method also raises MailboxError:
     LIMIT for a bag that would be larger than MAX_PROPERTIES and MAX_PROPERTY_OCTETS, CANNOT for what is no tag."""
@@ -61,6 +64,18 @@ class EditStore(Protocol):
         With `content` it does what `ItemStore.update` does, and with `rendered` what `ResourceStore.replace` does; `item_class`
         counts only then. Raises MailboxError as these do, and MODIFIED where the item changed after the change number
         `unchanged_since`."""
+        ...
+
+    async def send(
+        self,
+        mailbox: UUID,
+        item: int,
+        beside: Beside,
+        content: bytes | None = None,
+        unchanged_since: int | None = None,
+    ) -> int:
+        """Does what `edit` does with a message, moves it to the outbox and submits it as `Outbox.submit` does. Returns the number
+        of the change."""
         ...
 
     async def put_with(

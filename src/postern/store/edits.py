@@ -49,6 +49,10 @@ _REPLACE = _edited(REPLACE)
 _ALONE = _edited("SELECT 0::bigint")
 _FLAGS = f"SELECT e.change, set_config('synchronous_commit', 'off', true) FROM ({_ALONE}) AS e"  # noqa: S608 (our own words)
 """As `items.change_flags`, a change of flags alone does not wait for the disk."""
+_SEND, _SEND_OTHER = (
+    f"""SELECT s.change FROM ({edit}) AS e, LATERAL send_item($1::uuid, $2::bigint, e.change) AS s"""  # noqa: S608 (our own words)
+    for edit in (_ALONE, _UPDATE)
+)
 _PUT = put_call("put_with", "bigint[]", *_BESIDE)
 
 
@@ -76,6 +80,16 @@ def checked_bag(properties: Mapping[int, bytes]) -> Mapping[int, bytes]:
 def _bag(properties: Mapping[int, bytes]) -> list[wire.Parameter]:
     checked_bag(properties)
     return [wire.int8s(properties), wire.byteas(list(properties.values()))]
+
+
+async def _mail(
+    mailbox: UUID, item: int, beside: Beside, content: bytes | None, item_class: str, unchanged_since: int | None
+) -> list[wire.Parameter]:
+    """The parameters of _ALONE, or with a content those of _UPDATE: that looks at the condition before it changes the item."""
+    if content is None:
+        return [mailbox.bytes, wire.int8(item), *_beside(beside, unchanged_since)]
+    update = await update_parameters(mailbox, item, content, item_class, unchanged_since)
+    return [*update, *_beside(beside, None)]
 
 
 class EditDatabase(MeetingDatabase, EditStore):
@@ -109,23 +123,29 @@ class EditDatabase(MeetingDatabase, EditStore):
         item_class: str = "",
         unchanged_since: int | None = None,
     ) -> int:
-        # What changes the content looks at the condition first, for then the item has changed.
-        rest = _beside(beside, unchanged_since if content is None else None)
-        if content is None:
-            statement = _ALONE if beside.properties else _FLAGS
-            parameters = [mailbox.bytes, wire.int8(item), *rest]
-        elif rendered is None:
-            statement = _UPDATE
-            parameters = [
-                *await update_parameters(mailbox, item, content, item_class, unchanged_since),
-                *rest,
-            ]
+        if content is None or rendered is None:
+            statement = _UPDATE if content is not None else _ALONE if beside.properties else _FLAGS
+            parameters = await _mail(mailbox, item, beside, content, item_class, unchanged_since)
         else:
             statement = _REPLACE
-            parameters = [
-                *await self._other(mailbox, item, content, rendered, item_class, unchanged_since),
-                *rest,
-            ]
+            other = await self._other(mailbox, item, content, rendered, item_class, unchanged_since)
+            parameters = [*other, *_beside(beside, None)]
+        return await self._changed(mailbox, statement, parameters)
+
+    async def send(
+        self,
+        mailbox: UUID,
+        item: int,
+        beside: Beside,
+        content: bytes | None = None,
+        unchanged_since: int | None = None,
+    ) -> int:
+        statement = _SEND if content is None else _SEND_OTHER
+        parameters = await _mail(mailbox, item, beside, content, "", unchanged_since)
+        return await self._changed(mailbox, statement, parameters)
+
+    async def _changed(self, mailbox: UUID, statement: str, parameters: list[wire.Parameter]) -> int:
+        """Changes an item by a statement that gives the number of the change, which it returns."""
         change = wire.to_int8((await item_work.retried(self._pool, statement, parameters))[0][0])
         self._notices.changed(mailbox, change)
         return change

@@ -106,6 +106,19 @@ BEGIN
     END IF;
 END $$;
 
+-- Moves an item to the outbox and submits it, after what was done to it as the change `earlier` in the same transaction.
+CREATE FUNCTION send_item(guid uuid, item bigint, earlier bigint, OUT change bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+    box bigint;
+    place bigint;
+BEGIN
+    SELECT f.id INTO box FROM folders f WHERE f.mailbox = m.id AND f.kind = 'outbox';
+    PERFORM place_items(guid, ARRAY[item], box, true);
+    SELECT i.uid INTO place FROM items i WHERE i.id = item;
+    change := submit_item(guid, place);
+END $$;
+
 -- Fills the bags of items that were made in the same transaction: this is no change of them.
 CREATE FUNCTION fill_bags(items bigint[], tags bigint[], vals bytea[]) RETURNS void LANGUAGE sql AS $$
     INSERT INTO properties SELECT i.id, v.tag, v.value FROM unnest(items) AS i(id), unnest(tags, vals) AS v(tag, value)

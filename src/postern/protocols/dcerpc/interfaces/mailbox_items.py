@@ -367,5 +367,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     {**_OPERATIONS, **WHOLE_ITEMS},
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 44, 47, 49, 53),
+    sizes=(17, 38, 44, 47, 49, 54),
 )

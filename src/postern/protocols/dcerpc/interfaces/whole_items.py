@@ -38,6 +38,7 @@ _BESIDE = Parameter(
         ),
     ),
 )
+_OTHER = Parameter("content", _optional("with_content", "content", Array(U8), b""))
 _VALUES = resources.rendered()
 
 
@@ -82,7 +83,7 @@ WHOLE_ITEMS = {
             _BESIDE,
             _CLASS,
             Parameter("rendered", _VALUES_OR_NONE),
-            Parameter("content", _optional("with_content", "content", Array(U8), b"")),
+            _OTHER,
         ),
         Parameter("change", U64),
     ),
@@ -103,5 +104,12 @@ WHOLE_ITEMS = {
             Parameter("content", Array(U8)),
         ),
         resources.PUT,
+    ),
+    53: operation(
+        MailboxItems.send,
+        "Flags, properties and another content of a message, as in edit; in the same transaction it moves to the outbox and is\n"
+        "ready to be sent. The number of the change.",
+        (_MAILBOX, Parameter("item", I64), _SINCE, _BESIDE, _OTHER),
+        Parameter("change", U64),
     ),
 }
