@@ -16,9 +16,11 @@ from postern.model.folders import FolderKind
 from postern.model.items import Flag
 from postern.protocols.ews.exported import ExportedProperty, read
 from postern.protocols.ews.ids import ItemId, read_id
+from postern.protocols.ews.times import written
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
 from tests.services.ews.test_calendar_items import HOUR
+from tests.services.ews.test_items import read as ask_for
 from tests.services.ews.test_meetings import people
 from tests.services.ews.test_transfer import data_of, export, upload, write
 
@@ -250,5 +252,28 @@ def test_flags_that_exchange_knows_leave_keywords_alone(monkeypatch: pytest.Monk
         assert (await site.ask(changed("Message", item, "new"))).codes == ["NoError"]
         (after,) = await site.mailboxes.get(guid, [item.item])
         assert (stored.flags & Flag.SEEN, after.flags & Flag.SEEN, after.flags & word) == (Flag.SEEN, 0, word)
+
+    work(steps)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_items_say_when_they_were_changed(kind: str) -> None:
+    tag = '<t:ExtendedFieldURI PropertyTag="0x3008" PropertyType="SystemTime"/>'
+
+    async def steps(site: EwsSite) -> None:
+        item = await made(site, kind)
+        shape = ask_for(str(item), '<t:FieldURI FieldURI="item:LastModifiedTime"/>', tag)
+        stored = site.mailboxes._item(guid_of(ALICE), item.item)[1]
+        assert (await site.ask(shape)).texts(".//t:LastModifiedTime") == [written(stored.created)]
+        stored.modseq = 1_900_000_000_123_456
+        told = await site.ask(shape)
+        assert (
+            told.texts(".//t:LastModifiedTime")
+            == told.texts(".//t:ExtendedProperty/t:Value")
+            == ["2030-03-17T17:46:40Z"]
+        )
+        # A delivery has the number behind the mailbox's last change, which may be an old one.
+        stored.modseq = 1_000_000_000_000_001
+        assert (await site.ask(shape)).texts(".//t:LastModifiedTime") == [written(stored.created)]
 
     work(steps)

@@ -99,7 +99,7 @@ def _tags(view: ItemView, file: Attachment) -> tuple[str, str]:
     if view.call.header.version >= Version.V2010:
         parts += [
             number("t:Size", len(file.octets or b"")),
-            value("t:LastModifiedTime", written(view.stored.created)),
+            value("t:LastModifiedTime", written(view.stored.modified)),
             boolean("t:IsInline", False),
             boolean("t:IsContactPhoto", is_photo),
         ]

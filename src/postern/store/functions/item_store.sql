@@ -54,6 +54,7 @@ BEGIN
         RAISE EXCEPTION 'An item with a name is not changed without its values' USING ERRCODE = 'PM003';
     END IF;
     ids := store_contents(rendering, hashes, sizes, datas, %{arguments});
+    m.change := change_of_now(m.change) - 1;
     change := m.change + 1;
     UPDATE items o SET uid = f.uid_next, content = ids[1], size = sizes[1], modseq = m.change + 1,
         class = CASE new_class WHEN '' THEN o.class ELSE new_class END
@@ -77,6 +78,7 @@ BEGIN
     IF (SELECT count(*) > most OR sum(length(p.value)) > most_octets FROM properties p WHERE p.item = i.id) THEN
         RAISE EXCEPTION 'The item would have too many properties' USING ERRCODE = 'PM005';
     END IF;
+    m.change := change_of_now(m.change) - 1;
     change := m.change + 1;
     UPDATE items o SET modseq = m.change + 1 WHERE o.folder = i.folder AND o.uid = i.uid;
     UPDATE folders o SET highest_modseq = m.change + 1 WHERE o.id = i.folder;
