@@ -191,6 +191,9 @@ class FakeItemStore(FakeMailboxes):
         return {number: dict(sorted(bag.items())) for number, bag in stored if bag}
 
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
+        await self._change_bag(mailbox, item, values)
+
+    async def _change_bag(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         folder, stored = self._item(mailbox, item)
         stored.properties = changed_bag(stored.properties, values)
         stored.modseq = folder.modseq = self._mailbox(mailbox).next

@@ -274,7 +274,7 @@ class FakeResourceStore(FakeOutOfOffice):
             flags = stored.flags & ~_SYSTEM | beside.flags & _SYSTEM
             await self.change_flags(mailbox, folder.id, [(stored.uid, stored.uid)], FlagChange.REPLACE, flags)
         if beside.properties:
-            await self.set_properties(mailbox, item, beside.properties)
+            await self._change_bag(mailbox, item, beside.properties)
         return stored.modseq
 
     async def send(

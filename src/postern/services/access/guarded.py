@@ -85,24 +85,6 @@ class GuardedItems(GuardedReading):
                         raise
         return ids
 
-    async def update(
-        self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None
-    ) -> StoredItem:
-        (stored,) = await self._changeable(mailbox, [item], *_EDIT)
-        return await self._store.update(mailbox, stored.id, content, item_class, unchanged_since)
-
-    async def replace(
-        self,
-        mailbox: UUID,
-        item: int,
-        content: bytes,
-        rendered: RenderedItem,
-        item_class: str = "",
-        unchanged_since: int | None = None,
-    ) -> Put:
-        (stored,) = await self._changeable(mailbox, [item], *_EDIT)
-        return await self._store.replace(mailbox, stored.id, content, rendered, item_class, unchanged_since)
-
     async def edit(
         self,
         mailbox: UUID,

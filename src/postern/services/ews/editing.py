@@ -123,12 +123,14 @@ class Editor:
         # What was read is what is changed: between the two, nobody may have changed it.
         known = view.stored.change
         await mailbox.demand_edit([view.stored.id])
-        octets: bytes | None = self.content()
-        values = await self.rendered()
-        if octets == view.content and self.item_class == view.stored.item_class:
-            octets = values = None
+        octets, values = self.content(), None
+        is_same = octets == view.content and self.item_class == view.stored.item_class
+        if not is_same:
+            values = await self.rendered()
         beside = await self.beside()
-        change = await mailbox.store.edit(mailbox.id, view.stored.id, beside, octets, values, self.item_class, known)
+        change = await mailbox.store.edit(
+            mailbox.id, view.stored.id, beside, None if is_same else octets, values, self.item_class, known
+        )
         return Saved(ItemId(mailbox.id, view.stored.id), change)
 
     async def beside(self) -> Beside:

@@ -11,6 +11,7 @@ from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.calendar_properties import CalendarContent
 from postern.items.stored import values_of
 from postern.items.task_properties import TASK_PROPERTIES, set_reminder_time
+from postern.model.edits import NOTHING_BESIDE
 from postern.model.item_store import RenderedItem, StoredItem
 from postern.model.mailbox import MailboxError
 from postern.model.resources import NewResource
@@ -171,7 +172,7 @@ async def delete_task(call: Call, mailbox: Mailbox, stored: StoredItem, ref: Ite
             now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
             if isinstance(calendar, CalendarObject) and calendar.parts and task_progress.advance(calendar, now):
                 values = values_of(calendar, int(time.time()))
-                store = mailbox.server.items
-                await store.replace(mailbox.id, stored.id, calendar.root.octets(), values, unchanged_since=item.change)
+                store, octets = mailbox.server.items, calendar.root.octets()
+                await store.edit(mailbox.id, stored.id, NOTHING_BESIDE, octets, values, unchanged_since=item.change)
                 return
     await dispose(mailbox, [stored.id], deletion.disposal)
