@@ -99,6 +99,7 @@ CASES: Cases = {
     C + "as_html": _shown(mail_content.as_html),
     C + "MailContent.text": _header(lambda it: it.text("Subject")),
     C + "MailContent.raw": _header(lambda it: it.raw("To")),
+    C + "MailContent.set_text": _header(lambda it: it.set_text("To", "x")),
     C + "MailContent.people": _header(lambda it: it.people("To")),
     C + "file": lambda size: partial(mail_content.file, bytes(size), "x", "a/b"),
     C + "message": lambda size: partial(mail_content.message, b"\r\n" * (size // 2)),

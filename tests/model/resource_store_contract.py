@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from postern.model.edits import EditStore
 from postern.model.folders import FolderKind
 from postern.model.item_store import FROM_EVER, Busy, RenderedItem
 from postern.model.items import Flag, FlagChange, NewItem
@@ -36,7 +37,7 @@ CONTACT = "IPM.Contact"
 TASK = "IPM.Task"
 
 
-class Store(item_store_contract.Store, ResourceStore, MeetingStore, Protocol):
+class Store(item_store_contract.Store, ResourceStore, MeetingStore, EditStore, Protocol):
     """All interfaces of mailboxes."""
 
 

@@ -191,8 +191,11 @@ class FakeItemStore(FakeMailboxes):
         return {number: dict(sorted(bag.items())) for number, bag in stored if bag}
 
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
+        await self._change_bag(mailbox, item, values)
+
+    async def _change_bag(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         folder, stored = self._item(mailbox, item)
-        stored.properties = _changed_bag(stored.properties, values)
+        stored.properties = changed_bag(stored.properties, values)
         stored.modseq = folder.modseq = self._mailbox(mailbox).next
         await self._moved(mailbox)
 
@@ -289,7 +292,7 @@ class FakeItemStore(FakeMailboxes):
 
     async def set_folder_properties(self, mailbox: UUID, folder: int, values: Mapping[int, bytes | None]) -> None:
         f = self._folder(mailbox, folder)
-        f.properties = _changed_bag(f.properties, values)
+        f.properties = changed_bag(f.properties, values)
         f.change = self._mailbox(mailbox).next
         await self._moved(mailbox)
 
@@ -303,7 +306,7 @@ class FakeItemStore(FakeMailboxes):
         await self._tell()
 
 
-def _changed_bag(bag: Mapping[int, bytes], values: Mapping[int, bytes | None]) -> dict[int, bytes]:
+def changed_bag(bag: Mapping[int, bytes], values: Mapping[int, bytes | None]) -> dict[int, bytes]:
     check_tags(values)
     changed = {tag: value for tag, value in {**bag, **values}.items() if value is not None}
     if len(changed) > MAX_PROPERTIES or sum(map(len, changed.values())) > MAX_PROPERTY_OCTETS:

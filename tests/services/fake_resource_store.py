@@ -1,16 +1,18 @@
-"""`ResourceStore` in memory, on `fake_out_of_office`; held to `tests/model/resource_store_contract.py`."""
+"""`ResourceStore`, `MeetingStore` and `EditStore` in memory; held to `tests/model/resource_store_contract.py` and
+`tests/model/edit_store_contract.py`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from postern.model.edits import Beside
 from postern.model.folders import FolderKind
 from postern.model.item_store import RenderedItem
-from postern.model.items import NewItem
+from postern.model.items import KEYWORD_BASE, FlagChange, NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.resources import (
     ABSENT,
@@ -31,9 +33,11 @@ from postern.store.resource_checks import (
     chosen_name,
 )
 from tests.services.fake_folders import FakeFolder, Item
+from tests.services.fake_item_store import changed_bag
 from tests.services.fake_out_of_office import FakeOutOfOffice
 
 Place = tuple[FakeFolder, Item]
+_SYSTEM = (1 << KEYWORD_BASE) - 1
 
 
 class FakeResourceStore(FakeOutOfOffice):
@@ -221,6 +225,95 @@ class FakeResourceStore(FakeOutOfOffice):
             self._item(mailbox, number)[1].name = new_name
         return Put(number, content_tag(item.content), old is None)
 
+    # With what is beside the content
+
+    async def create_with(
+        self, mailbox: UUID, folder: int, items: Sequence[NewItem], properties: Mapping[int, bytes]
+    ) -> list[int]:
+        bag = changed_bag({}, properties)
+        return self._filled(mailbox, await self.create(mailbox, folder, items), bag)
+
+    async def add_with(
+        self,
+        mailbox: UUID,
+        folder: int,
+        resources: Sequence[NewResource],
+        properties: Mapping[int, bytes],
+        unique_uids: bool = False,
+    ) -> list[int]:
+        bag = changed_bag({}, properties)
+        return self._filled(mailbox, await self.add(mailbox, folder, resources, unique_uids), bag)
+
+    def _filled(self, mailbox: UUID, ids: list[int], bag: Mapping[int, bytes]) -> list[int]:
+        for _, item in self._items(mailbox, ids):
+            item.properties = dict(bag)
+        return ids
+
+    async def edit(
+        self,
+        mailbox: UUID,
+        item: int,
+        beside: Beside,
+        content: bytes | None = None,
+        rendered: RenderedItem | None = None,
+        item_class: str = "",
+        unchanged_since: int | None = None,
+    ) -> int:
+        _, old = self._item(mailbox, item)
+        _check_unchanged(old, unchanged_since)
+        changed_bag(old.properties, beside.properties)
+        if content is not None and rendered is not None:
+            await self.replace(mailbox, item, content, rendered, item_class)
+        elif content is not None:
+            await self.update(mailbox, item, content, item_class)
+        return await self._set_beside(mailbox, item, beside)
+
+    async def _set_beside(self, mailbox: UUID, item: int, beside: Beside) -> int:
+        folder, stored = self._item(mailbox, item)
+        if beside.flags is not None:
+            flags = stored.flags & ~_SYSTEM | beside.flags & _SYSTEM
+            await self.change_flags(mailbox, folder.id, [(stored.uid, stored.uid)], FlagChange.REPLACE, flags)
+        if beside.properties:
+            await self._change_bag(mailbox, item, beside.properties)
+        return stored.modseq
+
+    async def send(
+        self,
+        mailbox: UUID,
+        item: int,
+        beside: Beside,
+        content: bytes | None = None,
+        unchanged_since: int | None = None,
+    ) -> int:
+        await self.edit(mailbox, item, beside, content, unchanged_since=unchanged_since)
+        outbox = self._mailbox(mailbox).of_kind(FolderKind.OUTBOX)
+        await self.move_items(mailbox, [item], outbox.id)
+        await self.submit(mailbox, self._item(mailbox, item)[1].uid)
+        return self._mailbox(mailbox).change
+
+    async def put_with(
+        self,
+        mailbox: UUID,
+        letters: Sequence[int],
+        folder: int,
+        name: str,
+        content: bytes,
+        item_class: str,
+        rendered: RenderedItem,
+        beside: Beside,
+        expected: bytes | None = None,
+        unique_uid: bool = False,
+        unchanged_since: int | None = None,
+    ) -> Put:
+        old = self._resource(mailbox, folder, name)
+        if old is not None:
+            _check_unchanged(old, unchanged_since)
+        changed_bag(old.properties if old is not None else {}, beside.properties)
+        change = (folder, name, content, item_class, rendered, expected, unique_uid)
+        put = await self.put_sending(mailbox, letters, *change)
+        await self._set_beside(mailbox, put.id, beside)
+        return put
+
     # Reminders
 
     async def reminders(self, until: int, most: int = 1_000) -> list[Reminder]:
@@ -268,6 +361,11 @@ def _check_condition(old: Item | None, expected: bytes | None) -> None:
         is_met = old is not None and expected in (PRESENT, content_tag(old.content))
     if not is_met:
         raise MailboxError("MODIFIED", "The resource is another than was expected")
+
+
+def _check_unchanged(old: Item, since: int | None) -> None:
+    if since is not None and old.modseq > since:
+        raise MailboxError("MODIFIED", "The item has changed meanwhile")
 
 
 def _overlaps(rendered: RenderedItem, starts: int, ends: int) -> bool:

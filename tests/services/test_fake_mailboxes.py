@@ -11,6 +11,7 @@ from postern.model.mailbox_server import Mailboxes
 from tests.model.assistant_store_contract import AssistantStoreContract
 from tests.model.assistant_store_contract import Opened as AssistantStoreOpened
 from tests.model.assistant_store_contract import Store as AssistantStore
+from tests.model.edit_store_contract import EditStoreContract
 from tests.model.item_store_contract import ItemStoreContract, Store
 from tests.model.item_store_contract import Opened as ItemStoreOpened
 from tests.model.mailboxes_contract import MailboxesContract, Opened
@@ -47,7 +48,7 @@ class TestFakeItemStore(ItemStoreContract):
         return open_one
 
 
-class TestFakeResourceStore(ResourceStoreContract):
+class TestFakeResourceStore(ResourceStoreContract, EditStoreContract):
     @pytest.fixture
     def opened(self) -> ResourceStoreOpened:
         @asynccontextmanager

@@ -7,7 +7,7 @@ octets, and texts are written in UTF-8.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from postern.items import html
@@ -109,11 +109,22 @@ def as_html(octets: bytes, told: Layout) -> Form:
 
 
 class MailContent:
-    """A message that is made or changed. It raises ValueError where it would get more attachments than MAX_ATTACHMENTS."""
+    """A message that is made or changed. It raises ValueError where it would get more attachments than MAX_ATTACHMENTS.
+
+    `_fields` are those of the header, and their places, in their order; `_places` are the places of those of a name, and
+    `_values` the values that were read. So a request that reads or sets many of them goes through the header once.
+    """
 
     def __init__(self, octets: bytes = b"") -> None:
         header, body = split_section(octets)
-        self._fields = [entry for entry in split_fields(header, most=None) if entry[1].strip()]
+        self._fields: dict[int, tuple[bytes, bytes]] = {}
+        self._places: dict[bytes, list[int]] = {}
+        self._values: dict[bytes, bytes] = {}
+        for place, entry in enumerate(split_fields(header, most=None)):
+            if entry[1].strip():
+                self._fields[place] = entry
+                self._places.setdefault(entry[0], []).append(place)
+        self._end = 1 + max(self._fields, default=-1)
         self._octets = octets
         self._body = body or b"\r\n"
         self._parts: _Parts | None = None
@@ -124,7 +135,7 @@ class MailContent:
     @property
     def header(self) -> bytes:
         """All fields, without the empty line."""
-        return _joined(self._fields)
+        return _joined(self._fields.values())
 
     @property
     def field_count(self) -> int:
@@ -140,10 +151,14 @@ class MailContent:
     def raw(self, name: str) -> bytes:
         """The value of the first field of this name, as it stands.
 
-        Bound: linear in the header.
+        Bound: linear in the header the first time, and then no work.
         """
         wanted = name.lower().encode()
-        return next((value_of(field) for each, field in self._fields if each == wanted), b"")
+        value = self._values.get(wanted)
+        if value is None:
+            places = self._places.get(wanted)
+            value = self._values[wanted] = value_of(self._fields[places[0]][1]) if places else b""
+        return value
 
     def people(self, name: str) -> tuple[Address, ...]:
         """The addresses in the first field of this name.
@@ -153,7 +168,10 @@ class MailContent:
         return tuple(each for each in address_list(self.raw(name))[0] if each.complete)
 
     def set_text(self, name: str, text: str) -> None:
-        """Replaces all fields of this name by one with a text, or takes them out ("")."""
+        """Replaces all fields of this name by one with a text, or takes them out ("").
+
+        Bound: linear in the text and in the fields of this name.
+        """
         self._set(name, writing.text_field(name, text) if writing.one_line(text) else b"")
 
     def set_people(self, name: str, people: Sequence[tuple[str, str]]) -> None:
@@ -163,10 +181,15 @@ class MailContent:
     def _set(self, name: str, field: bytes) -> None:
         self._is_changed = True
         wanted = name.lower().encode()
-        place = next((place for place, (each, _) in enumerate(self._fields) if each == wanted), len(self._fields))
-        self._fields = [entry for entry in self._fields if entry[0] != wanted]
+        self._values.pop(wanted, None)
+        places = self._places.pop(wanted, None) or [self._end]
+        for place in places[0 if not field else 1 :]:
+            self._fields.pop(place, None)
         if field:
-            self._fields.insert(place, (wanted, field))
+            # In the place of the first of them, or behind all others: a dictionary keeps its order.
+            self._fields[places[0]] = (wanted, field)
+            self._places[wanted] = places[:1]
+            self._end = max(self._end, places[0] + 1)
 
     @property
     def size(self) -> int:
@@ -208,7 +231,7 @@ class MailContent:
 
     def octets(self) -> bytes:
         """The message."""
-        fields = self._fields
+        fields = self._fields.values()
         if self._parts is None or not self._parts.is_changed:
             if not self._is_changed:
                 return self._octets
@@ -217,7 +240,7 @@ class MailContent:
         return b"".join([_joined(kept), _MIME, *self._parts.written()])
 
 
-def _joined(fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+def _joined(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The fields, each with its line end. What is no line end becomes none: a lone CR would end the header for some readers."""
     lines = b"".join([field if field.endswith(b"\n") else field + b"\r\n" for _, field in fields])
     if lines.count(b"\r\n") == lines.count(b"\n") == lines.count(b"\r"):

@@ -22,6 +22,8 @@ MAX_PROPERTY_OCTETS = 65_536
 belong into the content."""
 FIRST_PROPERTY_NAME = 0x8000
 """The lowest number of a named property (MS-OXCPRPT section 3.2.5.9)."""
+_FIRST_TIME = 1_000_000_000_000_000
+"""The lowest change number that is a time: one of the year 2001."""
 MAX_PROPERTY_NAMES = 8_192
 """Names that one mailbox may have: a quarter of the numbers that there are, and far more than a client of today makes."""
 
@@ -29,7 +31,8 @@ MAX_PROPERTY_NAMES = 8_192
 @dataclass(frozen=True, slots=True)
 class StoredItem:
     """An item as it stands. `folder` and `uid` are where IMAP has it; `flags` are system flags and the keyword bits of that
-    folder; `change` is the mailbox's change number that last touched it; `content` is None where it was not asked for."""
+    folder; `change` is the mailbox's change number that last touched it, and `modified` the time of that; `content` is None where
+    it was not asked for."""
 
     id: int
     folder: int
@@ -41,6 +44,16 @@ class StoredItem:
     internal_date: int
     created: int
     content: bytes | None = None
+
+    @property
+    def modified(self) -> int:
+        """When the item was last moved, marked or edited; when it was made, where that has not happened since the store knows.
+
+        A change of an item that is there has a number that is no less than its time in microseconds, and a mailbox never had so
+        many changes by themselves. The number of a delivery may be one behind an older change: such a time is before the item was
+        made."""
+        seconds = self.change // 1_000_000 if self.change >= _FIRST_TIME else 0
+        return max(self.created, seconds)
 
 
 @dataclass(frozen=True, slots=True)

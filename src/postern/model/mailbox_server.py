@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from postern.model.delivery import DeliveryStore, Outbox
+from postern.model.edits import EditStore
 from postern.model.folders import FolderStore, FolderTree
 from postern.model.item_store import ItemStore
 from postern.model.items import ImapItems
@@ -24,5 +25,7 @@ class Mailboxes(ClientMailboxes, DeliveryStore, Changes, Protocol):
     remote procedure calls."""
 
 
-class MailboxItems(FolderTree, ItemStore, ResourceStore, MeetingStore, MailboxGrants, OutOfOfficeStore, Protocol):
+class MailboxItems(
+    FolderTree, ItemStore, ResourceStore, MeetingStore, EditStore, MailboxGrants, OutOfOfficeStore, Protocol
+):
     """The mailboxes of one server for clients that know items by id or by name, and folders by parent."""

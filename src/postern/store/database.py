@@ -35,7 +35,7 @@ from postern.store import (
 from postern.store import items as item_work
 from postern.store.assistants import AssistantDatabase
 from postern.store.connection import Connection, Pool
-from postern.store.meetings import MeetingDatabase
+from postern.store.edits import EditDatabase
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
 from postern.store.out_of_office import OutOfOfficeDatabase
@@ -49,7 +49,7 @@ RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
-class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, MeetingDatabase, OutOfOfficeDatabase):
+class MailboxDatabase(Mailboxes, FolderTree, ItemStore, AssistantDatabase, EditDatabase, OutOfOfficeDatabase):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices, language: str) -> None:

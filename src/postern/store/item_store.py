@@ -80,8 +80,8 @@ _CHANGES = """
 """
 """Tells of an item that came into the folder at the change with which it came, whatever happened to it later. So at the end of
 each page the caller has been told of every item that was there."""
-_CREATE = f"SELECT ids, change FROM create_items({NEW_ITEMS})"  # noqa: S608 (our own words)
-_UPDATE = f"""SELECT change FROM update_item(
+CREATE = f"SELECT ids, change FROM create_items({NEW_ITEMS})"  # noqa: S608 (our own words)
+UPDATE = f"""SELECT change FROM update_item(
     $1::uuid, $2::bigint, $3::text, $4::bigint, false, {placeholders(5, PLACES)})"""  # noqa: S608 (our own words)
 _PROPERTIES = """
     SELECT i.id, p.tag, p.value FROM (SELECT * FROM items WHERE id = $2::bigint OFFSET 0) AS i
@@ -125,7 +125,7 @@ async def changes(pool: Pool, mailbox: UUID, folder: int | None, since: int, mos
 
 async def create(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
     classes = [checked_class(item.item_class) for item in items]
-    rows = await retried(pool, _CREATE, await new_items(mailbox, folder, items, classes))
+    rows = await retried(pool, CREATE, await new_items(mailbox, folder, items, classes))
     ids, change = rows[0]
     notices.changed(mailbox, wire.to_int8(change))
     return wire.to_int8s(ids)
@@ -140,20 +140,26 @@ async def update(
     item_class: str,
     unchanged_since: int | None,
 ) -> StoredItem:
-    batch = await rendered([content])
-    parameters = [
-        mailbox.bytes,
-        wire.int8(item),
-        wire.text(checked_class(item_class) if item_class else ""),
-        wire.int8(-1 if unchanged_since is None else unchanged_since),
-        *batch.parameters(),
-    ]
-    rows = await retried(pool, _UPDATE, parameters)
+    parameters = await update_parameters(mailbox, item, content, item_class, unchanged_since)
+    rows = await retried(pool, UPDATE, parameters)
     notices.changed(mailbox, wire.to_int8(rows[0][0]))
     items = await get(pool, mailbox, [item], False)
     if not items:
         raise MailboxError("NONEXISTENT", "The item is gone again")
     return items[0]
+
+
+async def update_parameters(
+    mailbox: UUID, item: int, content: bytes, item_class: str, unchanged_since: int | None
+) -> list[wire.Parameter]:
+    """Renders the content, and returns the parameters of UPDATE. Raises MailboxError CANNOT."""
+    return [
+        mailbox.bytes,
+        wire.int8(item),
+        wire.text(checked_class(item_class) if item_class else ""),
+        wire.int8(-1 if unchanged_since is None else unchanged_since),
+        *(await rendered([content])).parameters(),
+    ]
 
 
 async def delete(pool: Pool, notices: Notices, mailbox: UUID, ids: Sequence[int]) -> list[int]:

@@ -52,10 +52,8 @@ def put_call(function: str, *own: str) -> str:
 
 _PUT = put_call("put_resource")
 _REMOVE = "SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)"
-_REPLACE = (
-    f"""SELECT replace_resource({_call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7)})"""
-)
-_ADD = f"""SELECT ids, change FROM add_resources({
+REPLACE = f"""SELECT replace_resource({_call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7)})"""
+ADD = f"""SELECT ids, change FROM add_resources({
     _call(item_work.PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13)
 })"""  # noqa: S608 (our own words)
 
@@ -115,10 +113,16 @@ class ResourceDatabase(ResourceLookup):
     async def add(
         self, mailbox: UUID, folder: int, resources: Sequence[NewResource], unique_uids: bool = False
     ) -> list[int]:
+        return await self._made(mailbox, ADD, await self._new(mailbox, folder, resources, unique_uids))
+
+    async def _new(
+        self, mailbox: UUID, folder: int, resources: Sequence[NewResource], unique_uids: bool
+    ) -> list[wire.Parameter]:
+        """Renders new named items, and returns the parameters of ADD."""
         names = checked(resources, unique_uids)
         items = [NewItem(each.content, each.flags, each.internal_date, each.item_class) for each in resources]
         batch = await item_work.new_items(mailbox, folder, items, [each.item_class for each in resources], exactly=True)
-        parameters = [
+        return [
             *batch[:-PLACES],
             wire.texts(names),
             wire.boolean(unique_uids),
@@ -127,7 +131,10 @@ class ResourceDatabase(ResourceLookup):
             *arrays([each.rendered for each in resources], ITEM_COLUMNS),
             *batch[-PLACES:],
         ]
-        ids, change = (await item_work.retried(self._pool, _ADD, parameters))[0]
+
+    async def _made(self, mailbox: UUID, statement: str, parameters: list[wire.Parameter]) -> list[int]:
+        """Makes items by a statement that gives their ids, which it returns, and the number of the change."""
+        ids, change = (await item_work.retried(self._pool, statement, parameters))[0]
         self._notices.changed(mailbox, wire.to_int8(change))
         return wire.to_int8s(ids)
 
@@ -140,22 +147,33 @@ class ResourceDatabase(ResourceLookup):
         item_class: str = "",
         unchanged_since: int | None = None,
     ) -> Put:
+        parameters = await self._other(mailbox, item, content, rendered, item_class, unchanged_since)
+        rows = await item_work.retried(self._pool, REPLACE, parameters)
+        self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
+        return Put(item, content_tag(content), False)
+
+    async def _other(
+        self,
+        mailbox: UUID,
+        item: int,
+        content: bytes,
+        rendered: RenderedItem,
+        item_class: str,
+        unchanged_since: int | None,
+    ) -> list[wire.Parameter]:
+        """Renders another content of a named item, and returns the parameters of REPLACE."""
         checked_rendered(rendered)
-        tag = content_tag(content)
-        parameters = [
+        return [
             mailbox.bytes,
             wire.int8(item),
             wire.text(chosen_name(item_class)),
             wire.text(item_work.checked_class(item_class) if item_class else ""),
             wire.int8(-1 if unchanged_since is None else unchanged_since),
             wire.int8(int(time.time())),
-            wire.byteas([tag]),
+            wire.byteas([content_tag(content)]),
             *arrays([rendered], ITEM_COLUMNS),
             *(await item_work.rendered([content], exactly=True)).parameters(),
         ]
-        rows = await item_work.retried(self._pool, _REPLACE, parameters)
-        self._notices.changed(mailbox, wire.to_int8(rows[0][0]))
-        return Put(item, tag, False)
 
     async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
         await self._remove(_REMOVE, [], mailbox, folder, name, expected)

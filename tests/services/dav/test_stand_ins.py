@@ -1,6 +1,6 @@
 """What stands in the place of the store of a mailbox: a cast to the interface of the store hides it from the type checker.
 
-covers: guarded, address_list, services.access.guarded, services.access.guarded_reading, services.access.guarded
+covers: guarded, address_list, services.access.guarded, services.access.guarded_reading
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Items by id and folders by parent say the same through their RPC interface as without it.
 
 covers: protocols.dcerpc.interfaces.mailbox_items, protocols.dcerpc.interfaces.item_codecs
-covers: protocols.dcerpc.interfaces.resource_codecs
+covers: protocols.dcerpc.interfaces.resource_codecs, protocols.dcerpc.interfaces.whole_items
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from postern.services.mailbox.client import mailbox_client
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import Remote, stub
+from tests.model.edit_store_contract import EditStoreContract
 from tests.model.item_store_contract import ItemStoreContract
 from tests.model.resource_store_contract import Opened, ResourceStoreContract, Store
 from tests.services.fake_resource_store import FakeResourceStore
@@ -54,7 +55,7 @@ async def client(wire: str, store: Store) -> AsyncIterator[Store]:
             await cast(Remote, calls).close()
 
 
-class TestOverUnixSockets(ItemStoreContract, ResourceStoreContract):
+class TestOverUnixSockets(ItemStoreContract, ResourceStoreContract, EditStoreContract):
     """With the store behind it, as in use."""
 
     @pytest.fixture
@@ -67,7 +68,7 @@ class TestOverUnixSockets(ItemStoreContract, ResourceStoreContract):
         return open_one
 
 
-class TestOverSealedTcp(ItemStoreContract, ResourceStoreContract):
+class TestOverSealedTcp(ItemStoreContract, ResourceStoreContract, EditStoreContract):
     """With the store in memory behind it: what is added is the seal."""
 
     @pytest.fixture

@@ -11,16 +11,19 @@ that one has made oneself (EDIT_OWNED, DELETE_OWNED) count. An item without it w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 from uuid import UUID
 
 from postern.items.properties import Type, tagged
 from postern.items.property_values import encoded
+from postern.model.edits import Beside
 from postern.model.folders import MAIL, FolderNode, Right
 from postern.model.item_store import RenderedItem, StoredItem
 from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
-from postern.model.resources import ABSENT, NewResource, Put, Resource
+from postern.model.resources import ABSENT, PRESENT, NewResource, Put, Resource
 from postern.services.access.guarded_reading import GuardedReading
 
 MAKER = tagged("PidTagCreatorEntryId", 0x3FF9, Type.BINARY)
@@ -28,6 +31,12 @@ MAKER = tagged("PidTagCreatorEntryId", 0x3FF9, Type.BINARY)
 MAKER_TAG = MAKER.id << 16 | MAKER.type
 _EDIT = Right.EDIT_ANY, Right.EDIT_OWNED
 _DELETE = Right.DELETE_ANY, Right.DELETE_OWNED
+Held = TypeVar("Held", bytes, bytes | None)
+
+
+def _others(properties: Mapping[int, Held]) -> dict[int, Held]:
+    """The properties without MAKER: who made an item is not for its maker to say."""
+    return {tag: value for tag, value in properties.items() if tag != MAKER_TAG}
 
 
 class GuardedItems(GuardedReading):
@@ -36,47 +45,59 @@ class GuardedItems(GuardedReading):
 
     def __init__(self, store: MailboxItems, rights: Callable[[int], Right], caller: UUID | None = None) -> None:
         super().__init__(store, rights)
-        self._maker = encoded(MAKER.type, caller.bytes) if caller is not None else None
+        self._maker = {MAKER_TAG: encoded(MAKER.type, caller.bytes)} if caller is not None else {}
 
     async def create(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
+        return await self.create_with(mailbox, folder, items, {})
+
+    async def create_with(
+        self, mailbox: UUID, folder: int, items: Sequence[NewItem], properties: Mapping[int, bytes]
+    ) -> list[int]:
         self._demand(folder, Right.CREATE)
-        return await self._made(mailbox, await self._store.create(mailbox, folder, items))
+        return await self._store.create_with(mailbox, folder, items, {**_others(properties), **self._maker})
 
     async def add(
         self, mailbox: UUID, folder: int, resources: Sequence[NewResource], unique_uids: bool = False
     ) -> list[int]:
+        return await self.add_with(mailbox, folder, resources, {}, unique_uids)
+
+    async def add_with(
+        self,
+        mailbox: UUID,
+        folder: int,
+        resources: Sequence[NewResource],
+        properties: Mapping[int, bytes],
+        unique_uids: bool = False,
+    ) -> list[int]:
         self._demand(folder, Right.CREATE)
-        return await self._made(mailbox, await self._store.add(mailbox, folder, resources, unique_uids))
+        bag = {**_others(properties), **self._maker}
+        return await self._store.add_with(mailbox, folder, resources, bag, unique_uids)
 
     async def _made(self, mailbox: UUID, ids: list[int]) -> list[int]:
-        """The caller has made these items: they know it from now on."""
-        if self._maker is not None:
+        """The caller has made these copies: they know it from now on."""
+        if self._maker:
             for number in ids:
                 try:
-                    await self._store.set_properties(mailbox, number, {MAKER_TAG: self._maker})
+                    await self._store.set_properties(mailbox, number, self._maker)
                 except MailboxError as error:
                     # Where the bag is full, or the item is gone already, only the rights over one's own are lost.
                     if error.code not in ("LIMIT", "NONEXISTENT"):
                         raise
         return ids
 
-    async def update(
-        self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None
-    ) -> StoredItem:
-        (stored,) = await self._changeable(mailbox, [item], *_EDIT)
-        return await self._store.update(mailbox, stored.id, content, item_class, unchanged_since)
-
-    async def replace(
+    async def edit(
         self,
         mailbox: UUID,
         item: int,
-        content: bytes,
-        rendered: RenderedItem,
+        beside: Beside,
+        content: bytes | None = None,
+        rendered: RenderedItem | None = None,
         item_class: str = "",
         unchanged_since: int | None = None,
-    ) -> Put:
+    ) -> int:
         (stored,) = await self._changeable(mailbox, [item], *_EDIT)
-        return await self._store.replace(mailbox, stored.id, content, rendered, item_class, unchanged_since)
+        kept = replace(beside, properties=_others(beside.properties))
+        return await self._store.edit(mailbox, stored.id, kept, content, rendered, item_class, unchanged_since)
 
     async def delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
         items = await self._changeable(mailbox, ids, *_DELETE)
@@ -108,7 +129,7 @@ class GuardedItems(GuardedReading):
         for number in unsure:
             self._demand(folders[number], owned)
         bags = await self._store.bags(mailbox, unsure) if unsure else {}
-        if any(self._maker is None or bags.get(number, {}).get(MAKER_TAG) != self._maker for number in unsure):
+        if any(not self._maker or not self._maker.items() <= bags.get(number, {}).items() for number in unsure):
             raise self._denied()
 
     async def put(
@@ -122,12 +143,11 @@ class GuardedItems(GuardedReading):
         expected: bytes | None = None,
         unique_uid: bool = False,
     ) -> Put:
-        expected = await self._may_put(mailbox, folder, name, expected)
-        put = await self._store.put(mailbox, folder, name, content, item_class, rendered, expected, unique_uid)
-        await self._made(mailbox, [put.id] if put.is_new else [])
-        return put
+        return await self.put_with(
+            mailbox, [], folder, name, content, item_class, rendered, Beside(), expected, unique_uid
+        )
 
-    async def put_sending(
+    async def put_with(
         self,
         mailbox: UUID,
         letters: Sequence[int],
@@ -136,26 +156,37 @@ class GuardedItems(GuardedReading):
         content: bytes,
         item_class: str,
         rendered: RenderedItem,
+        beside: Beside,
         expected: bytes | None = None,
         unique_uid: bool = False,
+        unchanged_since: int | None = None,
     ) -> Put:
         expected = await self._may_put(mailbox, folder, name, expected)
-        put = await self._store.put_sending(
-            mailbox, letters, folder, name, content, item_class, rendered, expected, unique_uid
+        bag = {**_others(beside.properties), **(self._maker if expected == ABSENT else {})}
+        return await self._store.put_with(
+            mailbox,
+            letters,
+            folder,
+            name,
+            content,
+            item_class,
+            rendered,
+            replace(beside, properties=bag),
+            expected,
+            unique_uid,
+            unchanged_since,
         )
-        await self._made(mailbox, [put.id] if put.is_new else [])
-        return put
 
-    async def _may_put(self, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> bytes | None:
-        """Returns what has to be there still, so that it is what was judged."""
+    async def _may_put(self, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> bytes:
+        """Returns what has to be there still, so that it is what was judged: ABSENT only where the item will be new."""
         old = await self._there(mailbox, folder, name)
         if old is None:
             self._demand(folder, Right.CREATE)
-        else:
-            await self._demand_each(mailbox, {old.id: folder}, *_EDIT)
-        if expected is not None:
-            return expected
-        return ABSENT if old is None else old.tag
+            if expected:
+                raise MailboxError("MODIFIED", "The resource is another than was expected")
+            return ABSENT
+        await self._demand_each(mailbox, {old.id: folder}, *_EDIT)
+        return old.tag if expected in (None, PRESENT) else expected
 
     async def remove(self, mailbox: UUID, folder: int, name: str, expected: bytes | None = None) -> None:
         await self._store.remove(mailbox, folder, name, await self._may_remove(mailbox, folder, name, expected))
@@ -204,9 +235,7 @@ class GuardedItems(GuardedReading):
 
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         (stored,) = await self._changeable(mailbox, [item], *_EDIT)
-        # Who made an item is not for its maker to say.
-        kept = {tag: value for tag, value in values.items() if tag != MAKER_TAG}
-        await self._store.set_properties(mailbox, stored.id, kept)
+        await self._store.set_properties(mailbox, stored.id, _others(values))
 
     async def set_folder_properties(self, mailbox: UUID, folder: int, values: Mapping[int, bytes | None]) -> None:
         self._demand(folder, Right.OWNER)

@@ -13,9 +13,10 @@ from uuid import UUID
 from postern.model.address_book import AddressBook
 from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Groups, MailboxOwners, Recipient
+from postern.model.edits import Beside
 from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.item_store import PropertyName
-from postern.model.items import Flag, FlagChange, ImapItems
+from postern.model.items import ImapItems
 from postern.model.mailbox import Logon, MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.organization import Impersonation
@@ -102,9 +103,6 @@ class EwsItems(GuardedItems):
     async def demand_delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
         """Returns those of these items that the caller sees. Raises where he may not remove one of them, or sees none."""
         return [item.id for item in await self._changeable(mailbox, ids, Right.DELETE_ANY, Right.DELETE_OWNED)]
-
-
-_SYSTEM = Flag.SEEN | Flag.ANSWERED | Flag.FLAGGED | Flag.DELETED | Flag.DRAFT
 
 
 @dataclass(slots=True)
@@ -204,15 +202,12 @@ class Mailbox:
     async def change_flags(self, item: int, flags: int) -> None:
         """Sets the system flags of an item. Raises EwsError: ErrorItemNotFound, ErrorAccessDenied."""
         await self.nodes()
-        for stored in await self.store.get(self.id, [item]):
-            await self.demand_edit([item])
-            every = [(stored.uid, stored.uid)]
-            keywords = stored.flags & ~_SYSTEM
-            await self.server.mailboxes.change_flags(
-                self.id, stored.folder, every, FlagChange.REPLACE, keywords | (flags & _SYSTEM)
-            )
-            return
-        raise EwsError(Code.ITEM_NOT_FOUND)
+        try:
+            await self.store.edit(self.id, item, Beside(flags))
+        except MailboxError as error:
+            if error.code != "NONEXISTENT":
+                raise
+            raise EwsError(Code.ITEM_NOT_FOUND) from None
 
     async def numbers(self, names: Sequence[PropertyName], create: bool = False) -> dict[PropertyName, int]:
         """The numbers of named properties in this mailbox; names that it has none for are left out."""

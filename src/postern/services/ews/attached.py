@@ -53,7 +53,7 @@ def tags(view: ItemView, node: Node, is_inline: bool) -> tuple[str, str]:
     if view.call.header.version >= Version.V2010:
         # MS-OXWSATT section 2.2.4.4: Exchange 2007 has none of these three.
         parts.append(number("t:Size", node.octets))
-        parts.append(value("t:LastModifiedTime", written(view.stored.created)))
+        parts.append(value("t:LastModifiedTime", written(view.stored.modified)))
         parts.append(boolean("t:IsInline", is_inline))
         if not node.is_message:
             parts.append(boolean("t:IsContactPhoto", False))

@@ -267,13 +267,8 @@ class CalendarEditor(Editor):
     async def update(self, how: How, known: int | None) -> Saved:
         return await meeting_changes.update(self, how, known)
 
-    async def keep_rest(self, number: int) -> Saved:
-        """Stores what is not in the content, and says what the item is now."""
-        if self.view is not None:
-            await self._keep_flags()
-        mailbox = self.place.mailbox
-        await self._keep_bag(number, mailbox.server.items if self.view is None else mailbox.store)
-        return replace(await self._saved(number), id=ItemId(mailbox.id, number, self.key))
+    async def saved(self, number: int) -> Saved:
+        return replace(await super().saved(number), id=ItemId(self.place.mailbox.id, number, self.key))
 
 
 _IN_BAG: dict[str, tuple[str, Callable[[xml.Element], Value]]] = {

@@ -14,16 +14,14 @@ from uuid import uuid4
 
 from postern.items.properties import Property, Value
 from postern.items.property_values import encoded
+from postern.model.edits import Beside
 from postern.model.folders import Right
 from postern.model.item_store import RenderedItem
 from postern.model.items import NewItem
-from postern.model.mailbox import MailboxError
-from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import NewResource
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
-from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.extended import tag_of
 from postern.services.ews.item_view import ItemView
@@ -105,19 +103,15 @@ class Editor:
         await mailbox.nodes()
         mailbox.demand(folder, Right.CREATE, Code.CREATE_ITEM_ACCESS_DENIED)
         values = await self.rendered()
+        octets = self.content()
+        bag = await new_bag(mailbox, self.bag)
         if values is None:
-            item = NewItem(self.content(), self.flags, self.received, self.item_class)
-            (number,) = await mailbox.store.create(mailbox.id, folder.id, [item])
+            item = NewItem(octets, self.flags, self.received, self.item_class)
+            (number,) = await mailbox.store.create_with(mailbox.id, folder.id, [item], bag)
         else:
-            resource = NewResource(self.content(), self.item_class, values, f"{uuid4()}{self.name_end}")
-            (number,) = await mailbox.store.add(mailbox.id, folder.id, [resource])
-        try:
-            # Who may create needs no other right to say all of what he creates.
-            await self._keep_bag(number, mailbox.server.items)
-        except (EwsError, MailboxError):
-            await mailbox.server.items.delete(mailbox.id, [number])
-            raise
-        return await self._saved(number)
+            resource = NewResource(octets, self.item_class, values, f"{uuid4()}{self.name_end}")
+            (number,) = await mailbox.store.add_with(mailbox.id, folder.id, [resource], bag)
+        return await self.saved(number)
 
     async def update(self, how: How, known: int | None) -> Saved:
         """Stores the changed item. `known` is the number of the change that the client knows, where a later one is a conflict;
@@ -129,28 +123,24 @@ class Editor:
         # What was read is what is changed: between the two, nobody may have changed it.
         known = view.stored.change
         await mailbox.demand_edit([view.stored.id])
-        octets = self.content()
-        if octets != view.content or self.item_class != view.stored.item_class:
+        octets, values = self.content(), None
+        is_same = octets == view.content and self.item_class == view.stored.item_class
+        if not is_same:
             values = await self.rendered()
-            if values is None:
-                await mailbox.store.update(mailbox.id, view.stored.id, octets, self.item_class, known)
-            else:
-                await mailbox.store.replace(mailbox.id, view.stored.id, octets, values, self.item_class, known)
-        await self._keep_flags()
-        await self._keep_bag(view.stored.id, mailbox.store)
-        return await self._saved(view.stored.id)
+        beside = await self.beside()
+        change = await mailbox.store.edit(
+            mailbox.id, view.stored.id, beside, None if is_same else octets, values, self.item_class, known
+        )
+        return Saved(ItemId(mailbox.id, view.stored.id), change)
 
-    async def _keep_flags(self) -> None:
-        """Changes the flags of an item that is there, where they have become others."""
-        mailbox, view = self.place.mailbox, self.view
-        if view is None or self.flags == view.stored.flags:
-            return
-        await mailbox.change_flags(view.stored.id, self.flags)
+    async def beside(self) -> Beside:
+        """What has become of the flags and of the bag; flags that are the same as before are left alone. Raises EwsError
+        ErrorInvalidExtendedPropertyValue."""
+        is_same = self.view is not None and self.flags == self.view.stored.flags
+        return Beside(None if is_same else self.flags, await bag_of(self.place.mailbox, self.bag))
 
-    async def _keep_bag(self, number: int, store: MailboxItems) -> None:
-        await keep_bag(self.place.mailbox, number, self.bag, store)
-
-    async def _saved(self, number: int) -> Saved:
+    async def saved(self, number: int) -> Saved:
+        """An item as it is stored now. Raises EwsError ErrorItemNotFound."""
         mailbox = self.place.mailbox
         items = await mailbox.server.items.get(mailbox.id, [number])
         if not items:
@@ -158,20 +148,16 @@ class Editor:
         return Saved(ItemId(mailbox.id, number), items[0].change)
 
 
-async def keep_bag(
-    mailbox: Mailbox, number: int, bag: Mapping[Property, Value | None], store: MailboxItems | None = None
-) -> None:
-    """Stores properties in the bag of an item by `store` (None: by that of the mailbox); a value None takes one out. Raises
-    EwsError ErrorInvalidExtendedPropertyValue."""
-    if not bag:
-        return
+async def bag_of(mailbox: Mailbox, bag: Mapping[Property, Value | None]) -> dict[int, bytes | None]:
+    """Properties as the bag of an item in a mailbox has them; None takes one out. Raises EwsError
+    ErrorInvalidExtendedPropertyValue."""
     numbers = await mailbox.numbers([each.name for each in bag if each.name is not None], create=True)
     try:
-        values = {
-            tag_of(each, numbers): None if held is None else encoded(each.type, held) for each, held in bag.items()
-        }
+        return {tag_of(each, numbers): None if held is None else encoded(each.type, held) for each, held in bag.items()}
     except ValueError:
         raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
-    if not mailbox.is_whole:
-        values.pop(MAKER_TAG, None)
-    await (store or mailbox.store).set_properties(mailbox.id, number, values)
+
+
+async def new_bag(mailbox: Mailbox, bag: Mapping[Property, Value | None]) -> dict[int, bytes]:
+    """The bag of a new item. Raises as `bag_of` does."""
+    return {tag: value for tag, value in (await bag_of(mailbox, bag)).items() if value is not None}

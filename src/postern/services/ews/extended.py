@@ -23,7 +23,7 @@ ARTICLE_NUMBER = ExtendedPath("Integer", 0x0E23)
 """PidTagInternetArticleNumber, which Exchange gives the UID that IMAP shows. Gateways such as DavMail sort all items by it, and
 leave out those that have none."""
 _STORED: Mapping[tuple[int, int], Callable[[StoredItem], Value]] = MappingProxyType(
-    {(0x0E23, Type.INTEGER32): lambda item: item.uid}
+    {(0x0E23, Type.INTEGER32): lambda item: item.uid, (0x3008, Type.TIME): lambda item: item.modified}
 )
 """The properties that the store itself knows of items of every kind."""
 

@@ -16,6 +16,7 @@ from postern.items import attachments, calendar_object, contact, stored, task
 from postern.items.attachments import Attachment
 from postern.items.calendar_object import CalendarObject
 from postern.items.contact import Contact
+from postern.model.edits import NOTHING_BESIDE
 from postern.model.item_store import RenderedItem
 from postern.protocols import xml
 from postern.protocols.content_lines import Component, Line
@@ -99,7 +100,7 @@ def _tags(view: ItemView, file: Attachment) -> tuple[str, str]:
     if view.call.header.version >= Version.V2010:
         parts += [
             number("t:Size", len(file.octets or b"")),
-            value("t:LastModifiedTime", written(view.stored.created)),
+            value("t:LastModifiedTime", written(view.stored.modified)),
             boolean("t:IsInline", False),
             boolean("t:IsContactPhoto", is_photo),
         ]
@@ -209,12 +210,11 @@ async def _store(view: ItemView, content: _Content) -> tuple[int, int]:
     octets = (whole.card.root if isinstance(whole, Contact) else whole.root).octets()
     if len(octets) > (contact.MAX_OCTETS if isinstance(whole, Contact) else calendar_object.MAX_OCTETS):
         raise EwsError(Code.ATTACHMENT_SIZE_LIMIT_EXCEEDED)
-    await mailbox.store.replace(
-        *(mailbox.id, view.stored.id, octets, await asyncio.to_thread(_rendered, view, whole)),
-        unchanged_since=view.stored.change,
+    values = await asyncio.to_thread(_rendered, view, whole)
+    change = await mailbox.store.edit(
+        mailbox.id, view.stored.id, NOTHING_BESIDE, octets, values, unchanged_since=view.stored.change
     )
-    (item,) = await mailbox.store.get(mailbox.id, [view.stored.id])
-    return item.change, zlib.crc32(octets)
+    return change, zlib.crc32(octets)
 
 
 def _rendered(view: ItemView, whole: Contact | CalendarObject) -> RenderedItem:

@@ -15,6 +15,7 @@ from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.implicit_scheduling import Intended, intended, write_statuses
 from postern.items.organizing import Role, Sending
 from postern.items.stored import class_of, values_of
+from postern.model.edits import NOTHING_BESIDE, Beside
 from postern.model.folders import FolderKind, Right
 from postern.model.item_store import StoredItem
 from postern.model.mailbox import MailboxError
@@ -23,7 +24,7 @@ from postern.protocols.content_lines import Line, with_parameters
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.editing import How, Saved
+from postern.services.ews.editing import How, Saved, new_bag
 from postern.services.scheduling import sending
 from postern.services.scheduling.aside import aside
 
@@ -56,16 +57,13 @@ async def create(editor: CalendarEditor, how: How) -> Saved:
         raise EwsError(Code.CANNOT_CREATE_CALENDAR_ITEM_IN_NON_CALENDAR_FOLDER)
     octets = editor.content()
     name = f"{uuid4()}{editor.name_end}"
-    put = await _sent(editor.call, mailbox, None, editor.calendar, editor.now, how.meetings, folder.id, name)
-    if put is not None:
-        return await editor.keep_rest(put)
-    resource = NewResource(octets, editor.item_class, await editor.rendered(), name)
-    (put,) = await mailbox.store.add(mailbox.id, folder.id, [resource], folder.is_calendar)
-    try:
-        return await editor.keep_rest(put)
-    except (EwsError, MailboxError):
-        await mailbox.server.items.delete(mailbox.id, [put])
-        raise
+    bag = await new_bag(mailbox, editor.bag)
+    beside = Beside(None, bag)
+    put = await _sent(editor.call, mailbox, None, editor.calendar, editor.now, how.meetings, folder.id, name, beside)
+    if put is None:
+        resource = NewResource(octets, editor.item_class, await editor.rendered(), name)
+        (put,) = await mailbox.store.add_with(mailbox.id, folder.id, [resource], bag, folder.is_calendar)
+    return await editor.saved(put)
 
 
 async def update(editor: CalendarEditor, how: How, known: int | None) -> Saved:
@@ -80,9 +78,12 @@ async def update(editor: CalendarEditor, how: How, known: int | None) -> Saved:
     before = view.content or b""
     octets = await aside(before, editor.content, is_long=b"RRULE" in before)
     old = await aside(before, lambda: calendar_object.read(before))
+    beside = await editor.beside()
     if octets != before and not isinstance(old, Refused):
-        await store(editor.call, mailbox, view.stored, before, old, editor.calendar, editor.now, how.meetings)
-    return await editor.keep_rest(view.stored.id)
+        await store(editor.call, mailbox, view.stored, before, old, editor.calendar, editor.now, how.meetings, beside)
+    else:
+        await mailbox.store.edit(mailbox.id, view.stored.id, beside, unchanged_since=view.stored.change)
+    return await editor.saved(view.stored.id)
 
 
 async def store(
@@ -94,13 +95,16 @@ async def store(
     new: CalendarObject,
     now: int,
     mode: str,
+    beside: Beside = NOTHING_BESIDE,
 ) -> None:
     """Stores an appointment in the place of what it was, and tells the others as `mode` says. Raises EwsError, MailboxError."""
     resource = await resource_of(mailbox, item.id)
-    put = await _sent(call, mailbox, old, new, now, mode, item.folder, resource.name, content_tag(before))
+    tag = content_tag(before)
+    put = await _sent(call, mailbox, old, new, now, mode, item.folder, resource.name, beside, tag, item.change)
     if put is None:
         values = values_of(new, now, mailbox.recipient.folded_addresses)
-        await mailbox.store.replace(mailbox.id, item.id, new.root.octets(), values, item.item_class, item.change)
+        octets = new.root.octets()
+        await mailbox.store.edit(mailbox.id, item.id, beside, octets, values, item.item_class, item.change)
 
 
 async def resource_of(mailbox: Mailbox, item: int) -> Resource:
@@ -119,9 +123,12 @@ async def _sent(
     mode: str,
     folder: int,
     name: str,
+    beside: Beside,
     tag: bytes | None = None,
+    since: int | None = None,
 ) -> int | None:
-    """Stores a meeting and sends its messages; None: it is none, or nobody is told. Raises EwsError, MailboxError."""
+    """Stores a meeting and sends its messages; None: it is none, or nobody is told. What it takes the place of has the content
+    `tag`, and has not changed after `since`. Raises EwsError, MailboxError."""
     outcome = await judged(mailbox, old, new, now, mode)
     if outcome.role is Role.NONE or mode == NOBODY:
         return None
@@ -129,7 +136,8 @@ async def _sent(
 
     def stored() -> sending.Stored:
         write_statuses(new, outcome.role, statuses)
-        return sending.Stored(new.root.octets(), class_of(new), values_of(new, now, mailbox.recipient.folded_addresses))
+        values = values_of(new, now, mailbox.recipient.folded_addresses)
+        return sending.Stored(new.root.octets(), class_of(new), values, beside, since)
 
     content = await aside(new.root.octets(), stored)
     expected = ABSENT if tag is None else tag

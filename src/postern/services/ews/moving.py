@@ -111,6 +111,7 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
         content = _of_its_own(content)
     if content is None:
         raise EwsError(Code.MOVE_COPY_FAILED)
+    bag = await _bag(source, item.id, mailbox)
     named = await source.store.with_ids(source.id, [item.id])
     if len(named):
         me = target.mailbox.recipient.folded_addresses
@@ -118,19 +119,17 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
         resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
         try:
             # An attendee has the meeting already.
-            (number,) = await mailbox.store.add(mailbox.id, target.node.id, [resource], target.node.is_calendar)
+            (number,) = await mailbox.store.add_with(
+                mailbox.id, target.node.id, [resource], bag, target.node.is_calendar
+            )
         except MailboxError as error:
             if error.code != "UIDEXISTS":
                 raise
             raise _has_uid() from None
     else:
         flags = item.flags & _SYSTEM | await _keywords(source, item, target)
-        (number,) = await mailbox.store.create(
-            mailbox.id, target.node.id, [NewItem(content, flags, item.internal_date, item.item_class)]
-        )
-    bag = await _bag(source, item.id, mailbox)
-    if bag:
-        await mailbox.server.items.set_properties(mailbox.id, number, bag)
+        new = NewItem(content, flags, item.internal_date, item.item_class)
+        (number,) = await mailbox.store.create_with(mailbox.id, target.node.id, [new], bag)
     return number
 
 
@@ -171,10 +170,10 @@ async def _keywords(source: Mailbox, item: StoredItem, target: Place) -> int:
     return await target.mailbox.server.mailboxes.keywords(target.mailbox.id, target.node.id, names, True)
 
 
-async def _bag(source: Mailbox, item: int, mailbox: Mailbox) -> dict[int, bytes | None]:
+async def _bag(source: Mailbox, item: int, mailbox: Mailbox) -> dict[int, bytes]:
     """The item's properties with the numbers that named ones have in the other mailbox. Who made it there is another matter."""
     bag = (await source.store.bags(source.id, [item])).get(item, {})
-    values: dict[int, bytes | None] = {}
+    values: dict[int, bytes] = {}
     known = await source.store.property_names(source.id) if any(tag >> 16 >= FIRST_PROPERTY_NAME for tag in bag) else {}
     numbers = await mailbox.numbers([known[tag >> 16] for tag in bag if tag >> 16 in known], create=True)
     for tag, octets in bag.items():

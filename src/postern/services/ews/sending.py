@@ -18,6 +18,7 @@ from postern.items.mail_content import MailContent
 from postern.items.message_properties import DELETE_AFTER_SUBMIT, SENT_FOLDER
 from postern.items.properties import Property, Value
 from postern.model.directory import Recipient
+from postern.model.edits import NOTHING_BESIDE, Beside
 from postern.model.folders import FolderKind, Right
 from postern.model.items import MESSAGE, Flag, NewItem
 from postern.model.mailbox import MailboxError
@@ -26,7 +27,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
 from postern.protocols.mime.header import MAX_HEADER, count_fields
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.editing import keep_bag
+from postern.services.ews.editing import bag_of, new_bag
 from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.places import Place
 from postern.services.senders import fixed_for, submitter_of
@@ -57,9 +58,9 @@ async def send(
     away = await _copied_elsewhere(own, copy, octets)
     ids: list[int] = []
     try:
-        ids = await own.store.create(own.id, outbox.id, [NewItem(octets, Flag.SEEN, item_class=MESSAGE)])
-        await keep_bag(own, ids[0], {**(bag or {}), **_fate(own, copy)})
-        await _submit(own, ids[0])
+        held = await new_bag(own, {**(bag or {}), **_fate(own, copy)})
+        ids = await own.store.create_with(own.id, outbox.id, [NewItem(octets, Flag.SEEN, item_class=MESSAGE)], held)
+        await own.store.send(own.id, ids[0], NOTHING_BESIDE)
     except (MailboxError, EwsError):
         await own.store.delete(own.id, ids)
         if away is not None and copy.place is not None:
@@ -88,30 +89,17 @@ async def send_stored(call: Call, item: ItemId, copy: Copy, known: int | None = 
 
 
 async def _send_own(call: Call, own: Mailbox, view: ItemView, message: MailContent, copy: Copy) -> None:
-    number, home = view.stored.id, view.node
     octets = await _prepared(call, own, message)
-    outbox = await own.of_kind(FolderKind.OUTBOX)
-    if octets != view.content:
-        await own.store.update(own.id, number, octets, "", view.stored.change)
+    beside = Beside((view.stored.flags | Flag.SEEN) & ~Flag.DRAFT, await bag_of(own, _fate(own, copy)))
     away = await _copied_elsewhere(own, copy, octets)
     try:
-        await own.store.move_items(own.id, [number], outbox.id)
-        await own.change_flags(number, (view.stored.flags | Flag.SEEN) & ~Flag.DRAFT)
-        await keep_bag(own, number, _fate(own, copy))
-        await _submit(own, number)
+        other = octets if octets != view.content else None
+        await own.store.send(own.id, view.stored.id, beside, other, view.stored.change)
     except (MailboxError, EwsError):
-        await own.store.move_items(own.id, [number], home.id)
         if away is not None and copy.place is not None:
             # Who may create there may not delete, but it was made just now.
             await copy.place.mailbox.server.items.delete(copy.place.mailbox.id, [away])
         raise
-
-
-async def _submit(own: Mailbox, number: int) -> None:
-    for stored in await own.store.get(own.id, [number]):
-        await own.server.mailboxes.submit(own.id, stored.uid)
-        return
-    raise EwsError(Code.ITEM_NOT_FOUND)
 
 
 def _fate(own: Mailbox, copy: Copy) -> dict[Property, Value | None]:

@@ -11,7 +11,9 @@ from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.calendar_properties import CalendarContent
 from postern.items.stored import values_of
 from postern.items.task_properties import TASK_PROPERTIES, set_reminder_time
+from postern.model.edits import NOTHING_BESIDE
 from postern.model.item_store import RenderedItem, StoredItem
+from postern.model.mailbox import MailboxError
 from postern.model.resources import NewResource
 from postern.protocols.content_lines import Component, component, line
 from postern.protocols.ews.codes import Code
@@ -141,18 +143,22 @@ class TaskEditor(MapEditor):
         if not self._was_complete and self.value(_STATUS) == COMPLETED and task_progress.rule_of(self.item.part):
             done = task_progress.completed_copy(calendar)
             if task_progress.advance(calendar, datetime.fromtimestamp(self._now, UTC).replace(tzinfo=None)):
-                saved = await super().update(how, known)
-                await self._leave(done)
-                return saved
+                # Where the machine fails between the two, what was done is there twice, and not lost.
+                left = await self._leave(done)
+                try:
+                    return await super().update(how, known)
+                except (EwsError, MailboxError):
+                    await self.place.mailbox.server.items.delete(self.place.mailbox.id, left)
+                    raise
         return await super().update(how, known)
 
-    async def _leave(self, octets: bytes) -> None:
+    async def _leave(self, octets: bytes) -> list[int]:
         """Stores the occurrence that is done."""
         calendar = calendar_object.read(octets)
         assert isinstance(calendar, CalendarObject)
         mailbox = self.place.mailbox
         resource = NewResource(octets, self.item_class, values_of(calendar, self._now), f"{uuid4()}.ics")
-        await mailbox.store.add(mailbox.id, self.place.node.id, [resource])
+        return await mailbox.store.add(mailbox.id, self.place.node.id, [resource])
 
 
 async def delete_task(call: Call, mailbox: Mailbox, stored: StoredItem, ref: ItemRef, deletion: Deletion) -> None:
@@ -167,6 +173,8 @@ async def delete_task(call: Call, mailbox: Mailbox, stored: StoredItem, ref: Ite
                 # The series stays and is changed: that takes the right to edit it, as it does over CalDAV.
                 values = values_of(calendar, int(time.time()))
                 octets = calendar.root.octets()
-                await mailbox.store.replace(mailbox.id, stored.id, octets, values, unchanged_since=item.change)
+                await mailbox.store.edit(
+                    mailbox.id, stored.id, NOTHING_BESIDE, octets, values, unchanged_since=item.change
+                )
                 return
     await dispose(mailbox, [stored.id], deletion.disposal)

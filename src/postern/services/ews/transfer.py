@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from postern.model.edits import Beside
 from postern.model.folders import Right
 from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
 from postern.model.items import KEYWORD_BASE, MESSAGE, NewItem
-from postern.model.mailbox import MailboxError
 from postern.model.resources import NOTHING_RENDERED, NewResource
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -81,19 +81,15 @@ async def upload_new(place: Place, item: Exported) -> StoredItem:
     """Makes an item in a folder. Raises EwsError: ErrorAccessDenied, ErrorCorruptData; MailboxError."""
     mailbox, folder = place.mailbox, place.node.id
     demand_target(place)
+    bag = await _bag(mailbox, item)
     flags = item.flags | await _keywords(place, item) if not item.is_named else item.flags
     if item.is_named:
         resource = NewResource(item.content, item.item_class, _values(place, item), "", flags, _received(item.received))
         # A calendar has each UID once (RFC 4791 section 4.1).
-        (number,) = await mailbox.store.add(mailbox.id, folder, [resource], place.node.is_calendar)
+        (number,) = await mailbox.store.add_with(mailbox.id, folder, [resource], bag, place.node.is_calendar)
     else:
         new = NewItem(item.content, flags, _received(item.received), item.item_class)
-        (number,) = await mailbox.store.create(mailbox.id, folder, [new])
-    try:
-        await _put_properties(mailbox, number, item, {})
-    except MailboxError:
-        await mailbox.server.items.delete(mailbox.id, [number])
-        raise
+        (number,) = await mailbox.store.create_with(mailbox.id, folder, [new], bag)
     return await _stored(mailbox, number)
 
 
@@ -110,16 +106,18 @@ async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredI
     named = list(await mailbox.store.with_ids(mailbox.id, [number]))
     if bool(named) != item.is_named:
         raise EwsError(Code.CORRUPT_DATA)
+    values = None
     if named:
         values = _values(place, item)
         if named[0].uid and values.uid != named[0].uid:
             raise EwsError(Code.CORRUPT_DATA, "An item keeps its UID.")
-        await mailbox.store.replace(mailbox.id, number, item.content, values, item.item_class, ref.change)
-    else:
-        await mailbox.store.update(mailbox.id, number, item.content, item.item_class, ref.change)
-    await mailbox.change_flags(number, item.flags)
+    # What else is in the bag goes: it is the one of `known`, or the item has changed since.
+    known = stored.change if ref.change is None else min(ref.change, stored.change)
     old = (await mailbox.store.bags(mailbox.id, [number])).get(number, {})
-    await _put_properties(mailbox, number, item, old)
+    bag: dict[int, bytes | None] = {tag: None for tag in old if tag != MAKER_TAG}
+    bag.update(await _bag(mailbox, item))
+    beside = Beside(item.flags, bag)
+    await mailbox.store.edit(mailbox.id, number, beside, item.content, values, item.item_class, known)
     return await _stored(mailbox, number)
 
 
@@ -144,15 +142,15 @@ async def _keywords(place: Place, item: Exported) -> int:
     return await mailbox.server.mailboxes.keywords(mailbox.id, place.node.id, item.keywords, True)
 
 
-async def _put_properties(mailbox: Mailbox, number: int, item: Exported, old: dict[int, bytes]) -> None:
-    """Replaces the bag of an item."""
+async def _bag(mailbox: Mailbox, item: Exported) -> dict[int, bytes]:
+    """The bag of an item as this mailbox numbers its properties."""
     numbers = await mailbox.numbers([each.name for each in item.properties if each.name is not None], create=True)
-    values: dict[int, bytes | None] = dict.fromkeys(old)
-    for each in item.properties:
-        values[(numbers[each.name] if each.name is not None else each.id) << 16 | each.type] = each.value
-    values.pop(MAKER_TAG, None)
-    if values:
-        await mailbox.server.items.set_properties(mailbox.id, number, values)
+    bag = {
+        (numbers[each.name] if each.name is not None else each.id) << 16 | each.type: each.value
+        for each in item.properties
+    }
+    bag.pop(MAKER_TAG, None)
+    return bag
 
 
 async def _stored(mailbox: Mailbox, number: int) -> StoredItem:

@@ -182,6 +182,17 @@ class _Sending:
         self._submitted(mailbox)
         return put
 
+    async def put_with(self, mailbox: UUID, letters: Sequence[int], *change: Any) -> Put:
+        put = await self._items.put_with(mailbox, letters, *change)
+        if letters:
+            self._submitted(mailbox)
+        return put
+
+    async def send(self, mailbox: UUID, *change: Any) -> int:
+        number: int = await self._items.send(mailbox, *change)
+        self._submitted(mailbox)
+        return number
+
     async def remove_sending(self, mailbox: UUID, *change: Any) -> None:
         await self._items.remove_sending(mailbox, *change)
         self._submitted(mailbox)

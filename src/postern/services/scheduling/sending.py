@@ -14,7 +14,7 @@ that was not made, none is made that is not told, and none is told twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from postern.items.implicit_scheduling import NOBODY, SENT
@@ -24,6 +24,7 @@ from postern.items.organizing import Sending
 from postern.items.property_values import encoded
 from postern.model.directory import Directory
 from postern.model.domains import fold
+from postern.model.edits import Beside
 from postern.model.folders import FolderKind
 from postern.model.item_store import RenderedItem
 from postern.model.items import Flag, NewItem
@@ -35,7 +36,9 @@ MAX_ADDRESSED = 100
 """Recipients of one mail; further ones get another."""
 
 
-_GOES = {DELETE_AFTER_SUBMIT.id << 16 | DELETE_AFTER_SUBMIT.type: encoded(DELETE_AFTER_SUBMIT.type, True)}
+_GOES: dict[int, bytes] = {
+    DELETE_AFTER_SUBMIT.id << 16 | DELETE_AFTER_SUBMIT.type: encoded(DELETE_AFTER_SUBMIT.type, True)
+}
 """The property of a letter that is removed when a hub has it (MS-OXOMSG section 2.2.3.8)."""
 
 
@@ -56,11 +59,14 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object as it is to be stored."""
+    """An object as it is to be stored, with what it gets beside its content. It takes the place of one that has not changed after
+    the change number `unchanged_since`; None: of any."""
 
     octets: bytes
     item_class: str
     rendered: RenderedItem
+    beside: Beside = field(default_factory=Beside)
+    unchanged_since: int | None = None
 
 
 async def statuses_of(directory: Directory, domains: Collection[str], sendings: Sequence[Sending]) -> dict[str, str]:
@@ -106,14 +112,23 @@ async def carry_out(
     ids: list[int] = []
     try:
         for octets in letters:
-            ids += await sender.outbox.create(mailbox, outbox, [NewItem(octets, Flag.SEEN)])
-            if not sender.is_kept:
-                await sender.outbox.set_properties(mailbox, ids[-1], _GOES)
+            bag = {} if sender.is_kept else _GOES
+            ids += await sender.outbox.create_with(mailbox, outbox, [NewItem(octets, Flag.SEEN)], bag)
         if stored is None:
             await sender.store.remove_sending(mailbox, ids, folder, name, expected)
             return None
-        return await sender.store.put_sending(
-            mailbox, ids, folder, name, stored.octets, stored.item_class, stored.rendered, expected, unique
+        return await sender.store.put_with(
+            mailbox,
+            ids,
+            folder,
+            name,
+            stored.octets,
+            stored.item_class,
+            stored.rendered,
+            stored.beside,
+            expected,
+            unique,
+            stored.unchanged_since,
         )
     except Exception:
         await sender.outbox.delete(mailbox, ids)

@@ -54,6 +54,7 @@ BEGIN
         RAISE EXCEPTION 'An item with a name is not changed without its values' USING ERRCODE = 'PM003';
     END IF;
     ids := store_contents(rendering, hashes, sizes, datas, %{arguments});
+    m.change := change_of_now(m.change) - 1;
     change := m.change + 1;
     UPDATE items o SET uid = f.uid_next, content = ids[1], size = sizes[1], modseq = m.change + 1,
         class = CASE new_class WHEN '' THEN o.class ELSE new_class END
@@ -77,11 +78,53 @@ BEGIN
     IF (SELECT count(*) > most OR sum(length(p.value)) > most_octets FROM properties p WHERE p.item = i.id) THEN
         RAISE EXCEPTION 'The item would have too many properties' USING ERRCODE = 'PM005';
     END IF;
+    m.change := change_of_now(m.change) - 1;
     change := m.change + 1;
     UPDATE items o SET modseq = m.change + 1 WHERE o.folder = i.folder AND o.uid = i.uid;
     UPDATE folders o SET highest_modseq = m.change + 1 WHERE o.id = i.folder;
     UPDATE mailboxes o SET change = m.change + 1 WHERE o.id = m.id;
 END $$;
+
+-- Changes what an item has beside its content, after its content where that was changed in the same transaction, as the change
+-- `earlier` (0: it was not). `limit_change` and `new_flags` -1: no condition, and the flags stay. Keywords stay in any case.
+-- Gives the number of the item's last change.
+CREATE FUNCTION edit_item(
+    guid uuid, item bigint, limit_change bigint, new_flags bigint, tags bigint[], vals bytea[], most bigint, most_octets bigint,
+    earlier bigint, OUT change bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    i items := item_of(lock_mailbox(guid), item);
+BEGIN
+    IF limit_change >= 0 AND i.modseq > limit_change THEN
+        RAISE EXCEPTION 'The item has changed meanwhile' USING ERRCODE = 'PM009';
+    END IF;
+    change := greatest(earlier, i.modseq);
+    IF new_flags >= 0 AND i.flags & 255 <> new_flags & 255 THEN
+        SELECT coalesce(c.change, edit_item.change) INTO change FROM change_flags(
+            guid, i.folder, ARRAY[i.uid], ARRAY[i.uid], 0, (i.flags & ~255::bigint) | (new_flags & 255), -1) AS c;
+    END IF;
+    IF cardinality(tags) > 0 THEN
+        change := set_properties(guid, i.id, tags, vals, most, most_octets);
+    END IF;
+END $$;
+
+-- Moves an item to the outbox and submits it, after what was done to it as the change `earlier` in the same transaction.
+CREATE FUNCTION send_item(guid uuid, item bigint, earlier bigint, OUT change bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+    box bigint;
+    place bigint;
+BEGIN
+    SELECT f.id INTO box FROM folders f WHERE f.mailbox = m.id AND f.kind = 'outbox';
+    PERFORM place_items(guid, ARRAY[item], box, true);
+    SELECT i.uid INTO place FROM items i WHERE i.id = item;
+    change := submit_item(guid, place);
+END $$;
+
+-- Fills the bags of items that were made in the same transaction: this is no change of them.
+CREATE FUNCTION fill_bags(items bigint[], tags bigint[], vals bytea[]) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO properties SELECT i.id, v.tag, v.value FROM unnest(items) AS i(id), unnest(tags, vals) AS v(tag, value)
+$$;
 
 -- The numbers of names in this mailbox, 0 for those that have none; with `make` new names get the next numbers from `base` on.
 CREATE FUNCTION property_ids(

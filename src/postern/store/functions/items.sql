@@ -35,8 +35,8 @@ END $$;
 
 -- STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). `how`: 0 replace, 1 add, 2 remove. `limit_modseq` -1: no condition.
 -- Gives every item that passed the condition as it stands now; a mod-sequence grows only where a flag really changed.
--- It is no less than the time in microseconds: flags may be committed without waiting for the disk (store/items.py), and a
--- number that was told before a crash lost its change must not come again for another (RFC 7162 section 3.1).
+-- It is no less than the time: flags may be committed without waiting for the disk (store/items.py), and a number that was told
+-- before a crash lost its change must not come again for another (RFC 7162 section 3.1).
 CREATE FUNCTION change_flags(
     guid uuid, folder bigint, lows bigint[], highs bigint[], how bigint, mask bigint, limit_modseq bigint,
     OUT uids bytea, OUT flags bytea, OUT modseqs bytea, OUT modified bytea, OUT change bigint
@@ -51,7 +51,7 @@ DECLARE
     unseen_more bigint;
     deleted_more bigint;
 BEGIN
-    SELECT m.id, m.change, greatest(m.change + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+    SELECT m.id, m.change, change_of_now(m.change)
     INTO box, change, next FROM mailboxes m WHERE m.guid = $1 FOR NO KEY UPDATE;
     IF NOT EXISTS (SELECT FROM folders f WHERE f.id = $2 AND f.mailbox = box) THEN
         RAISE EXCEPTION 'No such folder' USING ERRCODE = 'PM001';

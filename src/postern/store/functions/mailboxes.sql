@@ -1,3 +1,9 @@
+-- The number of a change of items that is made now, after the change `last`: no less than the time in microseconds. So the number
+-- of an item's last change says when that was (`StoredItem.modified`).
+CREATE FUNCTION change_of_now(last bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT greatest(last + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+$$;
+
 -- Every change of a mailbox begins with its row locked; folders and items are touched after it. A batch locks its
 -- mailboxes in the order of their ids. So no two transactions can wait for each other.
 CREATE FUNCTION lock_mailbox(wanted uuid) RETURNS mailboxes LANGUAGE plpgsql AS $$

@@ -33,6 +33,31 @@ BEGIN
         rendering, hashes, sizes, datas, %{arguments}) AS p;
 END $$;
 
+-- Puts a named item, and what it has beside its content (item_store.sql). `limit_change` is that of the item that is there; a
+-- new one has no change before.
+CREATE FUNCTION put_with(
+    letters bigint[], limit_change bigint, new_flags bigint, bag_tags bigint[], vals bytea[], most bigint, most_octets bigint,
+    guid uuid, folder bigint, wanted text, expected bytea, unique_uid boolean, new_class text, now bigint, tags bytea[],
+    %{resources parameters},
+    rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},
+    OUT item bigint, OUT is_new boolean, OUT change bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    f folders := folder_of(lock_mailbox(guid), folder);
+BEGIN
+    IF limit_change >= 0 AND EXISTS (
+        SELECT FROM resources r JOIN items i ON i.id = r.item
+        WHERE r.folder = f.id AND r.name = wanted AND i.modseq > limit_change
+    ) THEN
+        RAISE EXCEPTION 'The item has changed meanwhile' USING ERRCODE = 'PM009';
+    END IF;
+    SELECT p.item, p.is_new, p.change INTO item, is_new, change FROM put_sending(
+        letters, guid, folder, wanted, expected, unique_uid, new_class, now, tags,
+        %{resources arrays},
+        rendering, hashes, sizes, datas, %{arguments}) AS p;
+    change := edit_item(guid, item, -1, new_flags, bag_tags, vals, most, most_octets, change);
+END $$;
+
 CREATE FUNCTION remove_sending(letters bigint[], guid uuid, folder bigint, wanted text, expected bytea) RETURNS bigint
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -116,6 +116,7 @@ BEGIN
     IF NOT move AND m.quota > 0 AND m.used + bytes > m.quota THEN
         RAISE EXCEPTION 'The mailbox is full' USING ERRCODE = 'PM004';
     END IF;
+    m.change := change_of_now(m.change) - 1;
     change := m.change + 1;
     map := keyword_map(f, t, used_bits);
     SELECT string_agg(int8send(p.uid), ''), string_agg(int8send(t.uid_next + p.n - 1), '')

@@ -15,6 +15,7 @@ from postern.protocols.dcerpc.interfaces import resource_codecs as resources
 from postern.protocols.dcerpc.interfaces.mailbox import SEARCH_TIMEOUT, operation, preamble
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import UNCHANGED_SINCE
 from postern.protocols.dcerpc.interfaces.search_codecs import SORT, TERM
+from postern.protocols.dcerpc.interfaces.whole_items import WHOLE_ITEMS
 from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, UUID_T, Array, Text
 
 _MAILBOX = Parameter("mailbox", UUID_T)
@@ -363,8 +364,8 @@ _OPERATIONS = {
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     "postern_mailbox_items",
     Syntax(UUID("9d3b7c16-52e8-4c6f-b1a7-3f0e8d24c5a9"), 1),
-    _OPERATIONS,
+    {**_OPERATIONS, **WHOLE_ITEMS},
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 38, 44, 47, 49),
+    sizes=(17, 38, 44, 47, 49, 54),
 )

@@ -236,7 +236,8 @@ ITEM_FIELDS: tuple[Field, ...] = (
     Field(
         "item:LastModifiedTime",
         "LastModifiedTime",
-        lambda view, shape: value("t:LastModifiedTime", written(max(view.stored.created, view.stored.internal_date))),
+        lambda view, shape: value("t:LastModifiedTime", written(view.stored.modified)),
+        property=tagged("PidTagLastModificationTime", 0x3008, Type.TIME),
     ),
     Field(
         "item:IsAssociated",

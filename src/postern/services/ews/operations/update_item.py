@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
+from postern.model.mailbox import MailboxError
 from postern.net.turns import turns_of
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -57,6 +58,20 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
             Code.INVALID_REQUEST, f"A request changes at most {MAX_PROPERTIES} properties, and adds to {MAX_APPENDS}."
         )
     ref = await resolved_ref(call, named[0])
+    is_sent = how.disposition not in (None, Disposition.SAVE_ONLY)
+    for is_last in (False, False, True):
+        try:
+            return await _changed(call, ref, parts, how)
+        except MailboxError as error:
+            # Somebody else was quicker. Where the client does not mind other changes (MS-OXWSCORE section 2.2.5.4), his is made
+            # once more, of what the item has become; but not what may have been sent already.
+            if error.code != "MODIFIED" or how.conflict is Conflict.NEVER_OVERWRITE or is_sent or is_last:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _changed(call: Call, ref: ItemRef, parts: Sequence[xml.Element], how: How) -> str:
+    """Reads an item, and stores what these updates make of it."""
     view = await whole(call, ref)
     kind = kind_of(view.stored.item_class)
     if kind.edit is None:
