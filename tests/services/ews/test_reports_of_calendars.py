@@ -35,6 +35,7 @@ from tests.services.ews.test_find_calendar import view
 from tests.services.ews.test_meetings import answer, invited, messages
 from tests.services.ews.test_meetings import work as meet
 
+OWN_START, OWN_END = (f".//m:Items/t:CalendarItem/t:{name}" for name in ("Start", "End"))
 DECEMBER = ("2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z")
 
 
@@ -65,6 +66,37 @@ def test_utc_by_another_name_is_utc(tzid: str) -> None:
         told = await site.ask(read(item))
         assert told.texts(".//t:Start") == ["2026-12-01T09:00:00Z"]
         assert [each.attrib["Id"] for each in told.all(".//t:StartTimeZone")] == ["UTC"]
+
+    work(steps)
+
+
+def test_a_zone_alone_moves_an_appointment() -> None:
+    """mguessan/davmail#419: an update of StartTimeZone was refused. The clock shows the same as before, in the new zone."""
+
+    async def steps(site: EwsSite) -> None:
+        pacific = '<t:StartTimeZone Id="Pacific Standard Time"/>'
+        item = id_of(await site.ask(made(f"{HOUR}{ZONE}")))
+        assert (await site.ask(changed(item, "calendar:StartTimeZone", pacific))).codes == ["NoError"]
+        told = await site.ask(read(item))
+        assert [told.texts(each)[0] for each in (OWN_START, OWN_END)] == [
+            "2026-12-01T17:00:00Z",
+            "2026-12-01T18:00:00Z",
+        ]
+        # A whole day stays the day that it is.
+        day = "<t:Start>2026-12-01T00:00:00+01:00</t:Start><t:End>2026-12-02T00:00:00+01:00</t:End>"
+        item = id_of(await site.ask(made(f"{day}<t:IsAllDayEvent>true</t:IsAllDayEvent>{ZONE}")))
+        assert (await site.ask(changed(item, "calendar:StartTimeZone", pacific))).codes == ["NoError"]
+        told = await site.ask(read(item))
+        assert [told.texts(each)[0] for each in (OWN_START, OWN_END)] == [
+            "2026-12-01T08:00:00Z",
+            "2026-12-02T08:00:00Z",
+        ]
+        # Times that are said stay what they are.
+        item = id_of(await site.ask(made(f"{HOUR}{ZONE}")))
+        assert (await site.ask(changed(item, "calendar:Start", "<t:Start>2026-12-01T07:00:00Z</t:Start>"))).codes == [
+            "NoError"
+        ]
+        assert (await site.ask(read(item))).texts(OWN_END) == ["2026-12-01T09:00:00Z"]
 
     work(steps)
 
