@@ -76,11 +76,13 @@ def rules_in(name: str, year: int) -> ZoneRules:
 @lru_cache(maxsize=1_024)
 def _windows_name(zone: str, year: int) -> str:
     direct = [name for name, iana in IANA.items() if iana == zone]
-    if zone == UTC_ZONE.name:
+    rules = rules_in(zone, year)
+    if zone.partition("/")[0] in ("Etc", zone) and rules == rules_in(UTC_ZONE.name, year):
+        # "Zulu" and "Utc" are no places: of Windows' zones with these rules they are UTC, and not Greenwich.
         direct = ["UTC"]
     if direct:
         return direct[0]
-    alike = _by_rules(year).get(rules_in(zone, year), [])
+    alike = _by_rules(year).get(rules, [])
     near = [name for name in alike if IANA[name].partition("/")[0] == zone.partition("/")[0]]
     return (near or alike or [zone])[0]
 
