@@ -18,6 +18,8 @@ from postern.protocols.ews.names import is_true, t, value
 from postern.protocols.ews.paths import ExtendedPath, path_markup, read_path
 from postern.protocols.ews.times import read_time, written
 
+OURS = "Postern:"
+"""The beginning of the names under which the server keeps properties of its own. Clients neither see nor set them."""
 _TYPES = frozenset(Type)
 ARTICLE_NUMBER = ExtendedPath("Integer", 0x0E23)
 """PidTagInternetArticleNumber, which Exchange gives the UID that IMAP shows. Gateways such as DavMail sort all items by it, and
@@ -29,9 +31,12 @@ _STORED: Mapping[tuple[int, int], Callable[[StoredItem], Value]] = MappingProxyT
 
 
 def property_of(path: ExtendedPath) -> Property:
-    """The property that a path names. Raises EwsError ErrorUnsupportedMapiPropertyType for a type that nothing here has."""
+    """The property that a path names. Raises EwsError: ErrorUnsupportedMapiPropertyType for a type that nothing here has,
+    ErrorInvalidExtendedProperty for a property of the server's own."""
     if path.type_number not in _TYPES:
         raise EwsError(Code.UNSUPPORTED_MAPI_PROPERTY_TYPE, path=path_markup(path))
+    if path.name.startswith(OURS):
+        raise EwsError(Code.INVALID_EXTENDED_PROPERTY, path=path_markup(path))
     name = PropertyName(path.set, path.lid, path.name) if path.set is not None else None
     return Property("", Type(path.type_number), path.tag or 0, name)
 

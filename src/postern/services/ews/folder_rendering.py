@@ -15,7 +15,7 @@ from postern.protocols.ews.names import boolean, element, number, value
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.versions import NEWEST, Version
-from postern.services.ews import extended, permissions
+from postern.services.ews import above, extended, permissions
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.places import NAME_OF, Place
 
@@ -73,14 +73,24 @@ async def views(
     children[ROOT] = 1
     rows = [FolderView(mailbox, node, states.get(node.id, _NO_STATE), children.get(node.id, 0)) for node in nodes]
     asked = _extended(shape)
-    if asked and real:
-        bags = await mailbox.store.folder_properties(mailbox.id, real)
-        numbers = await mailbox.numbers(extended.names_of(asked))
-        for row in rows:
-            row.bag, row.numbers = bags.get(row.node.id, {}), numbers
+    if asked:
+        await _look_at_properties(mailbox, rows, asked, real)
     if call is not None and FieldPath(PERMISSION_SET) in shape.paths:
         await _look_at_permissions(call, mailbox, [row for row in rows if row.node.id in every])
     return rows
+
+
+async def _look_at_properties(
+    mailbox: Mailbox, rows: Sequence[FolderView], asked: Sequence[ExtendedPath], real: Sequence[int]
+) -> None:
+    bags = await mailbox.store.folder_properties(mailbox.id, real) if real else {}
+    kept = [extended.property_of(path) for path in asked if path.tag not in _COMPUTED]
+    for row in rows:
+        if row.node.id in (TOP, ROOT) and kept:
+            bags[row.node.id] = await above.bag_of(mailbox, row.node.id, kept)
+    numbers = await mailbox.numbers(extended.names_of(asked))
+    for row in rows:
+        row.bag, row.numbers = bags.get(row.node.id, {}), numbers
 
 
 async def _look_at_permissions(call: Call, mailbox: Mailbox, rows: Sequence[FolderView]) -> None:
