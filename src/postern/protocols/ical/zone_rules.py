@@ -47,7 +47,7 @@ def rules_of(zone: tzinfo, year: int) -> ZoneRules:
 
 
 class _Clock(tzinfo):
-    """A zone that a calendar describes, as far as its changes are looked for by UTC."""
+    """A zone that a calendar describes, as far as its changes are looked for: what its clock shows at a time in UTC."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
@@ -57,6 +57,15 @@ class _Clock(tzinfo):
         local = self._zone.local(utc)
         away = max(-_LONGEST, min(seconds(local) - utc, _LONGEST))
         return local.replace(tzinfo=timezone(timedelta(seconds=away)))
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        return None
+
+    def dst(self, dt: datetime | None) -> timedelta | None:
+        return None
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        return None
 
 
 _LONGEST = 86_399
