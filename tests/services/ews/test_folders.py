@@ -1,6 +1,6 @@
 """Folders are made, shown, renamed, moved, copied, emptied and deleted, in one's own mailbox and in others'.
 
-covers: folder_edits, folder_changes, folder_rendering, places, services.ews.operations.create_folder
+covers: above, folder_edits, folder_changes, folder_rendering, places, services.ews.operations.create_folder
 covers: services.ews.operations.update_folder, services.ews.operations.delete_folder, services.ews.operations.move_folder
 covers: services.ews.operations.get_folder
 """

@@ -26,8 +26,8 @@ def kept_as(folder: int, property_: Property) -> Property:
     """The property of the inbox that holds a property of TOP or ROOT. The name tells the server's own properties, which are not
     copied with a folder, and has a digest, for the name of the other may be as long as a name can be."""
     name = property_.name
-    words = f"{property_.id}" if name is None else f"{name.set} {name.lid} {name.name}"
-    digest = hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
+    key = f"{property_.id}" if name is None else f"{name.set} {name.lid} {name.name}"
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     return Property("", property_.type, 0, PropertyName(SET, None, f"{OURS}{folder}:{digest}"))
 
 
