@@ -479,9 +479,11 @@ def test_a_property_that_follows_from_others_may_be_sent() -> None:
         )
         item = id_of(await site.ask(made(more + HOUR)))
         shape = "<t:BaseShape>IdOnly</t:BaseShape>"
-        paths = f"<t:AdditionalProperties>{state}{name}</t:AdditionalProperties>"
+        # It looks for appointments that are not private by their sensitivity.
+        sensitivity = '<t:ExtendedFieldURI PropertyTag="0x36" PropertyType="Integer"/>'
+        paths = f"<t:AdditionalProperties>{state}{name}{sensitivity}</t:AdditionalProperties>"
         told = await site.ask(read(item, base="IdOnly").replace(shape, shape + paths))
-        assert told.texts(".//t:Value") == ["0", "u1.ics"]
+        assert told.texts(".//t:Value") == ["0", "u1.ics", "0"]
         size = '<t:ExtendedFieldURI PropertyTag="0x0060" PropertyType="SystemTime"/>'
         value = f"<t:ExtendedProperty>{size}<t:Value>2026-12-01T08:00:00Z</t:Value></t:ExtendedProperty>"
         assert (await site.ask(made(value + HOUR))).codes == ["ErrorInvalidPropertySet"]
