@@ -1,6 +1,6 @@
 """Folders are made, shown, renamed, moved, copied, emptied and deleted, in one's own mailbox and in others'.
 
-covers: folder_edits, folder_changes, folder_rendering, places, services.ews.operations.create_folder
+covers: above, folder_edits, folder_changes, folder_rendering, places, services.ews.operations.create_folder
 covers: services.ews.operations.update_folder, services.ews.operations.delete_folder, services.ews.operations.move_folder
 covers: services.ews.operations.get_folder
 """
@@ -292,6 +292,52 @@ def test_a_folder_is_copied_with_its_items_and_properties() -> None:
         assert (await site.ask(put("CopyFolder", target, source))).codes == ["ErrorFolderExists"]
         assert await site.mailboxes.tree(guid) == before
         assert (await site.ask(put("CopyFolder", target, "root"))).codes == ["ErrorMoveCopyFailed"]
+
+    asyncio.run(steps())
+
+
+TAGS = (
+    '<t:ExtendedFieldURI DistinguishedPropertySetId="PublicStrings" PropertyName="KMailTags" PropertyType="StringArray"/>',
+    '<t:ExtendedFieldURI PropertyTag="0x6F01" PropertyType="String"/>',
+)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_the_folders_above_the_tree_keep_properties(tag: str) -> None:
+    """KMail keeps its tags at the top of a mailbox."""
+
+    def texts(*values: str) -> str:
+        inner = "".join([f"<t:Value>{text}</t:Value>" for text in values])
+        inner = f"<t:Values>{inner}</t:Values>" if "Array" in tag else inner
+        return f"<t:ExtendedProperty>{tag}{inner}</t:ExtendedProperty>"
+
+    async def steps() -> None:
+        site = EwsSite()
+        assert not (await site.ask(read("msgfolderroot", tag))).texts(".//t:Value")
+        top = id_in(await site.ask(changed("msgfolderroot", tag, texts("red"))))
+        assert top == id_in(await site.ask(read("msgfolderroot", tag)))
+        id_in(await site.ask(changed("root", tag, texts("blue"))))
+        for name, value in ((top, ["red"]), ("root", ["blue"]), ("inbox", [])):
+            shown = await site.ask(read(name, tag, COLOR))
+            assert shown.codes == ["NoError"] and shown.texts(".//t:Value") == value, name
+        id_in(await site.ask(changed("msgfolderroot", tag, how="DeleteFolderField")))
+        assert not (await site.ask(read("msgfolderroot", tag))).texts(".//t:Value")
+        # They stay where they are, though the inbox keeps them.
+        target = id_in(await site.ask(created("Copies")))
+        assert (await site.ask(put("CopyFolder", target, "inbox"))).codes == ["NoError"]
+        (copy,) = [node.id for node in await site.mailboxes.tree(guid_of(ALICE)) if node.parent and node.name]
+        assert (await site.mailboxes.folder_properties(guid_of(ALICE), [copy]))[copy] == {}
+
+    asyncio.run(steps())
+
+
+def test_the_properties_of_the_server_itself_are_nobodys_to_see() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        path = COLOR.replace('"color"', '"Postern:delegates"')
+        value = f"<t:ExtendedProperty>{path}<t:Value>x</t:Value></t:ExtendedProperty>"
+        for request in (read("inbox", path), changed("inbox", path, value)):
+            assert (await site.ask(request)).codes == ["ErrorInvalidExtendedProperty"]
 
     asyncio.run(steps())
 

@@ -104,6 +104,9 @@ class CalendarEditor(Editor):
         entry = APPOINTMENT_PROPERTIES.find(property_.key)
         if entry is None or not entry.place:
             self.bag[property_] = held
+        elif entry.write is None and property_.name is not None:
+            # It follows from others, and clients such as DavMail send it with a new item.
+            return
         elif entry.write is None or property_.type != entry.property.type:
             raise EwsError(Code.INVALID_PROPERTY_SET)
         else:

@@ -19,6 +19,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.deleting import Disposal, dispose, trash_of
+from postern.services.ews.extended import OURS
 from postern.services.ews.places import Place
 
 PAGE = 1_000
@@ -30,8 +31,6 @@ _EVERY = 10_000_000
 _MAX_NAMES = 100
 """Names that are tried for a folder among the deleted ones."""
 _MOVABLE = (FolderKind.USER, FolderKind.ARCHIVE)
-_OURS = "Postern:"
-"""The beginning of the names under which the server keeps its own settings of a folder."""
 
 
 async def create(call: Call, parent: Place, name: str, folder_class: str = MAIL) -> FolderNode:
@@ -154,7 +153,7 @@ async def _copy_properties(mailbox: Mailbox, folder: int, copy_: int) -> None:
     values: dict[int, bytes | None] = {
         tag: octets
         for tag, octets in bag.items()
-        if tag >> 16 < FIRST_PROPERTY_NAME or (tag >> 16 in names and not names[tag >> 16].name.startswith(_OURS))
+        if tag >> 16 < FIRST_PROPERTY_NAME or (tag >> 16 in names and not names[tag >> 16].name.startswith(OURS))
     }
     if values:
         await mailbox.server.items.set_folder_properties(mailbox.id, copy_, values)

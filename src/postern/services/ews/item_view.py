@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Any, TypeVar
+from uuid import UUID
 
 from postern.model.folders import FolderNode
 from postern.model.item_store import ItemColumns, StoredItem
@@ -68,6 +69,10 @@ class ItemView:
     @property
     def change_key(self) -> str:
         return change_key(self.stored.change)
+
+    @property
+    def in_store(self) -> tuple[UUID, StoredItem]:
+        return self.mailbox.id, self.stored
 
 
 async def load(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) -> list[ItemView]:

@@ -66,17 +66,24 @@ def members_of(card: Contact) -> list[Member]:
     return members
 
 
+_ANY = 0
+"""The place of a card wherever it is."""
+
+
 async def prepare_members(views: Sequence[ItemView]) -> None:
-    """Looks up the cards that are members of these lists, all of one mailbox; `listed` tells them."""
+    """Looks up the cards that are members of these lists, all of one mailbox; `listed` tells them. Where several folders have a
+    card, that in the folder of the list is meant."""
     uids = list(dict.fromkeys(each.uid for view in views for each in members_of(card_of(view)) if each.uid))
-    cards: dict[str, Correspondent] = {}
+    cards: dict[tuple[int, str], Correspondent] = {}
     if uids:
         call, mailbox = views[0].call, views[0].mailbox
         stored = await mailbox.store.with_uids(mailbox.id, None, uids[:MAX_LOOKED_UP])
         ids = list(stored.ids)[:MAX_LOOKED_UP]
         for start in range(0, len(ids), PAGE):
             for each in await load(call, mailbox, ids[start : start + PAGE], Need.CONTENT):
-                cards.setdefault(contact.render(card_of(each)).uid, correspondent_of(each))
+                uid, correspondent = contact.render(card_of(each)).uid, correspondent_of(each)
+                for folder in (each.stored.folder, _ANY):
+                    cards.setdefault((folder, uid), correspondent)
     for view in views:
         view.parsed[listed] = cards
 
@@ -91,9 +98,11 @@ def correspondent_of(view: ItemView) -> Correspondent:
 
 def listed(view: ItemView) -> list[Member]:
     """The members of a list, with the names and addresses of those that are cards. Ask `prepare_members` before."""
-    cards: Mapping[str, Correspondent] = view.parsed.get(listed, {})
+    cards: Mapping[tuple[int, str], Correspondent] = view.parsed.get(listed, {})
     members = members_of(card_of(view))
-    return [each._replace(who=cards.get(each.uid, each.who)) for each in members]
+    for folder in (_ANY, view.stored.folder):
+        members = [each._replace(who=cards.get((folder, each.uid), each.who)) for each in members]
+    return members
 
 
 class ListEditor(ContactEditor):

@@ -29,6 +29,7 @@ from postern.services.ews.item_view import ItemView
 from postern.services.scheduling.aside import aside
 
 _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
+_ALONE = b'("text" "calendar"'
 MAX_ADDRESSED = 1_000
 """Attendees to whom a reply to all goes."""
 REQUEST, RESPONSE, CANCELLATION = "MeetingRequest", "MeetingResponse", "MeetingCancellation"
@@ -79,6 +80,13 @@ def element_of(view: ItemView) -> str:
     if invitation is None or invitation.kind != "VEVENT":
         return ""
     return _BY_METHOD.get(invitation.method, "")
+
+
+def is_meeting_alone(view: ItemView) -> bool:
+    """Whether a message is a meeting from its first octet to its last: then nothing is attached to it. Another calendar that is a
+    whole message is attached to it, for nothing else shows it (MS-OXCICAL section 2.1.1)."""
+    is_calendar = view.structure.startswith(_ALONE)
+    return is_calendar and view.content is not None and bool(element_of(view))
 
 
 def class_of(view: ItemView) -> str:

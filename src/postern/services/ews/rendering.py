@@ -130,7 +130,7 @@ class Rendering:
         content = kind.read(view) if kind.read is not None and self.extended and self.reads_content(kind) else None
         for each in self.fields(kind):
             if each is EXTENDED:
-                stored = None if self.is_attached else view.stored
+                stored = None if self.is_attached else view.in_store
                 parts.extend(
                     extended.markup(path, content, kind.map, view.bag, view.numbers, stored) for path in self.extended
                 )
