@@ -23,8 +23,8 @@ async def home_of(mailbox: Mailbox, node: FolderNode) -> FolderNode:
 
 
 def kept_as(folder: int, property_: Property) -> Property:
-    """The property of the inbox that holds a property of a folder above the tree. The name tells the server's own properties, which are not
-    copied with a folder, and has a digest, for the name of the other may be as long as a name can be."""
+    """The property of the inbox that holds a property of a folder above the tree. The name tells the server's own properties,
+    which are not copied with a folder, and has a digest, for the name of the other may be as long as a name can be."""
     name = property_.name
     key = f"{property_.id}" if name is None else f"{name.set} {name.lid} {name.name}"
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
