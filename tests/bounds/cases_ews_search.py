@@ -74,6 +74,12 @@ CASES: Cases = {
         lambda: query_strings.read_query('"' * size, 0)
     ),
     S + "judging.key_of": lambda size: lambda: judging.key_of("1" * size),
+    S + "judging.stands_on_words": lambda size: (
+        lambda text, wanted: lambda: judging.stands_on_words(text, wanted, False)
+    )("x" + "a" * size, "a" * (size // 4)),
+    S + "judging.stands_on_words: words that overlap": lambda size: (
+        lambda text, wanted: lambda: judging.stands_on_words(text, wanted, True)
+    )("ab " * (size // 3), "ab " * (size // 12) + "a"),
     S + "judging.paths_of": lambda size: (lambda known: lambda: judging.paths_of(known))(_conditions(size)),
     S + "store_terms.pushed": lambda size: (
         lambda known: lambda: store_terms.pushed(known, item_values.named_by_schema, True)
