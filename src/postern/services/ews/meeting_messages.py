@@ -32,6 +32,7 @@ _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "i
 MAX_ADDRESSED = 1_000
 """Attendees to whom a reply to all goes."""
 REQUEST, RESPONSE, CANCELLATION = "MeetingRequest", "MeetingResponse", "MeetingCancellation"
+ELEMENTS = frozenset({REQUEST, RESPONSE, CANCELLATION})
 _BY_METHOD = {"REQUEST": REQUEST, "REPLY": RESPONSE, "COUNTER": RESPONSE, "CANCEL": CANCELLATION}
 ANSWERS = {
     "ACCEPTED": "Accept",

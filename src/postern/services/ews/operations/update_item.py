@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from postern.net.turns import turns_of
@@ -20,9 +20,9 @@ from postern.services.ews.fields.field import Field
 from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.kinds import MAX_PROPERTIES, ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
-from postern.services.ews.operations.create_item import items_markup
+from postern.services.ews.operations.create_item import AT_ONCE, is_large, items_markup
 from postern.services.ews.places import ItemRef, Place, resolved_ref
-from postern.services.scheduling.aside import aside
+from postern.services.scheduling.aside import aside, may_recur
 
 MAX_CHANGES = 1_000
 MAX_APPENDS = 50
@@ -63,13 +63,16 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
         raise EwsError(Code.INVALID_PROPERTY_SET)
     octets = view.content or b""
     edit = partial(kind.edit, call, Place(view.mailbox, view.node), view)
-    editor = await aside(octets, edit, is_long=b"RRULE" in octets)
-    turns = turns_of(asyncio.get_running_loop())
-    for place, each in enumerate(parts):
-        if place:
-            # A header or a list of people may be long, and each change of it reads it all.
-            await turns.come()
-        _apply(kind, editor, each)
+    editor = await aside(octets, edit, is_long=may_recur(octets))
+    if len(octets) > AT_ONCE or is_large(updates):
+        await asyncio.to_thread(_apply_all, kind, editor, parts)
+    else:
+        turns = turns_of(asyncio.get_running_loop())
+        for place, each in enumerate(parts):
+            if place:
+                # A header or a list of people may be long, and each change of it reads it all.
+                await turns.come()
+            _apply(kind, editor, each)
     known = ref.change if how.conflict is Conflict.NEVER_OVERWRITE else None
     saved = await editor.update(how, known)
     conflicts = "<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>"
@@ -81,6 +84,11 @@ async def whole(call: Call, ref: ItemRef) -> ItemView:
     view = await load_one(call, ref.id, Need.CONTENT | Need.HEADER | Need.BAG)
     view.start = ref.id.start
     return view
+
+
+def _apply_all(kind: ItemKind, editor: Editor, updates: Sequence[xml.Element]) -> None:
+    for each in updates:
+        _apply(kind, editor, each)
 
 
 def _apply(kind: ItemKind, editor: Editor, update: xml.Element) -> None:
