@@ -302,7 +302,7 @@ class Trees:
     def __init__(self, site: EwsSite) -> None:
         self.count = 0
         self._tree = site.mailboxes.tree
-        site.mailboxes.tree = self.tree  # type: ignore[method-assign]
+        site.mailboxes.tree = self.tree  # type: ignore[method-assign]  # counts what is read
 
     async def tree(self, mailbox: UUID) -> list[FolderNode]:
         self.count += 1

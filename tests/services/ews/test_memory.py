@@ -48,7 +48,7 @@ class Reads:
     def __init__(self, site: EwsSite) -> None:
         self.events: list[str | int] = []
         self._columns = site.mailboxes.columns
-        site.mailboxes.columns = self.columns  # type: ignore[method-assign]
+        site.mailboxes.columns = self.columns  # type: ignore[method-assign]  # counts what is read
 
     async def columns(self, mailbox: UUID, ids: Sequence[int], columns: Column) -> ItemColumns:
         told = await self._columns(mailbox, ids, columns)

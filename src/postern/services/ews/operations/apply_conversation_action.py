@@ -60,7 +60,7 @@ async def _apply(call: Call, action: xml.Element, conversation: NamedConversatio
 async def _action(
     call: Call, mailbox: Mailbox, name: str, action: xml.Element
 ) -> Callable[[Sequence[StoredItem]], Awaitable[object]]:
-    """What an action does to messages. Raises EwsError."""
+    """Returns the work that an action does on messages. Raises EwsError."""
     if name == "Delete":
         disposal = _disposal(action.text_of(t("DeleteType")))
         return lambda items: dispose(mailbox, _numbers(items), disposal)
