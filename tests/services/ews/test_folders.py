@@ -8,6 +8,7 @@ covers: services.ews.operations.get_folder
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -338,6 +339,56 @@ def test_the_properties_of_the_server_itself_are_nobodys_to_see() -> None:
         value = f"<t:ExtendedProperty>{path}<t:Value>x</t:Value></t:ExtendedProperty>"
         for request in (read("inbox", path), changed("inbox", path, value)):
             assert (await site.ask(request)).codes == ["ErrorInvalidExtendedProperty"]
+
+    asyncio.run(steps())
+
+
+class Trees:
+    """Counts how often the whole tree is read."""
+
+    def __init__(self, site: EwsSite) -> None:
+        self.count = 0
+        self._tree = site.mailboxes.tree
+        site.mailboxes.tree = self.tree  # type: ignore[method-assign]  # counts what is read
+
+    async def tree(self, mailbox: UUID) -> list[FolderNode]:
+        self.count += 1
+        return await self._tree(mailbox)
+
+
+def test_the_tree_is_read_once_for_many_folders_and_items() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid = guid_of(ALICE)
+        counts = []
+        for size in (1, 12):
+            source = id_in(await site.ask(created(f"Projects {size}")))
+            for number in range(size):
+                below = id_in(await site.ask(created(f"{number}", source)))
+                await site.ask(created("below", below))
+            target = id_in(await site.ask(created(f"Copies {size}")))
+            trees = Trees(site)
+            assert (await site.ask(put("CopyFolder", target, source))).codes == ["NoError"]
+            counts.append(trees.count)
+            names = [node.name for node in await site.mailboxes.tree(guid)]
+            assert names.count("below") == (2 if size == 1 else 2 + 2 * size)
+        assert counts[0] == counts[1] <= 2
+        # Items that are deleted one by one go to one folder.
+        counts = []
+        for size in (1, 9):
+            times = "<t:Start>2026-12-01T08:00:00Z</t:Start><t:End>2026-12-01T09:00:00Z</t:End>"
+            made = f"<t:CalendarItem>{times}</t:CalendarItem>" * size
+            answer = await site.ask(
+                f'<m:CreateItem SendMeetingInvitations="SendToNone"><m:Items>{made}</m:Items></m:CreateItem>'
+            )
+            each = "".join([f'<t:ItemId Id="{item.attrib["Id"]}"/>' for item in answer.all(".//t:ItemId")])
+            how = 'DeleteType="MoveToDeletedItems" SendMeetingCancellations="SendToNone"'
+            trees = Trees(site)
+            assert (await site.ask(f"<m:DeleteItem {how}><m:ItemIds>{each}</m:ItemIds></m:DeleteItem>")).codes == [
+                "NoError"
+            ] * size
+            counts.append(trees.count)
+        assert counts[0] == counts[1] <= 2
 
     asyncio.run(steps())
 

@@ -6,6 +6,7 @@ attendees do, is collected, and `calendar_times` writes it when the request has 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import time
@@ -258,7 +259,7 @@ class CalendarEditor(Editor):
 
     async def rendered(self) -> RenderedItem:
         self.content()
-        return values_of(self.calendar, self.now, self.me)
+        return await asyncio.to_thread(values_of, self.calendar, self.now, self.me)
 
     @property
     def name_end(self) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -23,16 +22,16 @@ from postern.model.items import MESSAGE
 from postern.protocols.content_lines import line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ItemId, change_key
 from postern.protocols.ical.values import address_of
-from postern.services.ews.item_view import ItemView
-from postern.services.scheduling.aside import aside
+from postern.services.ews.item_view import ItemView, Need, load_pages
+from postern.services.scheduling.aside import read_calendar
 
 _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
 _ALONE = b'("text" "calendar"'
 MAX_ADDRESSED = 1_000
 """Attendees to whom a reply to all goes."""
 REQUEST, RESPONSE, CANCELLATION = "MeetingRequest", "MeetingResponse", "MeetingCancellation"
+ELEMENTS = frozenset({REQUEST, RESPONSE, CANCELLATION})
 _BY_METHOD = {"REQUEST": REQUEST, "REPLY": RESPONSE, "COUNTER": RESPONSE, "CANCEL": CANCELLATION}
 ANSWERS = {
     "ACCEPTED": "Accept",
@@ -118,18 +117,16 @@ async def associate(views: Sequence[ItemView]) -> None:
         for each in await mailbox.store.with_uids(mailbox.id, None, list(by_uid))
         if each.folder in nodes and nodes[each.folder].is_calendar
     ]
-    stored = {item.id: item for item in await mailbox.store.get(mailbox.id, [each.id for each in copies], True)}
-    for copy in copies:
-        item = stored.get(copy.id)
-        octets = (item.content or b"") if item is not None else b""
-        read = await aside(octets, partial(calendar_object.read, octets))
-        if item is None or not isinstance(read, CalendarObject):
-            continue
-        answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")
-        number = ItemId(mailbox.id, copy.id)
-        there = Associated(str(number), change_key(item.change), sequence_of(read.main), answer)
-        for view in by_uid.get(copy.uid, ()):
-            view.parsed.setdefault(ASSOCIATED, there)
+    uids = {each.id: each.uid for each in copies}
+    async for page in load_pages(views[0].call, mailbox, list(uids), Need.CONTENT):
+        for copy in page:
+            read = await read_calendar(copy.content or b"")
+            if not isinstance(read, CalendarObject):
+                continue
+            answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")
+            there = Associated(str(copy.id), copy.change_key, sequence_of(read.main), answer)
+            for view in by_uid.get(uids[copy.stored.id], ()):
+                view.parsed.setdefault(ASSOCIATED, there)
 
 
 def as_mail(view: ItemView) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import uuid4
 
 from postern.items import calendar_object, contact
@@ -25,6 +26,7 @@ from postern.protocols.ews.ids import ABOVE
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside, may_recur
 
 _BY_UID = (FolderKind.CALENDAR, FolderKind.TASKS, FolderKind.CONTACTS)
 _SYSTEM = (1 << KEYWORD_BASE) - 1
@@ -109,7 +111,7 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
     """Makes an item anew, and returns its id. One that `is_renewed` has another UID."""
     mailbox, content = target.mailbox, item.content
     if is_renewed and content is not None:
-        content = _of_its_own(content)
+        content = await aside(content, partial(_of_its_own, content))
     if content is None:
         raise EwsError(Code.MOVE_COPY_FAILED)
     bag = await _bag(source, item.id, mailbox)
@@ -117,7 +119,8 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
     if len(named):
         me = target.mailbox.recipient.folded_addresses
         flags = item.flags & _SYSTEM
-        resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
+        values = await aside(content, partial(rendered, content, me), is_long=may_recur(content))
+        resource = NewResource(content, item.item_class, values, "", flags, item.internal_date)
         try:
             # An attendee has the meeting already.
             (number,) = await mailbox.store.add_with(
