@@ -15,6 +15,7 @@ from postern.model.availability import BusyEvent, Span, Told, WhenBusy
 from postern.model.folders import Right
 from postern.model.item_store import Busy
 from postern.model.organization import Profile
+from postern.model.security import Mechanism
 from postern.paths.table import settle
 from postern.protocols.ews import foreign_availability as foreign
 from postern.protocols.ews.foreign_availability import ForeignAnswer, ForeignEvent, question, read_answer
@@ -110,10 +111,12 @@ class Names:
         return ["127.0.0.1"]
 
 
-def _others(door: EwsDoor, password: str = "wonderland", host: str = "localhost") -> ForeignAvailability:
+def _others(
+    door: EwsDoor, password: str = "wonderland", host: str = "localhost", observed: Observed | None = None
+) -> ForeignAvailability:
     row = settle(Profile.PRACTICAL)["availability-to-organization"]
     tls = door.client_tls()
-    outgoing = Outgoing(row, cast(Any, Names()), Observed(None), tls, lambda address, port: True, 5.0)
+    outgoing = Outgoing(row, cast(Any, Names()), observed or Observed(None), tls, lambda address, port: True, 5.0)
     target = Target("https", host, door.port, PATH)
     return ForeignAvailability(outgoing, {"example.test": OtherOrganization(target, ALICE, lambda: password)})
 
@@ -125,11 +128,15 @@ def test_a_server_of_the_other_organization_is_asked_by_https() -> None:
         await put(door.mailboxes, bob, *NINE)
         span = Span(DAY, END)
         async with door.opened_to_ews():
-            others = _others(door)
+            observed = Observed(None)
+            others = _others(door, observed=observed)
             assert others.serves("example.test") and not others.serves("other.test")
             busy = BusyEvent(DAY + 9 * 3_600, DAY + 10 * 3_600, Busy.BUSY)
             told = await others.when_busy("example.test", [BOB, "x@example.test"], span)
             assert told == [WhenBusy(Told.TIME, (busy,)), Problem.NOBODY]
+            assert {(row, mechanism) for row, _, mechanism, *_ in observed._counts} == {
+                ("availability-to-organization", Mechanism.BASIC)
+            }
             for wrong in (_others(door, "a guess"), _others(door, host="other.test")):
                 assert await wrong.when_busy("example.test", [BOB], span) == [Problem.FOREIGN]
         assert await others.when_busy("example.test", [BOB], span) == [Problem.FOREIGN]

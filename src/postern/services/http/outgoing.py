@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from postern.model.security import Mechanism
 from postern.net.dns import DnsError, Resolver
 from postern.net.door import dial
 from postern.net.link import Link, TlsContext
@@ -92,8 +91,9 @@ def target_of(url: str) -> Target | None:
 
 
 class Outgoing:
-    """Makes requests on one row, which has the ports 443 and, for http, 80. `tls` validates the certificates of peers. `allows`
-    says of an address and a port whether they may be dialled. An answer has at most `most` octets."""
+    """Makes requests on one row, which has the ports 443 and, for http, 80; by its mechanism the caller proves itself. `tls` validates the
+    certificates of peers. `allows` says of an address and a port whether they may be dialled. An answer has at most `most` octets.
+    """
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class Outgoing:
             except OSError as error:
                 trouble = f"{target.host}[{address}]:{target.port}: {error.strerror or error}"
                 continue
-            self._observed.seen(self._row.id, address, Mechanism.ANONYMOUS, link.seal, time.time())
+            self._observed.seen(self._row.id, address, self._row.default_auth[0], link.seal, time.time())
             try:
                 event = await call.answer
             finally:
