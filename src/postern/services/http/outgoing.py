@@ -91,9 +91,9 @@ def target_of(url: str) -> Target | None:
 
 
 class Outgoing:
-    """Makes requests on one row, which has the ports 443 and, for http, 80; by its mechanism the caller proves itself. `tls` validates the
-    certificates of peers. `allows` says of an address and a port whether they may be dialled. An answer has at most `most` octets.
-    """
+    """Makes requests on one row, which has the ports 443 and, for http, 80. By its mechanism the caller proves itself.
+    `tls` validates the certificates of peers. `allows` says of an address and a port whether they may be dialled. An answer has
+    at most `most` octets."""
 
     def __init__(
         self,
