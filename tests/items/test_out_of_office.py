@@ -88,6 +88,10 @@ def test_html_goes_beside_its_text() -> None:
 
 def test_what_is_active_is_taken_out() -> None:
     assert harmless("a < b & c") == "a < b & c"
+    for text in ("Ask <anna@example.test> or call.", "<a@b.test> & <ü@ü.test>"):
+        assert harmless(text) == plain(text) == text
+    for text in ("<a@b onclick=x>c</a@b>", "<a@b/onclick=x>c", "<script>x</script>c", "<p>c <a@b.test>"):
+        assert "<a@b" not in harmless(text) and "script" not in harmless(text), text
     assert harmless('<p onclick="x()">a</p><script>x()</script>') == "<p>a</p>"
     assert harmless("<b><p>" * 20_000 + "&lt;script>a").strip() == "<div>&lt;script&gt;a</div>"
     assert plain("<p>a</p>").strip() == "a" and plain("a < b") == "a < b"

@@ -41,7 +41,8 @@ _BULK = frozenset({b"bulk", b"junk", b"list"})
 _SUPPRESSING = frozenset({b"oof", b"autoreply", b"all"})
 _RECIPIENTS = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")
 _ID = re.compile(rb"<[!-;=?-~]{1,500}+>")
-_TAG = re.compile(r"<[A-Za-z/!]")
+_TAG = re.compile(r"<(?![^\s<>/@]{1,256}+@[^\s<>/@]{1,256}+>)[A-Za-z/!]")
+"""The begin of a tag. An address in angle brackets is none; it is harmless in HTML, for it has no attributes."""
 
 
 class Unanswered(Exception):
