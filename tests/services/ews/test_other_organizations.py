@@ -19,7 +19,7 @@ from postern.model.security import Mechanism
 from postern.paths.table import settle
 from postern.protocols.ews import foreign_availability as foreign
 from postern.protocols.ews.foreign_availability import ForeignAnswer, ForeignEvent, question, read_answer
-from postern.protocols.ical.zones import seconds
+from postern.protocols.ical.zones import moment, seconds
 from postern.services.access.availability import Problem
 from postern.services.ews.other_organizations import ForeignAvailability, OtherOrganization
 from postern.services.http.outgoing import Outgoing, Target
@@ -102,6 +102,28 @@ def test_what_is_no_answer_is_none(octets: bytes) -> None:
 def test_events_that_cannot_be_read_are_not_free_time(view: str) -> None:
     assert read_answer(_answer(view), 0) == [ForeignAnswer("")]
     assert read_answer(_answer(view, "ErrorNoFreeBusyAccess"), 0) == [ForeignAnswer("ErrorNoFreeBusyAccess")]
+
+
+def test_a_list_that_is_too_long_is_not_told_in_part() -> None:
+    def event(hour: int, busy: str = "Busy") -> str:
+        begin = moment(DAY + 3_600 * hour).isoformat()
+        times = (
+            f"<t:StartTime>{begin}</t:StartTime><t:EndTime>{moment(DAY + 3_600 * hour + 60).isoformat()}</t:EndTime>"
+        )
+        return f"<t:CalendarEvent>{times}<t:BusyType>{busy}</t:BusyType></t:CalendarEvent>"
+
+    def told(*events: str) -> ForeignAnswer:
+        answers = read_answer(_answer(f"<t:CalendarEventArray>{''.join(events)}</t:CalendarEventArray>"), DAY)
+        assert answers is not None
+        return answers[0]
+
+    many = [event(hour) for hour in range(foreign.MAX_EVENTS)]
+    assert len(told(event(0, "Free"), *many).events) == foreign.MAX_EVENTS
+    assert told(*many, event(1_200)) == ForeignAnswer("ErrorResultSetTooBig")
+    digits = "20" * (foreign.MAX_EVENTS + 1)
+    assert read_answer(_answer(f"<t:MergedFreeBusy>{digits}</t:MergedFreeBusy>"), DAY) == [
+        ForeignAnswer("ErrorResultSetTooBig")
+    ]
 
 
 class Names:
