@@ -47,8 +47,8 @@ def _others(runtime: Runtime) -> ForeignAvailability | None:
     others = {}
     for space in organization.availability:
         target, file = target_of(space.url), FilePath(space.password_file)
-        if target is not None:
-            others[a_labels(space.domain)] = OtherOrganization(target, space.user, _reading(file))
+        assert target is not None, "the configuration takes no other URL"
+        others[a_labels(space.domain)] = OtherOrganization(target, space.user, _reading(file))
     return ForeignAvailability(poster, others)
 
 
