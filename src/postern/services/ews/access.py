@@ -95,10 +95,6 @@ class EwsItems(GuardedItems):
     def _missing(self) -> EwsError:
         return EwsError(Code.ITEM_NOT_FOUND)
 
-    async def demand_edit(self, mailbox: UUID, ids: Sequence[int]) -> None:
-        """Raises for items that the caller may not change."""
-        await self._changeable(mailbox, ids, Right.EDIT_ANY, Right.EDIT_OWNED)
-
     async def demand_delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
         """Returns those of these items that the caller sees. Raises where he may not remove one of them, or sees none."""
         return [item.id for item in await self._changeable(mailbox, ids, Right.DELETE_ANY, Right.DELETE_OWNED)]
