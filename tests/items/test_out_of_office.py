@@ -8,6 +8,7 @@ import pytest
 
 from postern.items.imip import Letter
 from postern.items.out_of_office import Asked, Unanswered, answer, asked, harmless, plain
+from postern.model.out_of_office import MAX_TEXT
 
 MINE = frozenset({"bob@corp.test", "robert@corp.test"})
 LETTER = Letter("bob@corp.test", ("ann@away.test",), "", "oof.1@corp.test", 1_800_000_000)
@@ -88,12 +89,16 @@ def test_html_goes_beside_its_text() -> None:
 
 def test_what_is_active_is_taken_out() -> None:
     assert harmless("a < b & c") == "a < b & c"
+    assert len(harmless("&" * MAX_TEXT)) == MAX_TEXT
+    for text in ("a" * (MAX_TEXT + 1), "<b>" + "&" * 30_000):
+        with pytest.raises(ValueError, match="too long"):
+            harmless(text)
     for text in ("Ask <anna@example.test> or call.", "<a@b.test> & <ü@ü.test>"):
         assert harmless(text) == plain(text) == text
     for text in ("<a@b onclick=x>c</a@b>", "<a@b/onclick=x>c", "<script>x</script>c", "<p>c <a@b.test>"):
         assert "<a@b" not in harmless(text) and "script" not in harmless(text), text
     assert harmless('<p onclick="x()">a</p><script>x()</script>') == "<p>a</p>"
-    assert harmless("<b><p>" * 20_000 + "&lt;script>a").strip() == "<div>&lt;script&gt;a</div>"
+    assert harmless("<b><p>" * 10_000 + "&lt;script>a").strip() == "<div>&lt;script&gt;a</div>"
     assert plain("<p>a</p>").strip() == "a" and plain("a < b") == "a < b"
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from postern.items import html
 from postern.items.imip import Letter, encoded, frame
 from postern.model.domains import fold
+from postern.model.out_of_office import MAX_TEXT
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import lines_end, parse_fields
 from postern.protocols.mime.words import decode_words
@@ -121,11 +122,20 @@ def is_html(text: str) -> bool:
 
 
 def harmless(text: str) -> str:
-    """The text of a client without scripts and what else is active; a plain text stays as it is.
+    """The text of a client without scripts and what else is active, as it may be stored; a plain text stays as it is. HTML may
+    become longer by that, for what is no markup is written as references. Raises ValueError for more than MAX_TEXT characters,
+    before or after.
 
-    Bound: linear in the text, as `items.html.filtered_fragment`.
+    Bound: linear in the text, as `items.html.filtered_fragment`; at most MAX_TEXT characters.
     """
-    return html.filtered_fragment(text) if is_html(text) else text
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"the text is too long: {MAX_TEXT} characters are the most")
+    filtered = html.filtered_fragment(text) if is_html(text) else text
+    if len(filtered) > MAX_TEXT:
+        raise ValueError(
+            f"the text is too long: as HTML it has {len(filtered)} characters, and {MAX_TEXT} are the most"
+        )
+    return filtered
 
 
 def plain(text: str) -> str:
