@@ -236,7 +236,7 @@ CASES: Cases = {
     "items.out_of_office.harmless: few tags": lambda size: partial(_harmless, "<b><p>" * 499 + "x" * size),
     "items.out_of_office.plain": lambda size: partial(out_of_office.plain, "<b><!--" * (size // 7)),
     "items.out_of_office.answer": lambda size: partial(
-        out_of_office.answer, _LETTER, out_of_office.Asked("a@b.test", "", "", ()), "<p>" + "\u00e9" * (size // 2)
+        out_of_office.answer, _LETTER, out_of_office.Answered("a@b.test", "", "", ()), "<p>" + "\u00e9" * (size // 2)
     ),
     "items.booking.decide: busy": _booked,
     "items.booking.decide: a request": _on(

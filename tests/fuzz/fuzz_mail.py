@@ -117,7 +117,7 @@ def _texts(data: bytes) -> None:
     except ValueError:
         safe = ""
     assert "<script" not in safe.lower() and out_of_office.plain(safe) is not None
-    answered = out_of_office.Asked("a@b.test", decoded, "", ())
+    answered = out_of_office.Answered("a@b.test", decoded, "", ())
     sent = out_of_office.answer(Letter("a@b.test", ("a@b.test",), "", "1", 0), answered, safe)
     head = sent[: fields.header_end(sent, 0, len(sent))]
     assert [fields.count_fields(head, name) for name in (b"to", b"subject", b"auto-submitted", b"bcc")] == [1, 1, 1, 0]

@@ -13,8 +13,8 @@ import pytest
 
 from postern.items import conversations, html, mail_content, quoting
 from postern.items.mail_content import Form, MailContent
-from postern.items.message_properties import INTERNET_HEADERS, MESSAGE_PROPERTIES, MailRecord
-from postern.items.properties import Property, Type, tagged
+from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
+from postern.items.properties import INTERNET_HEADERS, Property, Type, tagged
 from postern.items.quoting import Quoted
 from postern.model.item_store import PropertyName
 from postern.model.items import Flag

@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from postern.items.imip import Letter
-from postern.items.out_of_office import Asked, Unanswered, answer, asked, harmless, plain
+from postern.items.out_of_office import Answered, Unanswered, answer, asked, harmless, plain
 from postern.model.out_of_office import MAX_TEXT
 
 MINE = frozenset({"bob@corp.test", "robert@corp.test"})
@@ -22,7 +22,7 @@ def message(more: str = "", path: str = "ann@away.test", to: str = "bob@corp.tes
 
 
 def test_a_letter_of_a_person_is_answered() -> None:
-    assert asked(message(), MINE) == Asked("ann@away.test", "Lünch", "<2@away.test>", ("<2@away.test>",))
+    assert asked(message(), MINE) == Answered("ann@away.test", "Lünch", "<2@away.test>", ("<2@away.test>",))
     for to in ('"Bob" <BOB@corp.test>, x@y.test', "x@y.test\r\nCc: robert@corp.test", "Team: bob@corp.test;"):
         assert asked(message(to=to), MINE).sender == "ann@away.test"
     old = asked(message("References: <0@x.test>\r\n <1@x.test>\r\n"), MINE)

@@ -10,13 +10,13 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from postern.items import conversations
 from postern.items.calendar_properties import KEYWORDS
 from postern.items.mail_content import Form, MailContent
 from postern.items.properties import (
     COMMON,
+    INTERNET_HEADERS,
     TASK,
     Mapped,
     Property,
@@ -33,8 +33,6 @@ from postern.model.items import MESSAGE, Flag
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
 
-INTERNET_HEADERS = UUID("00020386-0000-0000-c000-000000000046")
-"""PS_INTERNET_HEADERS (MS-OXPROPS section 1.3.2): a field of the header by its name."""
 MAX_FIELD_NAME = 100
 MAX_INDEX = 4_096
 """Characters of a conversation index that are read."""

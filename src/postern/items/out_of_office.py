@@ -50,7 +50,7 @@ class Unanswered(Exception):
     """A message that gets no answer, and why."""
 
 
-class Asked(NamedTuple):
+class Answered(NamedTuple):
     """The parts of a message that its answer repeats: the address that wrote it, its subject as text, and the Message-IDs of its
     conversation, its own at the end. `own_id` is "" where it has none."""
 
@@ -60,7 +60,7 @@ class Asked(NamedTuple):
     references: tuple[str, ...]
 
 
-def asked(content: bytes, mine: Collection[str]) -> Asked:
+def asked(content: bytes, mine: Collection[str]) -> Answered:
     """Reads a delivered message, which begins with Return-Path. `mine` are the addresses of its recipient, folded. Raises
     Unanswered.
 
@@ -89,7 +89,7 @@ def asked(content: bytes, mine: Collection[str]) -> Asked:
     own = _ID.search(named.get(b"message-id", b""))
     before = _ID.findall(named.get(b"references", b"") or named.get(b"in-reply-to", b""))
     ids = [each.decode("ascii") for each in (*before, *([own[0]] if own else ()))]
-    return Asked(sender, " ".join(subject.split()), ids[-1] if own else "", tuple(ids[-MAX_REFERENCES:]))
+    return Answered(sender, " ".join(subject.split()), ids[-1] if own else "", tuple(ids[-MAX_REFERENCES:]))
 
 
 def _is_nobody(address: str) -> bool:
@@ -146,7 +146,7 @@ def plain(text: str) -> str:
     return html.text_of(text) if is_html(text) else text
 
 
-def answer(letter: Letter, message: Asked, text: str) -> bytes:
+def answer(letter: Letter, message: Answered, text: str) -> bytes:
     """The answer to a message (RFC 3834 section 3). The subject of `letter` is made here. HTML goes beside its text.
 
     Bound: linear in the text.

@@ -14,6 +14,7 @@ from uuid import UUID
 from postern.items import calendar_object
 from postern.items.availability import events_of
 from postern.items.calendar_object import Refused
+from postern.items.properties import DAV
 from postern.items.working_hours import read as read_hours
 from postern.model.availability import (
     MAX_ASKED,
@@ -48,9 +49,7 @@ STEPS = 200_000
 """Steps that the rules of one mailbox's series may take: less than a second."""
 UNICODE = 0x001F
 """PtypString (MS-OXCDATA section 2.11.1): UTF-16 with a zero at the end."""
-_TRANSPARENCY = PropertyName(
-    UUID("a3a5f0d4-5b0b-4d6e-9d0c-7f7a54ad4e0b"), None, "{urn:ietf:params:xml:ns:caldav}schedule-calendar-transp"
-)
+_TRANSPARENCY = PropertyName(DAV, None, "{urn:ietf:params:xml:ns:caldav}schedule-calendar-transp")
 """The property by which CalDAV sets a calendar aside, as `services.dav.properties` keeps it."""
 _FEW = 10
 """Contents that are read in the loop, in a millisecond or two."""
