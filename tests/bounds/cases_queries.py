@@ -314,6 +314,10 @@ CASES: Cases = {
     ),
     "items.free_busy.free_busy": _on(_exceptions, lambda found: free_busy.free_busy([found], 0, 1 << 40)),
     "items.free_busy.merged": _merged,
+    "items.free_busy.periods_in": _on(
+        _exceptions,
+        lambda found: list(free_busy.periods_in(found, 0, 1 << 40, UTC_ZONE, Budget(), ("a@b",), True)),
+    ),
     "items.calendar_data.retrieve: picked": _on(
         _attended,
         lambda found: calendar_data.retrieve(

@@ -121,7 +121,7 @@ class Series:
     ) -> Iterator[Occurrence]:
         """The occurrences that overlap a span of time, lazily, about in the order of their starts (those that an exception moved
         are in the order of their own). None: from the first, or without end. `budget.is_cut` tells that there would be more
-        than the bounds of one object allow; `most` is the caller's, and is not told.
+        than the bounds of one object allow; it does not tell of `most`.
 
         Bound: `budget` steps of rules, and STEPS; at most `most` occurrences, and MAX_OCCURRENCES.
         """
