@@ -162,7 +162,13 @@ def test_a_conversation_is_what_has_one_topic() -> None:
     assert len({conversations.number_of(topic) for topic in topics}) == 1
     for subject in ("Note: x", "DB:prod", r"C:\temp"):
         assert conversations.topic_of(subject) == subject
-    assert conversations.topic_of("Re: FW: lunch") == "FW: lunch"
+    assert conversations.topic_of("Re: FW:  lunch") == "lunch"
+
+
+def test_a_subject_is_its_prefix_and_the_rest() -> None:
+    values = MESSAGE_PROPERTIES.read(MailRecord(MailContent(b"Subject: Re: FW: DB:x\r\n\r\n"), Flag(0)))
+    assert values[tagged("PidTagSubjectPrefix", 0x003D)] == "Re: "
+    assert values[tagged("PidTagNormalizedSubject", 0x0E1D)] == "FW: DB:x"
 
 
 def test_properties_of_messages_are_mapped() -> None:

@@ -8,6 +8,7 @@ import re
 MAX_TOPIC = 255
 """Characters of a topic, as PidTagConversationTopic has them."""
 _PREFIX = re.compile(r"[^\W\d_]{1,3}+(?:\[\d{1,3}+\])?+: ")
+_PREFIXES = re.compile(f"(?:{_PREFIX.pattern} *+)++")
 
 
 def prefix_of(subject: str) -> str:
@@ -21,11 +22,13 @@ def prefix_of(subject: str) -> str:
 
 
 def topic_of(subject: str) -> str:
-    """The topic of a conversation by the subject of one of its messages: without its prefix.
+    """The topic of a conversation by the subject of one of its messages: without prefixes, for some programs put
+    one before another.
 
     Bound: linear in the subject; at most MAX_TOPIC characters.
     """
-    return subject[len(prefix_of(subject)) :].strip()[:MAX_TOPIC]
+    match = _PREFIXES.match(subject)
+    return subject[match.end() if match is not None else 0 :].strip()[:MAX_TOPIC]
 
 
 def number_of(topic: str) -> int:

@@ -222,6 +222,12 @@ def _set_index(it: MailRecord, value: Value | None) -> None:
     it.content.set_text("Thread-Index", base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else "")
 
 
+def _normalized(it: MailRecord) -> str | None:
+    """The subject without its one prefix."""
+    subject = it.content.text("Subject")
+    return subject[len(conversations.prefix_of(subject)) :].strip() or None
+
+
 def _topic(it: MailRecord) -> Value | None:
     return it.content.text("Thread-Topic") or conversations.topic_of(it.content.text("Subject")) or None
 
@@ -260,7 +266,7 @@ MESSAGE_PROPERTIES: PropertyMap[MailRecord] = _Map(
         Mapped(
             tagged("PidTagNormalizedSubject", 0x0E1D),
             "Subject",
-            lambda it: conversations.topic_of(it.content.text("Subject")) or None,
+            _normalized,
         ),
         Mapped(
             tagged("PidTagSubjectPrefix", 0x003D),

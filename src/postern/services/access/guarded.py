@@ -202,10 +202,6 @@ class GuardedItems(GuardedReading):
         await self._made(mailbox, [] if move else [put.id])
         return put
 
-    async def demand_edit(self, mailbox: UUID, ids: Sequence[int]) -> None:
-        """Raises for items that the caller may not change."""
-        await self._changeable(mailbox, ids, *_EDIT)
-
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         (stored,) = await self._changeable(mailbox, [item], *_EDIT)
         # Who made an item is not for its maker to say.
@@ -235,3 +231,8 @@ class GuardedItems(GuardedReading):
                 raise self._denied()
             return resource
         return None
+
+
+async def demand_edit(items: GuardedItems, mailbox: UUID, ids: Sequence[int]) -> None:
+    """Raises for items that the caller may not change."""
+    await items._changeable(mailbox, ids, *_EDIT)

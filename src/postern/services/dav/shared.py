@@ -19,6 +19,7 @@ from postern.model.folders import FolderNode, Right
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.sharing import FREE_BUSY
+from postern.services.access.guarded import demand_edit
 from postern.services.access.sharing import MailboxRights, Shares
 from postern.services.dav import address_list, folders
 from postern.services.dav.folders import CALENDARS, OUTBOX, Collection, Kind, kind_of
@@ -80,7 +81,7 @@ class SharedMailbox(OwnMailbox):
 
     async def demand_edit(self, item: int) -> None:
         if not self.granted.is_full:
-            await self._guarded.demand_edit(self.id, [item])
+            await demand_edit(self._guarded, self.id, [item])
 
     async def may_send(self) -> bool:
         return await self.access.sharing.may_send_on_behalf(self.caller.id, self.recipient)
