@@ -27,7 +27,8 @@ def test_settings_are_shown_and_set(org: Organized, database: str) -> None:
         "both of --from and --until": ("--from", "2026-12-24T12:00"),
         "name --on, --off, or both": ("--on", *times),
         "is no time": ("--from", "tomorrow", "--until", "2026-12-24T12:00"),
-        "ends before it starts": ("--from", "2026-12-24T12:00", "--until", "2026-12-24T12:00"),
+        "as HTML it has": ("--internal", "<b>" + "&" * 30_000),
+        "name a later --until": ("--from", "2026-12-24T12:00", "--until", "2026-12-24T12:00"),
         "too long": ("--internal", "x" * 70_000),
     }
     for reason, words in refused.items():

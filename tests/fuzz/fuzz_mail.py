@@ -112,9 +112,12 @@ def _texts(data: bytes) -> None:
     assert len(words.fold(decoded)) <= 18 * len(decoded)
     assert len(words.fold_within(decoded, 100).encode("utf-8", "surrogatepass")) <= 100
     text.html_text(decoded)
-    safe = out_of_office.harmless(decoded)
+    try:
+        safe = out_of_office.harmless(decoded)
+    except ValueError:
+        safe = ""
     assert "<script" not in safe.lower() and out_of_office.plain(safe) is not None
-    answered = out_of_office.Asked("a@b.test", decoded, "", ())
+    answered = out_of_office.Answered("a@b.test", decoded, "", ())
     sent = out_of_office.answer(Letter("a@b.test", ("a@b.test",), "", "1", 0), answered, safe)
     head = sent[: fields.header_end(sent, 0, len(sent))]
     assert [fields.count_fields(head, name) for name in (b"to", b"subject", b"auto-submitted", b"bcc")] == [1, 1, 1, 0]

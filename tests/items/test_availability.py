@@ -67,6 +67,13 @@ def test_no_more_than_asked_for() -> None:
     assert len(events_of(read(*lines), DAY, DAY + 50 * 86_400, UTC_ZONE, Budget(), (), 7)) == 7
 
 
+def test_free_ones_are_left_out_where_they_are_not_asked_for() -> None:
+    lines = event("DTSTART:20260302T090000Z", "RRULE:FREQ=DAILY", "TRANSP:TRANSPARENT")
+    lines += event("RECURRENCE-ID:20260304T090000Z", "DTSTART:20260304T090000Z")
+    told = events_of(read(*lines), DAY, DAY + 50 * 86_400, UTC_ZONE, Budget(), (), 2, False)
+    assert [(each.start, each.busy) for each in told] == [(DAY + 57 * HOUR, Busy.BUSY)]
+
+
 def test_the_strongest_state_of_an_interval_counts() -> None:
     events = [
         BusyEvent(DAY + HOUR, DAY + 2 * HOUR + 60, Busy.OUT_OF_OFFICE),

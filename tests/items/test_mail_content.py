@@ -14,8 +14,8 @@ import pytest
 
 from postern.items import conversations, html, mail_content, quoting
 from postern.items.mail_content import Form, MailContent
-from postern.items.message_properties import INTERNET_HEADERS, MESSAGE_PROPERTIES, MailRecord
-from postern.items.properties import Property, Type, tagged
+from postern.items.message_properties import MESSAGE_PROPERTIES, MailRecord
+from postern.items.properties import INTERNET_HEADERS, Property, Type, tagged
 from postern.items.quoting import Quoted
 from postern.model.item_store import PropertyName
 from postern.model.items import Flag
@@ -94,6 +94,40 @@ def test_a_style_that_is_a_program_is_taken_out(style: str) -> None:
     assert html.filtered_fragment(r"""<p style='font-family:"\5b8b",x;color:red'>x</p>""").count("color:red") == 1
 
 
+def test_what_is_kept_keeps_its_last_line_end() -> None:
+    body = b"1,2\r\n3,4\r\n"
+    part = b"--B\r\nContent-Type: text/csv; name=a.csv\r\nContent-Disposition: attachment\r\n\r\n" + body
+    octets = b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n\r\nx\r\n" + part + b"\r\n--B--\r\n"
+    for text in ("one", "two\r\n", "drei ü\r\n", ""):
+        content = MailContent(octets)
+        content.set_form(Form(text, False))
+        content.attach(mail_content.message(b"Subject: x\r\n\r\nx\r\n"))
+        octets = content.octets()
+        again = MailContent(octets)
+        assert again.form.text == text
+        csv, *messages = again.parts.attached
+        assert csv.octets.endswith(b"\r\n\r\n" + body) and all(
+            each.octets.endswith(b"\r\n\r\nx\r\n") for each in messages
+        )
+    alone = MailContent(b"Content-Type: text/plain\r\n\r\nx")
+    alone.set_form(Form("one", False))
+    assert alone.octets().endswith(b"\r\n\r\none\r\n")
+
+
+@pytest.mark.parametrize("name", ["Content-Disposition", "content-disposition"])
+def test_a_text_that_becomes_an_attachment_keeps_its_name(name: str) -> None:
+    """As Apple's Mail writes alternatives."""
+    notes = f"Content-Type: text/plain\r\n{name}:\r\n inline;\r\n filename=notes.txt\r\nX-Y: z\r\n\r\nnotes\r\n"
+    html = "--M\r\nContent-Type: text/html\r\n\r\n<p>x</p>\r\n"
+    mixed = f"Content-Type: multipart/mixed; boundary=M\r\n\r\n{html}--M\r\n{notes}--M--\r\n"
+    octets = f"Content-Type: multipart/alternative; boundary=A\r\n\r\n--A\r\n\r\nx\r\n--A\r\n{mixed}--A--\r\n".encode()
+    content = MailContent(octets)
+    content.set_form(Form("new", False))
+    (attached,) = read(content.octets()).iter_attachments()
+    assert (attached.get_filename(), attached.get_content_disposition()) == ("notes.txt", "attachment")
+    assert attached["X-Y"] == "z" and len(attached.get_all("Content-Disposition") or ()) == 1
+
+
 def test_text_and_html_of_each_other() -> None:
     assert html.text_of("<style>p{}</style><p>A<script>x</script>b</p><p>c</p>") == "Ab\nc"
     assert "a &lt;b&gt;<br>\n &nbsp;c" in html.of_text("a <b>\r\n  c")
@@ -114,6 +148,9 @@ def test_answers_quote_what_they_answer() -> None:
     )
     assert told.is_html and "a &lt;b&gt;" in told.text and "<i>q</i>" in told.text and "BODY" not in told.text
     assert quoting.reply_subject("Re: x") == "Re: x" and quoting.reply_subject("FW: x") == "RE: x"
+    for subject in (r"C:\temp is full", "DB:prod down", "10: x", "Note: x"):
+        assert quoting.reply_subject(subject) == f"RE: {subject}"
+    assert quoting.reply_subject("Re: FW: x") == "Re: FW: x" and quoting.forward_subject("Re: ab: x") == "FW: ab: x"
     assert quoting.forward_subject("Ärger: x") == "FW: Ärger: x"
     assert quoting.references(b"<c@d>", b"<a@b> <c@d>") == "<a@b> <c@d>"
     assert (
@@ -122,9 +159,17 @@ def test_answers_quote_what_they_answer() -> None:
 
 
 def test_a_conversation_is_what_has_one_topic() -> None:
-    topics = [conversations.topic_of(subject) for subject in ("Lunch", "RE: Lunch", "Re: FW: lunch ", "AW[2]: Lunch")]
+    topics = [conversations.topic_of(subject) for subject in ("Lunch", "RE: Lunch", "Re:  lunch ", "AW[2]: Lunch")]
     assert len({conversations.number_of(topic) for topic in topics}) == 1
-    assert conversations.topic_of("Note: x") == "Note: x"
+    for subject in ("Note: x", "DB:prod", r"C:\temp"):
+        assert conversations.topic_of(subject) == subject
+    assert conversations.topic_of("Re: FW:  lunch") == "lunch"
+
+
+def test_a_subject_is_its_prefix_and_the_rest() -> None:
+    values = MESSAGE_PROPERTIES.read(MailRecord(MailContent(b"Subject: Re: FW: DB:x\r\n\r\n"), Flag(0)))
+    assert values[tagged("PidTagSubjectPrefix", 0x003D)] == "Re: "
+    assert values[tagged("PidTagNormalizedSubject", 0x0E1D)] == "FW: DB:x"
 
 
 def test_properties_of_messages_are_mapped() -> None:

@@ -7,7 +7,8 @@ from email import message_from_bytes, policy
 import pytest
 
 from postern.items.imip import Letter
-from postern.items.out_of_office import Asked, Unanswered, answer, asked, harmless, plain
+from postern.items.out_of_office import Answered, Unanswered, answer, asked, harmless, plain
+from postern.model.out_of_office import MAX_TEXT
 
 MINE = frozenset({"bob@corp.test", "robert@corp.test"})
 LETTER = Letter("bob@corp.test", ("ann@away.test",), "", "oof.1@corp.test", 1_800_000_000)
@@ -21,7 +22,7 @@ def message(more: str = "", path: str = "ann@away.test", to: str = "bob@corp.tes
 
 
 def test_a_letter_of_a_person_is_answered() -> None:
-    assert asked(message(), MINE) == Asked("ann@away.test", "Lünch", "<2@away.test>", ("<2@away.test>",))
+    assert asked(message(), MINE) == Answered("ann@away.test", "Lünch", "<2@away.test>", ("<2@away.test>",))
     for to in ('"Bob" <BOB@corp.test>, x@y.test', "x@y.test\r\nCc: robert@corp.test", "Team: bob@corp.test;"):
         assert asked(message(to=to), MINE).sender == "ann@away.test"
     old = asked(message("References: <0@x.test>\r\n <1@x.test>\r\n"), MINE)
@@ -88,8 +89,16 @@ def test_html_goes_beside_its_text() -> None:
 
 def test_what_is_active_is_taken_out() -> None:
     assert harmless("a < b & c") == "a < b & c"
+    assert len(harmless("&" * MAX_TEXT)) == MAX_TEXT
+    for text in ("a" * (MAX_TEXT + 1), "<b>" + "&" * 30_000):
+        with pytest.raises(ValueError, match="too long"):
+            harmless(text)
+    for text in ("Ask <anna@example.test> or call.", "<a@b.test> & <ü@ü.test>"):
+        assert harmless(text) == plain(text) == text
+    for text in ("<a@b onclick=x>c</a@b>", "<a@b/onclick=x>c", "<script>x</script>c", "<p>c <a@b.test>"):
+        assert "<a@b" not in harmless(text) and "script" not in harmless(text), text
     assert harmless('<p onclick="x()">a</p><script>x()</script>') == "<p>a</p>"
-    assert harmless("<b><p>" * 20_000 + "&lt;script>a").strip() == "<div>&lt;script&gt;a</div>"
+    assert harmless("<b><p>" * 10_000 + "&lt;script>a").strip() == "<div>&lt;script&gt;a</div>"
     assert plain("<p>a</p>").strip() == "a" and plain("a < b") == "a < b"
 
 

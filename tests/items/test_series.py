@@ -156,6 +156,19 @@ def test_an_occurrence_costs_more_of_a_shared_budget_than_a_step() -> None:
     assert 1_000 - 50 * (OCCURRENCE + 3) < budget.left < 1_000 - 50 * OCCURRENCE
 
 
+def test_a_series_that_is_cut_says_so_to_those_who_share_a_budget() -> None:
+    for rule, before, is_cut in (
+        ("FREQ=HOURLY;COUNT=1000000", _utc("20270101T0000"), True),
+        ("FREQ=HOURLY;COUNT=100", _utc("20270101T0000"), False),
+        ("FREQ=SECONDLY", _utc("20050102T0000"), True),
+        ("FREQ=DAILY", _utc("20050102T0000"), False),
+    ):
+        budget = Budget(1_000_000)
+        lines = event("DTSTART:20050101T000000Z", "DTEND:20050101T000000Z", f"RRULE:{rule}")
+        list(Series(read(*lines)).between(before - 86_400, before, budget=budget))
+        assert not budget.is_spent and budget.is_cut is is_cut, rule
+
+
 RULES = ["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,WE", "FREQ=MONTHLY;BYDAY=-1FR", "FREQ=YEARLY", "FREQ=DAILY;COUNT=9"]
 FORMS = ["", ";TZID=Europe/Berlin", ";TZID=America/New_York", "Z", ";VALUE=DATE"]
 

@@ -42,6 +42,14 @@ def test_times_at_which_all_are_free_come_first_and_early() -> None:
     assert all(each.in_hours and each.states == (b"\0", b"\0") for each in day.suggestions)
 
 
+def test_many_people_have_fewer_suggestions_each_day() -> None:
+    wish = Wish(minutes=30, interval=30, most_by_day=48, most_out_of_hours=48, worst=Quality.POOR)
+    for people, by_day in ((10, 48), (100, 16), (2_000, 1)):
+        group = Attendee(((),) * people, is_group=True)
+        days = suggested(group, wish=wish, days=62)
+        assert {len(day.suggestions) for day in days} == {by_day} and len(days) == 62
+
+
 def test_quality_is_by_the_share_of_conflicts() -> None:
     always = busy(0, 24)
     people = [person(always), *[person() for _ in range(4)]]

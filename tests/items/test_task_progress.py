@@ -49,6 +49,34 @@ def test_a_task_keeps_its_length() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "following", "left"),
+    [
+        ("RRULE:FREQ=DAILY", "20260108", "RRULE:FREQ=DAILY\r\n"),
+        ("RRULE:FREQ=DAILY;COUNT=9", "20260108", "COUNT=6"),
+        ("RRULE:FREQ=DAILY;COUNT=4", "20260108", "COUNT=1"),
+        ("RRULE:FREQ=DAILY;COUNT=3", "", ""),
+        ("RRULE:FREQ=DAILY;UNTIL=20260107", "", ""),
+    ],
+)
+def test_days_that_are_taken_out_are_passed_over(rule: str, following: str, left: str) -> None:
+    days = ("EXDATE;VALUE=DATE:20260106", "EXDATE;VALUE=DATE:20260107,20260110")
+    calendar = task("DTSTART;VALUE=DATE:20260105", "DUE;VALUE=DATE:20260106", rule, *days)
+    assert advance(calendar, DONE) is bool(following)
+    octets = calendar.root.octets().decode()
+    if following:
+        assert f"DTSTART;VALUE=DATE:{following}\r\n" in octets and left in octets and all(day in octets for day in days)
+
+
+def test_a_reminder_moves_with_its_task() -> None:
+    alarm = ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER;VALUE=DATE-TIME:20260105T080000Z", "END:VALARM")
+    early = ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT5M", "END:VALARM")
+    calendar = task("DTSTART;VALUE=DATE:20260105", "RRULE:FREQ=WEEKLY", *alarm, *early)
+    assert advance(calendar, DONE)
+    octets = calendar.root.octets()
+    assert b"TRIGGER;VALUE=DATE-TIME:20260112T080000Z\r\n" in octets and b"TRIGGER:-PT5M\r\n" in octets
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         ("DTSTART;VALUE=DATE:20260105",),

@@ -21,6 +21,7 @@ from tests.model.mailboxes_contract import message, refused
 
 ON = OutOfOffice(OofState.ENABLED, OofAudience.ALL, 0, 0, "Away until Monday", "<p>Auf Reisen \U0001f3d6</p>")
 TIMED = OutOfOffice(OofState.SCHEDULED, OofAudience.KNOWN, 100, 200, "a", "b")
+FAR = 1 << 40
 SENDER, OTHER = b"s" * 16, b"t" * 16
 
 
@@ -126,9 +127,12 @@ class OutOfOfficeContract:
                     (ON._replace(internal="another text"), False),
                     (off, False),
                     (ON, True),
+                    (TIMED._replace(ends=FAR), True),
+                    (TIMED._replace(ends=FAR, external="another text"), False),
+                    (ON, False),
+                    (TIMED._replace(ends=FAR), True),
                     (TIMED, True),
-                    (TIMED._replace(external="another text"), False),
-                    (TIMED._replace(ends=300), True),
+                    (ON, True),
                 ]
             ):
                 await box.store.set_out_of_office(box.guid, settings)

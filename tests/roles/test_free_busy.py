@@ -12,6 +12,7 @@ import pytest
 from postern.model.availability import AvailabilitySpace
 from postern.model.organization import Organization, Profile
 from postern.paths.table import settle
+from postern.protocols.ews.foreign_availability import MAX_OCTETS
 from postern.roles import free_busy
 from postern.services.ews.other_organizations import ForeignAvailability
 from postern.telemetry.observed import Observed
@@ -41,6 +42,7 @@ def test_each_domain_has_its_place_and_its_password(tmp_path: Path) -> None:
     asked = others(replace(organization(), availability=spaces))
     assert asked is not None and asked.serves("other.test") and asked.serves("xn--vf4b131b.test")
     assert not asked.serves("example.test")
+    assert asked._outgoing._most == MAX_OCTETS, "what its reader takes"
     place = asked._organizations["other.test"]
     assert (place.target.host, place.target.port, place.user) == ("mail.other.test", 8443, "us@other.test")
     with pytest.raises(OSError, match="password"):

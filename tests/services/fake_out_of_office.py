@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -35,9 +36,10 @@ class FakeOutOfOffice(FakeItemStore):
         if max(len(settings.internal), len(settings.external)) > MAX_TEXT:
             raise MailboxError("LIMIT", "The text is too long")
         old = self.away.get(mailbox, OutOfOffice())
+        was_on = old.state is OofState.ENABLED or (old.state is OofState.SCHEDULED and old.ends > time.time())
         is_on = settings.state is not OofState.DISABLED
         moved = settings.state is OofState.SCHEDULED and (old.starts, old.ends) != (settings.starts, settings.ends)
-        if is_on and (old.state is OofState.DISABLED or moved):
+        if is_on and (not was_on or moved):
             self.answered = {(whose, sender) for whose, sender in self.answered if whose != mailbox}
         self.away[mailbox] = settings
 

@@ -16,7 +16,7 @@ from postern.cli.terminal import echo_json, json_moment, json_option, moment, pr
 from postern.items.out_of_office import harmless, plain
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
-from postern.model.out_of_office import MAX_TEXT, OofAudience, OofState, OutOfOffice
+from postern.model.out_of_office import OofAudience, OofState, OutOfOffice
 
 if TYPE_CHECKING:
     from postern.directory.listing import Listing
@@ -60,7 +60,7 @@ def out_of_office(
     if starts is not None and ends is not None:
         changes |= {"state": OofState.SCHEDULED, "starts": _time(starts), "ends": _time(ends)}
         if _time(starts) >= _time(ends):
-            raise Failure("the time ends before it starts", os.EX_DATAERR)
+            raise Failure("the time ends before it starts: name a later --until", os.EX_DATAERR)
     if audience is not None:
         changes["audience"] = _AUDIENCES[audience]
     for text, field in ((internal, "internal"), (external, "external")):
@@ -109,9 +109,10 @@ def _time(text: str) -> int:
 
 
 def _text(text: str) -> str:
-    if len(text) > MAX_TEXT:
-        raise Failure(f"the text is too long: {MAX_TEXT} characters are the most", os.EX_DATAERR)
-    return harmless(text)
+    try:
+        return harmless(text)
+    except ValueError as error:
+        raise Failure(f"{error}; write a shorter one", os.EX_DATAERR) from None
 
 
 def _as_dict(owner: Listing, settings: OutOfOffice) -> dict[str, object]:

@@ -74,7 +74,9 @@ def working_hours(
             if changes:
                 hours = replace(hours, **changes)
                 if hours.start >= hours.end:
-                    raise Failure("the work ends before it begins", os.EX_DATAERR)
+                    raise Failure(
+                        "the work ends before it begins: name a later --until, or an earlier --from", os.EX_DATAERR
+                    )
                 await kept.write(database, owner.guid, hours)
         return owner, hours
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from postern.host.mistakes import Problem
+from postern.model.domains import a_labels
 from postern.model.organization import Organization, Profile, Role
 from postern.model.words import nearest, quoted
 from postern.paths.row import Party
@@ -27,6 +28,7 @@ def contradictions(organization: Organization) -> Iterator[Problem]:
     yield from _ports(organization)
     yield from _proofs(organization)
     yield from _client_certificates(organization)
+    yield from _availability(organization)
     yield from _databases(organization)
     yield from _connectors(organization)
     for index, server in enumerate(organization.servers):
@@ -95,11 +97,26 @@ def _client_certificates(organization: Organization) -> Iterator[Problem]:
             )
 
 
+def _availability(organization: Organization) -> Iterator[Problem]:
+    """Checks that each domain of another organization has one place, and each password a file."""
+    domains = [a_labels(space.domain) for space in organization.availability]
+    for index, space in enumerate(organization.availability):
+        if domains[index] in domains[:index]:
+            yield Problem(
+                ("availability", index, "domain"), f"{quoted(space.domain)} is there twice; leave one of the tables out"
+            )
+        if not space.password_file.startswith("/"):
+            yield Problem(("availability", index, "password-file"), _NOT_ABSOLUTE.format(quoted(space.password_file)))
+
+
+_NOT_ABSOLUTE = '{} is no absolute path; write it from "/" on'
+
+
 def _relative(table: str, **files: str) -> Iterator[Problem]:
     """Files of a table, by key, that are named by no absolute path."""
     for key, file in files.items():
         if file and not file.startswith("/"):
-            yield Problem((table, key), f'{quoted(file)} is no absolute path; write it from "/" on')
+            yield Problem((table, key), _NOT_ABSOLUTE.format(quoted(file)))
 
 
 def _of_an_edge(organization: Organization) -> bool:

@@ -18,6 +18,7 @@ from postern.model.folder_names import LANGUAGES
 from postern.model.organization import DomainType, Profile, Role
 from postern.model.words import quoted
 from postern.protocols.smtp.address import parse_mailbox
+from postern.services.http.outgoing import HTTPS, target_of
 
 MAX_OFFSET = 65535 - 50636
 """50636 (EdgeSync) is the highest port number of the table."""
@@ -277,14 +278,15 @@ class ClientCertificatesShape(Shape):
 
 
 def _https(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        fits = parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits or not value.isascii() or not value.isprintable() or " " in value:
+    target = target_of(value)
+    if target is None or target.scheme != "https":
         raise ValueError(
             f'{quoted(value)} is no https URL; write one such as "https://mail.other.test/EWS/Exchange.asmx"'
+        )
+    if target.port != HTTPS:
+        raise ValueError(
+            f"{quoted(value)} has another port than {HTTPS}, and the row availability-to-organization has no other; "
+            "name a URL without a port"
         )
     return value
 

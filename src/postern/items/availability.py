@@ -3,14 +3,14 @@ merged (MS-OXWAVLS section 3.1.4.1.3.10)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 from postern.items.calendar_object import CalendarObject
-from postern.items.rendered import MAX_SUMMARY, busy_of
-from postern.items.series import Series
+from postern.items.free_busy import periods_in
+from postern.items.rendered import MAX_SUMMARY
 from postern.items.stored import closes
 from postern.items.text import text_of
-from postern.items.time_range import periods_of
 from postern.model.availability import BusyEvent, EventFlag
 from postern.model.item_store import Busy
 from postern.protocols.content_lines import Component
@@ -19,47 +19,40 @@ from postern.protocols.ical.zones import Zone
 
 NO_DATA = "4"
 """The digit of somebody of whom nothing is known."""
-_TYPES = {"FREE": Busy.FREE, "BUSY-TENTATIVE": Busy.TENTATIVE, "BUSY-UNAVAILABLE": Busy.OUT_OF_OFFICE}
 
 
 def events_of(
-    calendar: CalendarObject, start: int, end: int, floating: Zone, budget: Budget, me: Collection[str], most: int
+    calendar: CalendarObject,
+    start: int,
+    end: int,
+    floating: Zone,
+    budget: Budget,
+    me: Collection[str],
+    most: int,
+    free: bool = True,
 ) -> list[BusyEvent]:
     """The appointments of an object within a span of time, with their details, about in the order of their starts. `me` are the
-    owner's addresses in lower case.
+    owner's addresses in lower case. Without `free`, those in which the owner is free are left out, and do not count.
 
     Bound: linear in the object; `budget` steps of rules, and `most` appointments.
     """
+    details = {id(part): _details(part) for part in calendar.parts}
     events: list[BusyEvent] = []
-    for event in _all(calendar, start, end, floating, budget, me, most):
-        if len(events) >= most:
-            break
-        events.append(event)
+    for period, part, recurs in islice(periods_in(calendar, start, end, floating, budget, me, free), most):
+        if part is None:
+            events.append(BusyEvent(*period))
+            continue
+        flags, subject, location = details[id(part)]
+        if recurs:
+            flags |= EventFlag.RECURRING
+        if part.first("RECURRENCE-ID") is not None:
+            flags |= EventFlag.EXCEPTION
+        events.append(BusyEvent(*period, flags, 0, subject, location))
     return events
 
 
-def _all(
-    calendar: CalendarObject, start: int, end: int, floating: Zone, budget: Budget, me: Collection[str], most: int
-) -> Iterator[BusyEvent]:
-    if calendar.kind == "VFREEBUSY":
-        for part in calendar.parts:
-            for begin, finish, line in periods_of(calendar, part, floating):
-                if begin < end and finish > start:
-                    yield BusyEvent(begin, finish, _TYPES.get(line.parameter("FBTYPE").upper(), Busy.BUSY))
-    elif calendar.kind == "VEVENT":
-        series = Series(calendar, floating)
-        told = {id(part): _told(part, me) for part in calendar.parts}
-        for occurrence in series.between(start, end, most, budget):
-            busy, flags, subject, location = told[id(occurrence.component)]
-            if series.recurs:
-                flags |= EventFlag.RECURRING
-            if occurrence.component.first("RECURRENCE-ID") is not None:
-                flags |= EventFlag.EXCEPTION
-            yield BusyEvent(occurrence.start, occurrence.end, busy, flags, 0, subject, location)
-
-
-def _told(part: Component, me: Collection[str]) -> tuple[Busy, EventFlag, str, str]:
-    """The state, flags, subject and place of all occurrences that a component describes."""
+def _details(part: Component) -> tuple[EventFlag, str, str]:
+    """The flags, subject and place of all occurrences that a component describes."""
     flags = EventFlag(0)
     if part.first("ATTENDEE") is not None:
         flags |= EventFlag.MEETING
@@ -68,7 +61,7 @@ def _told(part: Component, me: Collection[str]) -> tuple[Busy, EventFlag, str, s
     if closes(entry.value for entry in part.lines("CLASS")):
         flags |= EventFlag.PRIVATE
     subject, location = (text_of(part.value(name))[:MAX_SUMMARY] for name in ("SUMMARY", "LOCATION"))
-    return busy_of(part, me), flags, subject, location
+    return flags, subject, location
 
 
 def merged_digits(events: Iterable[BusyEvent], start: int, end: int, seconds: int) -> str:

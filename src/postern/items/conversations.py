@@ -7,26 +7,28 @@ import re
 
 MAX_TOPIC = 255
 """Characters of a topic, as PidTagConversationTopic has them."""
-MAX_PREFIX = 255
-"""Characters in which prefixes of a subject are looked for."""
-_PREFIX = re.compile(r"(?:[^\W\d_]{1,3}+(?:\[\d{1,3}+\])?+: ?+)++")
+_PREFIX = re.compile(r"[^\W\d_]{1,3}+(?:\[\d{1,3}+\])?+: ")
+_PREFIXES = re.compile(f"(?:{_PREFIX.pattern} *+)++")
 
 
 def prefix_of(subject: str) -> str:
-    """The prefix of a subject, for example "RE: " (MS-OXCMSG section 2.2.1.9).
+    """The prefix of a subject, for example "RE: ": one, of one to three letters, a colon and a blank (MS-OXCMSG section 2.2.1.9).
+    Some programs count in it, as in "AW[2]: ".
 
-    Bound: linear in the first MAX_PREFIX characters.
+    Bound: constant.
     """
-    match = _PREFIX.match(subject[:MAX_PREFIX])
+    match = _PREFIX.match(subject)
     return match[0] if match is not None else ""
 
 
 def topic_of(subject: str) -> str:
-    """The topic of a conversation by the subject of one of its messages: without prefixes.
+    """The topic of a conversation by the subject of one of its messages: without prefixes, for some programs put
+    one before another.
 
     Bound: linear in the subject; at most MAX_TOPIC characters.
     """
-    return subject[len(prefix_of(subject)) :].strip()[:MAX_TOPIC]
+    match = _PREFIXES.match(subject)
+    return subject[match.end() if match is not None else 0 :].strip()[:MAX_TOPIC]
 
 
 def number_of(topic: str) -> int:

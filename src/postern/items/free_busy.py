@@ -48,27 +48,44 @@ def free_busy(
     budget = budget or Budget(STEPS)
     periods: list[Period] = []
     for calendar in objects:
-        for period in _of(calendar, start, end, floating, budget, me):
+        for period, _, _ in periods_in(calendar, start, end, floating, budget, me):
             clipped = Period(max(period.start, start), min(period.end, end), period.busy)
-            if clipped.start < clipped.end and clipped.busy is not Busy.FREE:
+            if clipped.start < clipped.end:
                 periods.append(clipped)
             if len(periods) >= MAX_PERIODS:
                 return merged(periods)
     return merged(periods)
 
 
-def _of(
-    calendar: CalendarObject, start: int, end: int, floating: Zone, budget: Budget, me: Collection[str]
-) -> Iterator[Period]:
+def periods_in(
+    calendar: CalendarObject,
+    start: int,
+    end: int,
+    floating: Zone,
+    budget: Budget,
+    me: Collection[str],
+    free: bool = False,
+) -> Iterator[tuple[Period, Component | None, bool]]:
+    """The periods of an object that overlap a span, whole and about in the order of their starts. Each comes with the component
+    of its appointment (None: it is a published time), and whether the appointment is of a series. With `free`, those in which
+    the owner is free are among them.
+
+    Bound: linear in the object; `budget` steps of rules, and those of `items.series`.
+    """
     if calendar.kind == "VFREEBUSY":
         for part in calendar.parts:
             for begin, finish, source in periods_of(calendar, part, floating):
-                yield Period(begin, finish, _TYPES.get(source.parameter("FBTYPE").upper(), Busy.BUSY))
+                busy = _TYPES.get(source.parameter("FBTYPE").upper(), Busy.BUSY)
+                if begin < end and finish > start and (free or busy):
+                    yield Period(begin, finish, busy), None, False
     elif calendar.kind == "VEVENT":
         states = {id(part): busy_of(part, me) for part in calendar.parts}
-        if any(states.values()):
-            for occurrence in Series(calendar, floating).between(start, end, budget=budget):
-                yield Period(occurrence.start, occurrence.end, states[id(occurrence.component)])
+        if free or any(states.values()):
+            series = Series(calendar, floating)
+            for occurrence in series.between(start, end, budget=budget):
+                busy = states[id(occurrence.component)]
+                if free or busy:
+                    yield Period(occurrence.start, occurrence.end, busy), occurrence.component, series.recurs
 
 
 def merged(periods: Iterable[Period]) -> list[Period]:

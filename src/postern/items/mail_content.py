@@ -7,6 +7,7 @@ octets, and texts are written in UTF-8.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ MAX_ATTACHMENTS = 1_000
 """Attachments that a message may be given."""
 _OF_BODY = (b"content-", b"mime-version")
 _MIME = b"MIME-Version: 1.0\r\n"
+_DISPOSITION = re.compile(rb"[^:]*+:(?:\r?\n(?=[ \t])|[ \t])*+[^\s;]*+")
+"""The name of a Content-Disposition and its type."""
 
 
 class Form(NamedTuple):
@@ -278,7 +281,7 @@ class _Parts:
         parts += [[each] for each in self.others]
         whole = _multipart("alternative", boundary + "_a", parts) if len(parts) > 1 else parts[0]
         beside = [[each.octets] for each in self.attached if not (is_html and each.is_inline)]
-        return _multipart("mixed", boundary + "_m", [whole, *beside]) if beside else whole
+        return [*(_multipart("mixed", boundary + "_m", [whole, *beside]) if beside else whole), b"\r\n"]
 
     def _boundary(self) -> str:
         """A boundary that stands in no part: a digest of all of them."""
@@ -294,7 +297,17 @@ class _Parts:
 def _apart(octets: bytes, node: Node) -> bytes:
     """An attachment as it stands. A text that nothing but its place kept from being shown says so itself from now on."""
     raw = _raw(octets, node)
-    return b"Content-Disposition: attachment\r\n" + raw if is_text(node) else raw
+    if not is_text(node):
+        return raw
+    header, rest = split_section(raw)
+    fields = split_fields(header, most=None)
+    place = next((place for place, (name, _) in enumerate(fields) if name == b"content-disposition"), -1)
+    if place < 0:
+        return b"Content-Disposition: attachment\r\n" + raw
+    before, field, after = fields[:place], fields[place][1], fields[place + 1 :]
+    # Its parameters stay, such as the name of the file.
+    written = b"Content-Disposition: attachment" + field[_DISPOSITION.match(field).end() :]  # type: ignore[union-attr]  # it has a name
+    return b"".join([*[each for _, each in before], written, *[each for _, each in after], rest])
 
 
 def _raw(octets: bytes, node: Node) -> bytes:
@@ -303,11 +316,13 @@ def _raw(octets: bytes, node: Node) -> bytes:
 
 
 def _multipart(subtype: str, boundary: str, parts: Sequence[list[bytes]]) -> list[bytes]:
+    """A multipart without its last line end. The line end in front of a delimiter belongs to the delimiter (RFC 2046 section
+    5.1.1): each part gets one, whatever its own end is."""
     line = f"--{boundary}".encode()
     pieces = [f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode()]
     for part in parts:
-        pieces += [line, b"\r\n", *part, b"" if part[-1].endswith(b"\r\n") else b"\r\n"]
-    return [*pieces, line, b"--\r\n"]
+        pieces += [line, b"\r\n", *part, b"\r\n"]
+    return [*pieces, line, b"--"]
 
 
 def file(

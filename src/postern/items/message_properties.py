@@ -10,13 +10,13 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from postern.items import conversations
 from postern.items.calendar_properties import KEYWORDS
 from postern.items.mail_content import Form, MailContent
 from postern.items.properties import (
     COMMON,
+    INTERNET_HEADERS,
     TASK,
     Mapped,
     Property,
@@ -33,8 +33,6 @@ from postern.model.items import MESSAGE, Flag
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
 
-INTERNET_HEADERS = UUID("00020386-0000-0000-c000-000000000046")
-"""PS_INTERNET_HEADERS (MS-OXPROPS section 1.3.2): a field of the header by its name."""
 MAX_FIELD_NAME = 100
 MAX_INDEX = 4_096
 """Characters of a conversation index that are read."""
@@ -224,6 +222,12 @@ def _set_index(it: MailRecord, value: Value | None) -> None:
     it.content.set_text("Thread-Index", base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else "")
 
 
+def _normalized(it: MailRecord) -> str | None:
+    """The subject without its one prefix."""
+    subject = it.content.text("Subject")
+    return subject[len(conversations.prefix_of(subject)) :].strip() or None
+
+
 def _topic(it: MailRecord) -> Value | None:
     return it.content.text("Thread-Topic") or conversations.topic_of(it.content.text("Subject")) or None
 
@@ -262,7 +266,7 @@ MESSAGE_PROPERTIES: PropertyMap[MailRecord] = _Map(
         Mapped(
             tagged("PidTagNormalizedSubject", 0x0E1D),
             "Subject",
-            lambda it: conversations.topic_of(it.content.text("Subject")) or None,
+            _normalized,
         ),
         Mapped(
             tagged("PidTagSubjectPrefix", 0x003D),

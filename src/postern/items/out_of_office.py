@@ -13,6 +13,7 @@ from typing import NamedTuple
 from postern.items import html
 from postern.items.imip import Letter, encoded, frame
 from postern.model.domains import fold
+from postern.model.out_of_office import MAX_TEXT
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import lines_end, parse_fields
 from postern.protocols.mime.words import decode_words
@@ -41,14 +42,15 @@ _BULK = frozenset({b"bulk", b"junk", b"list"})
 _SUPPRESSING = frozenset({b"oof", b"autoreply", b"all"})
 _RECIPIENTS = (b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc")
 _ID = re.compile(rb"<[!-;=?-~]{1,500}+>")
-_TAG = re.compile(r"<[A-Za-z/!]")
+_TAG = re.compile(r"<(?![^\s<>/@]{1,256}+@[^\s<>/@]{1,256}+>)[A-Za-z/!]")
+"""The begin of a tag. An address in angle brackets is none; it is harmless in HTML, for it has no attributes."""
 
 
 class Unanswered(Exception):
     """A message that gets no answer, and why."""
 
 
-class Asked(NamedTuple):
+class Answered(NamedTuple):
     """The parts of a message that its answer repeats: the address that wrote it, its subject as text, and the Message-IDs of its
     conversation, its own at the end. `own_id` is "" where it has none."""
 
@@ -58,7 +60,7 @@ class Asked(NamedTuple):
     references: tuple[str, ...]
 
 
-def asked(content: bytes, mine: Collection[str]) -> Asked:
+def asked(content: bytes, mine: Collection[str]) -> Answered:
     """Reads a delivered message, which begins with Return-Path. `mine` are the addresses of its recipient, folded. Raises
     Unanswered.
 
@@ -87,7 +89,7 @@ def asked(content: bytes, mine: Collection[str]) -> Asked:
     own = _ID.search(named.get(b"message-id", b""))
     before = _ID.findall(named.get(b"references", b"") or named.get(b"in-reply-to", b""))
     ids = [each.decode("ascii") for each in (*before, *([own[0]] if own else ()))]
-    return Asked(sender, " ".join(subject.split()), ids[-1] if own else "", tuple(ids[-MAX_REFERENCES:]))
+    return Answered(sender, " ".join(subject.split()), ids[-1] if own else "", tuple(ids[-MAX_REFERENCES:]))
 
 
 def _is_nobody(address: str) -> bool:
@@ -120,11 +122,20 @@ def is_html(text: str) -> bool:
 
 
 def harmless(text: str) -> str:
-    """The text of a client without scripts and what else is active; a plain text stays as it is.
+    """The text of a client without scripts and what else is active, as it may be stored; a plain text stays as it is. HTML may
+    become longer by that, for what is no markup is written as references. Raises ValueError for more than MAX_TEXT characters,
+    before or after.
 
-    Bound: linear in the text, as `items.html.filtered_fragment`.
+    Bound: linear in the text, as `items.html.filtered_fragment`; at most MAX_TEXT characters.
     """
-    return html.filtered_fragment(text) if is_html(text) else text
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"the text is too long: {MAX_TEXT} characters are the most")
+    filtered = html.filtered_fragment(text) if is_html(text) else text
+    if len(filtered) > MAX_TEXT:
+        raise ValueError(
+            f"the text is too long: as HTML it has {len(filtered)} characters, and {MAX_TEXT} are the most"
+        )
+    return filtered
 
 
 def plain(text: str) -> str:
@@ -135,7 +146,7 @@ def plain(text: str) -> str:
     return html.text_of(text) if is_html(text) else text
 
 
-def answer(letter: Letter, message: Asked, text: str) -> bytes:
+def answer(letter: Letter, message: Answered, text: str) -> bytes:
     """The answer to a message (RFC 3834 section 3). The subject of `letter` is made here. HTML goes beside its text.
 
     Bound: linear in the text.

@@ -27,6 +27,12 @@ COMMON = UUID("00062008-0000-0000-c000-000000000046")
 NOTE = UUID("0006200e-0000-0000-c000-000000000046")
 MEETING = UUID("6ed8da90-450b-101b-98da-00aa003f1305")
 PUBLIC_STRINGS = UUID("00020329-0000-0000-c000-000000000046")
+INTERNET_HEADERS = UUID("00020386-0000-0000-c000-000000000046")
+"""PS_INTERNET_HEADERS (MS-OXPROPS section 1.3.2): a field of the header by its name."""
+DAV = UUID("a3a5f0d4-5b0b-4d6e-9d0c-7f7a54ad4e0b")
+"""A set of our own: the properties that clients of DAV set, by their names in Clark's notation."""
+CONFIGURATIONS = UUID("8f3e2f0c-6f5b-4d0e-9a53-3a1f1d0c7be1")
+"""A set of our own: user configurations, by the id of a folder that is none in the store, a colon, and their name."""
 
 
 class Type(IntEnum):
@@ -117,7 +123,7 @@ LANGUAGE = Property(
     "PidNameContentLanguage",
     Type.STRING,
     0,
-    PropertyName(UUID("00020386-0000-0000-c000-000000000046"), None, "content-language"),
+    PropertyName(INTERNET_HEADERS, None, "content-language"),
 )
 """The language of an item, as a header of mail says it: named in PS_INTERNET_HEADERS (MS-OXPROPS section 1.3.2)."""
 

@@ -115,7 +115,8 @@ class Series:
         budget: Budget | None = None,
     ) -> Iterator[Occurrence]:
         """The occurrences that overlap a span of time, lazily, about in the order of their starts (those that an exception moved
-        are in the order of their own). None: from the first, or without end.
+        are in the order of their own). None: from the first, or without end. `budget.is_cut` tells that there would be more
+        than the bounds of one object allow; it does not tell of `most`.
 
         Bound: `budget` steps of rules, and STEPS; at most `most` occurrences, and MAX_OCCURRENCES.
         """
@@ -135,6 +136,7 @@ class Series:
         finally:
             if budget is not None:  # which others may share: no object takes more than its part of it
                 budget.left -= begun - own.left + OCCURRENCE * count
+                budget.is_cut = budget.is_cut or own.is_spent or count >= MAX_OCCURRENCES
 
     def exceptions_in(self, start: int | None, end: int | None) -> Iterator[Component]:
         """The exceptions that are in a span of time, or were before they were moved, and those that change what follows them."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
 from postern.items.working_hours import WorkingHours
-from postern.model.availability import BusyEvent
+from postern.model.availability import MAX_DAYS, BusyEvent
 from postern.model.item_store import Busy
 from postern.protocols.ical.zones import Zone
 
-MAX_DAYS = 62
+MAX_TOLD = 100_000
+"""Members of attendees times suggestions that are told: ten suggestions a day for two months and a hundred people, and half as
+many again. With more members, a day has fewer suggestions, and one at least."""
 UNKNOWN = 0xFF
 """Stands for the state of somebody of whom nothing is known."""
 _CONFLICTS = bytes([0, 1, 1, 1, 0]) + bytes(251)
@@ -107,10 +109,12 @@ def suggestions(
 ) -> list[Day]:
     """Suggestions for each day of a span, in the zone of whoever asks; none before `now`. `hours` are those of the organizer.
 
-    Bound: linear in the times of all days, for each member; at most MAX_DAYS days.
+    Bound: linear in the times of all days, for each member; at most MAX_DAYS days, and about MAX_TOLD states of members.
     """
     first, last = zone.local(start).date(), zone.local(end - 1).date()
     days = [first + timedelta(days=number) for number in range(min((last - first).days + 1, MAX_DAYS))]
+    states_by_day = sum([len(attendee.members) for attendee in attendees]) * len(days)
+    wish = replace(wish, most_by_day=min(wish.most_by_day, max(MAX_TOLD // max(states_by_day, 1), 1)))
     step = timedelta(minutes=wish.interval)
     times: list[tuple[int, int]] = []
     for number, here in enumerate(days):

@@ -7,15 +7,18 @@ has the form of a RRULE.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import uuid4
 
 from postern.items.calendar_object import CalendarObject
+from postern.items.series import Series
 from postern.protocols.content_lines import Component, line
 from postern.protocols.ical.expansion import Budget, expand
 from postern.protocols.ical.rule import Frequency, Rule, read_rule, written_rule
-from postern.protocols.ical.values import When, when_line, when_of
+from postern.protocols.ical.values import When, when_line, when_of, written
 
 REGENERATION = "X-POSTERN-REGENERATION"
 _STEPS = 2_000
@@ -57,7 +60,8 @@ def completed_copy(calendar: CalendarObject) -> bytes:
 
 
 def advance(calendar: CalendarObject, done: datetime) -> bool:
-    """Makes of a recurring task its next occurrence, which is to be done; `done` is when this one was. False: it was the last.
+    """Makes of a recurring task its next occurrence, which is to be done; `done` is when this one was. A reminder with a time of
+    its own moves with it. False: it was the last.
 
     Bound: linear in the object, and 2,000 steps of its rule.
     """
@@ -68,7 +72,13 @@ def advance(calendar: CalendarObject, done: datetime) -> bool:
     rule, regenerates = ruled
     if rule.count is not None and rule.count <= 1:
         return False
-    following = _after(done, rule) if regenerates else _next(rule, start.local)
+    passed = 1
+    if regenerates:
+        following = _after(done, rule)
+    else:
+        masters = Series(calendar).masters
+        excludes = masters[0].excludes if masters else _nothing
+        following, passed = _next(rule, start, excludes)
     if following is None or (rule.until is not None and following.date() > rule.until.local.date()):
         return False
     shift = following - start.local
@@ -76,17 +86,33 @@ def advance(calendar: CalendarObject, done: datetime) -> bool:
         when = when_of(part.first(name))
         if when is not None:
             part.replace(name, when_line(name, when._replace(local=when.local + shift)))
+    for alarm in part.components("VALARM"):
+        when = when_of(alarm.first("TRIGGER"))
+        if when is not None:
+            later = when._replace(local=when.local + shift)
+            alarm.replace("TRIGGER", line("TRIGGER", written(later), [("VALUE", ["DATE-TIME"])]))
     if rule.count is not None:
-        set_rule(part, replace(rule, count=rule.count - 1), regenerates)
+        name = REGENERATION if regenerates else "RRULE"
+        part.replace(name, line(name, written_rule(replace(rule, count=rule.count - passed))))
     for name in _DONE:
         part.replace(name, None)
     return True
 
 
-def _next(rule: Rule, start: datetime) -> datetime | None:
-    """The first time of a rule behind its start."""
-    times = expand(replace(rule, count=None), start, Budget(_STEPS), after=start + timedelta(seconds=1))
-    return next(times, None)
+def _nothing(when: When) -> bool:
+    return False
+
+
+def _next(rule: Rule, start: When, excludes: Callable[[When], bool]) -> tuple[datetime | None, int]:
+    """The first time of a rule behind its start that is not taken out of the series, and the place that it has behind the start:
+    what is taken out counts (RFC 5545 section 3.8.5.1)."""
+    begin = start.local
+    times = expand(replace(rule, count=None), begin, Budget(_STEPS), after=begin + timedelta(seconds=1))
+    most = None if rule.count is None else rule.count - 1
+    for place, time in enumerate(islice(times, most), 1):
+        if not excludes(start._replace(local=time)):
+            return time, place
+    return None, 0
 
 
 def _after(done: datetime, rule: Rule) -> datetime | None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from postern.protocols import xml
-from postern.protocols.ical.bias_zones import BiasZone, Change
+from postern.protocols.ical.bias_zones import DAYS, BiasZone, Change
 
 NAMESPACE = "WorkingHours.xsd"
-DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 GROUPS = {"Day": 0b1111111, "Weekday": 0b0111110, "WeekendDay": 0b1000001}
 MAX_OCTETS = 16_384
 _BOUNDS = xml.Bounds(octets=MAX_OCTETS, depth=12, elements=200, attributes=50, value=200)

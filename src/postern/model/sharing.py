@@ -50,6 +50,11 @@ def rights_in(entries: Mapping[UUID, Right], grantees: Sequence[UUID], kind: Fol
     return rights | FREE_BUSY if rights & Right.READ_ANY else rights
 
 
+def sees_private(rights: Right) -> bool:
+    """Whether these rights in a folder of somebody else show its private items, too."""
+    return bool(rights & (Right.OWNER | Right.PRIVATE))
+
+
 def role_of(rights: Right) -> str:
     """Returns the role that has these rights, "custom" if none has. Beside others, the rights to see when the owner is busy and
     to be the contact make no difference: no letter of IMAP stands for them. Nor does that to see private items."""

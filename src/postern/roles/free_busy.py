@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from postern.model.availability import Availability
 from postern.model.domains import a_labels
 from postern.protocols.dcerpc.interfaces.availability import MAILBOX_AVAILABILITY
+from postern.protocols.ews.foreign_availability import MAX_OCTETS
 from postern.roles.outgoing import outgoing
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -39,15 +40,15 @@ def _others(runtime: Runtime) -> ForeignAvailability | None:
         return None
     try:
         # An administrator named the place.
-        poster = outgoing(runtime, "availability-to-organization", lambda address, port: True, SECONDS)
+        poster = outgoing(runtime, "availability-to-organization", lambda address, port: True, SECONDS, MAX_OCTETS)
     except OSError as error:
         log(Event.AVAILABILITY_FAILED, error=f"the file of authorities cannot be read: {error}")
         return None
     others = {}
     for space in organization.availability:
         target, file = target_of(space.url), FilePath(space.password_file)
-        if target is not None:
-            others[a_labels(space.domain)] = OtherOrganization(target, space.user, _reading(file))
+        assert target is not None, "the configuration takes no other URL"
+        others[a_labels(space.domain)] = OtherOrganization(target, space.user, _reading(file))
     return ForeignAvailability(poster, others)
 
 

@@ -6,13 +6,16 @@ from collections.abc import Callable
 
 from postern.net.dns import Resolver
 from postern.net.tls import authorities_file, validating_context
+from postern.protocols.http.client import MAX_ANSWER
 from postern.roles.runtime import Runtime
 from postern.services.http.outgoing import Outgoing
 
 
-def outgoing(runtime: Runtime, row: str, allows: Callable[[str, int], bool], seconds: float = 30.0) -> Outgoing:
-    """Returns what posts on this row, to the addresses and ports that `allows` takes; an answer has `seconds`. Raises OSError
-    where the file of authorities cannot be read: without it, nobody there can be proven."""
+def outgoing(
+    runtime: Runtime, row: str, allows: Callable[[str, int], bool], seconds: float = 30.0, most: int = MAX_ANSWER
+) -> Outgoing:
+    """Returns what posts on this row, to the addresses and ports that `allows` takes; an answer has `seconds`, and at most `most`
+    octets. Raises OSError where the file of authorities cannot be read: without it, nobody there can be proven."""
     organization = runtime.organization
     return Outgoing(
         runtime.rows[row],
@@ -21,4 +24,5 @@ def outgoing(runtime: Runtime, row: str, allows: Callable[[str, int], bool], sec
         validating_context(authorities_file(organization.authorities)),
         allows,
         seconds,
+        most,
     )

@@ -59,11 +59,11 @@ class OutOfOfficeDatabase(ResourceDatabase, ReplyStore):
         await self._pool.run(_SET, [mailbox.bytes, *map(wire.int8, numbers), *texts])
 
     async def awaiting_replies(self, after: int = 0, most: int = 100) -> list[AwaitingReply]:
-        rows = await self._pool.run(_AWAITING, [wire.int8(after), wire.int8(most)])
+        rows = await self._pool.read(_AWAITING, [wire.int8(after), wire.int8(most)])
         return [AwaitingReply(UUID(bytes=guid), wire.to_int8(item)) for guid, item in rows]
 
     async def was_answered(self, mailbox: UUID, sender: bytes) -> bool:
-        return bool(await self._pool.run(_ANSWERED, [mailbox.bytes, sender]))
+        return bool(await self._pool.read(_ANSWERED, [mailbox.bytes, sender]))
 
     async def send_reply(self, mailbox: UUID, message: int, letter: int, sender: bytes, now: int) -> bool:
         numbers = [wire.int8(message), wire.int8(letter)]

@@ -85,6 +85,22 @@ def test_each_range_comes_back() -> None:
         ("FREQ=MONTHLY;BYMONTHDAY=-1", "<t:DayOfMonth>31</t:DayOfMonth>"),
         ("FREQ=YEARLY", "<t:DayOfMonth>31</t:DayOfMonth><t:Month>January</t:Month>"),
         ("FREQ=YEARLY;INTERVAL=2", "<t:Interval>24</t:Interval><t:DayOfMonth>31</t:DayOfMonth>"),
+        ("FREQ=YEARLY;BYMONTHDAY=13", ""),
+        ("FREQ=YEARLY;BYDAY=MO;BYSETPOS=-1", ""),
+        ("FREQ=YEARLY;BYDAY=1MO", ""),
+        ("FREQ=YEARLY;INTERVAL=2;BYMONTHDAY=13", ""),
+        (
+            "FREQ=YEARLY;INTERVAL=2;BYMONTH=1;BYMONTHDAY=13",
+            "<t:Interval>24</t:Interval><t:DayOfMonth>13</t:DayOfMonth>",
+        ),
+        ("FREQ=YEARLY;INTERVAL=8", "<t:Interval>96</t:Interval>"),
+        ("FREQ=YEARLY;INTERVAL=9", ""),
+        ("FREQ=DAILY;INTERVAL=999", "<t:Interval>999</t:Interval>"),
+        ("FREQ=DAILY;INTERVAL=1000", ""),
+        ("FREQ=WEEKLY;INTERVAL=100", ""),
+        ("FREQ=MONTHLY;INTERVAL=100", ""),
+        ("FREQ=DAILY;COUNT=999", "<t:NumberOfOccurrences>999</t:NumberOfOccurrences>"),
+        ("FREQ=DAILY;COUNT=1000", ""),
         ("FREQ=HOURLY", ""),
         ("FREQ=MONTHLY;BYMONTHDAY=1,15", ""),
         ("FREQ=MONTHLY;BYDAY=MO", ""),
@@ -96,6 +112,8 @@ def test_rules_of_others_are_told_as_patterns_where_one_says_them(rule: str, tol
     assert read is not None
     markup = recurrence_markup(read, START)
     assert told in markup if told else not markup
+    if markup:
+        read_recurrence(xml.read(markup.replace("<t:Recurrence>", f'<t:Recurrence xmlns:t="{TYPES}">').encode()))
 
 
 @pytest.mark.parametrize(

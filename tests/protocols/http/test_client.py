@@ -56,6 +56,18 @@ def test_informational_answers_are_passed_over() -> None:
     assert isinstance(answer, Response) and answer.status == 204 and answer.fields == ((b"c", b"d"),)
 
 
+def test_a_caller_may_take_longer_answers() -> None:
+    wire = OK + b"\r\n" + b"x" * MAX_ANSWER
+    machine = ClientMachine("GET", "/x", "a.test", most=len(wire))
+    machine.receive(wire)
+    machine.ended()
+    answer = machine.next_event()
+    assert isinstance(answer, Response) and len(answer.body) == MAX_ANSWER
+    machine = ClientMachine("GET", "/x", "a.test", most=len(wire) - 1)
+    machine.receive(wire)
+    assert machine.next_event() == NoResponse(f"sent more than {len(wire) - 1} octets")
+
+
 @pytest.mark.parametrize(
     ("wire", "why"),
     [

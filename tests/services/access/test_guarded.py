@@ -128,3 +128,16 @@ def test_a_put_over_ones_own_item_keeps_its_maker() -> None:
         assert await it.store.properties(OWNER, number) == made_by(CALLER)
 
     work(steps)
+
+
+def test_a_copy_that_is_made_is_no_failure_where_its_maker_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(it: Shared) -> None:
+        async def away(*change: object) -> None:
+            raise MailboxError("UNAVAILABLE", "away")
+
+        (mine,) = await it.guarded.create(OWNER, it.folder, [NewItem(b"a")])
+        monkeypatch.setattr(it.store, "set_properties", away)
+        copies = await it.guarded.copy_items(OWNER, [mine], it.folder)
+        assert len(copies) == 1
+
+    work(steps)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -272,6 +273,10 @@ def test_an_author_changes_and_removes_what_he_has_made() -> None:
             assert (await bob.put(mine, content=event("b"))).status_code == 201
             assert (await bob.put(mine, content=event("b", "Dinner"))).status_code == 204
             assert (await bob.put(hers, content=event("a", "Dinner"))).status_code == 403
+            answer = await bob.request("PROPPATCH", hers, content=COLOUR)
+            assert (answer.status_code, failed(answer)) == (403, "D:need-privileges")
+            assert not await site.mailboxes.property_names(guid_of(ALICE))
+            assert "200 OK" in (await bob.request("PROPPATCH", mine, content=COLOUR)).text
             assert (await bob.delete(hers)).status_code == 403
             # The owner changes it, and it stays his.
             assert (await alice.put(f"{CALENDAR}b.ics", content=event("b", "Breakfast"))).status_code == 204
@@ -499,6 +504,26 @@ def test_what_is_private_in_any_part_and_by_any_word_is_hidden(content: bytes, i
             await grant(site, ROLES["editor"], FolderKind.CONTACTS if is_card else FolderKind.CALENDAR)
             assert (await bob.get(path)).status_code == (404 if is_hidden else 200)
             assert (await bob.put(path, content=content)).status_code == (403 if is_hidden else 204)
+
+    asyncio.run(work())
+
+
+def test_what_is_private_is_asked_once_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        site, asked = DavSite(), list[int]()
+        async with site.client() as alice, site.client(BOB) as bob:
+            for name in "abc":
+                await alice.put(f"{CALENDAR}{name}.ics", content=event(name))
+            await grant(site, ROLES["reviewer"])
+            private = site.mailboxes.private_resources
+
+            async def counted(mailbox: UUID, folder: int) -> list[int]:
+                asked.append(folder)
+                return await private(mailbox, folder)
+
+            monkeypatch.setattr(site.mailboxes, "private_resources", counted)
+            answer = await bob.request("REPORT", MOUNTED, content=QUERY, headers={"Depth": "1"})
+            assert answer.text.count("BEGIN:VEVENT") == 3 and len(asked) == 1
 
     asyncio.run(work())
 

@@ -15,10 +15,11 @@ from postern.model.availability import BusyEvent, Span, Told, WhenBusy
 from postern.model.folders import Right
 from postern.model.item_store import Busy
 from postern.model.organization import Profile
+from postern.model.security import Mechanism
 from postern.paths.table import settle
 from postern.protocols.ews import foreign_availability as foreign
 from postern.protocols.ews.foreign_availability import ForeignAnswer, ForeignEvent, question, read_answer
-from postern.protocols.ical.zones import seconds
+from postern.protocols.ical.zones import moment, seconds
 from postern.services.access.availability import Problem
 from postern.services.ews.other_organizations import ForeignAvailability, OtherOrganization
 from postern.services.http.outgoing import Outgoing, Target
@@ -103,6 +104,28 @@ def test_events_that_cannot_be_read_are_not_free_time(view: str) -> None:
     assert read_answer(_answer(view, "ErrorNoFreeBusyAccess"), 0) == [ForeignAnswer("ErrorNoFreeBusyAccess")]
 
 
+def test_a_list_that_is_too_long_is_not_told_in_part() -> None:
+    def event(hour: int, busy: str = "Busy") -> str:
+        begin = moment(DAY + 3_600 * hour).isoformat()
+        times = (
+            f"<t:StartTime>{begin}</t:StartTime><t:EndTime>{moment(DAY + 3_600 * hour + 60).isoformat()}</t:EndTime>"
+        )
+        return f"<t:CalendarEvent>{times}<t:BusyType>{busy}</t:BusyType></t:CalendarEvent>"
+
+    def told(*events: str) -> ForeignAnswer:
+        answers = read_answer(_answer(f"<t:CalendarEventArray>{''.join(events)}</t:CalendarEventArray>"), DAY)
+        assert answers is not None
+        return answers[0]
+
+    many = [event(hour) for hour in range(foreign.MAX_EVENTS)]
+    assert len(told(event(0, "Free"), *many).events) == foreign.MAX_EVENTS
+    assert told(*many, event(1_200)) == ForeignAnswer("ErrorResultSetTooBig")
+    digits = "20" * (foreign.MAX_EVENTS + 1)
+    assert read_answer(_answer(f"<t:MergedFreeBusy>{digits}</t:MergedFreeBusy>"), DAY) == [
+        ForeignAnswer("ErrorResultSetTooBig")
+    ]
+
+
 class Names:
     """A resolver that knows this machine alone."""
 
@@ -110,10 +133,12 @@ class Names:
         return ["127.0.0.1"]
 
 
-def _others(door: EwsDoor, password: str = "wonderland", host: str = "localhost") -> ForeignAvailability:
+def _others(
+    door: EwsDoor, password: str = "wonderland", host: str = "localhost", observed: Observed | None = None
+) -> ForeignAvailability:
     row = settle(Profile.PRACTICAL)["availability-to-organization"]
     tls = door.client_tls()
-    outgoing = Outgoing(row, cast(Any, Names()), Observed(None), tls, lambda address, port: True, 5.0)
+    outgoing = Outgoing(row, cast(Any, Names()), observed or Observed(None), tls, lambda address, port: True, 5.0)
     target = Target("https", host, door.port, PATH)
     return ForeignAvailability(outgoing, {"example.test": OtherOrganization(target, ALICE, lambda: password)})
 
@@ -125,11 +150,15 @@ def test_a_server_of_the_other_organization_is_asked_by_https() -> None:
         await put(door.mailboxes, bob, *NINE)
         span = Span(DAY, END)
         async with door.opened_to_ews():
-            others = _others(door)
+            observed = Observed(None)
+            others = _others(door, observed=observed)
             assert others.serves("example.test") and not others.serves("other.test")
             busy = BusyEvent(DAY + 9 * 3_600, DAY + 10 * 3_600, Busy.BUSY)
             told = await others.when_busy("example.test", [BOB, "x@example.test"], span)
             assert told == [WhenBusy(Told.TIME, (busy,)), Problem.NOBODY]
+            assert {(row, mechanism) for row, _, mechanism, *_ in observed._counts} == {
+                ("availability-to-organization", Mechanism.BASIC)
+            }
             for wrong in (_others(door, "a guess"), _others(door, host="other.test")):
                 assert await wrong.when_busy("example.test", [BOB], span) == [Problem.FOREIGN]
         assert await others.when_busy("example.test", [BOB], span) == [Problem.FOREIGN]

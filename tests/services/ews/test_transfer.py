@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from exchangelib.errors import ErrorCorruptData, ErrorInvalidOperation
 
+from postern.items.properties import CONFIGURATIONS
 from postern.model.folders import FolderKind, Right
 from postern.model.item_store import PropertyName, RenderedItem
 from postern.model.items import NewItem
@@ -21,7 +22,6 @@ from postern.model.resources import NewResource
 from postern.protocols.ews.exported import Exported, read
 from postern.protocols.ews.exported import write as octets_of
 from postern.protocols.ews.ids import FolderId, ItemId, read_id
-from postern.services.ews.user_configurations import SET
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import Answer, EwsDoor, EwsSite
@@ -70,7 +70,7 @@ def test_mail_comes_back_as_it_was() -> None:
         guid, inbox, drafts = guid_of(ALICE), await site.folder(FolderKind.INBOX), await site.folder(FolderKind.DRAFTS)
         bits = await site.mailboxes.keywords(guid, inbox, ["Red"], True)
         (item,) = await site.mailboxes.create(guid, inbox, [NewItem(MAIL, 1 | bits, 1_600_000_000)])
-        (named,) = await site.mailboxes.property_ids(guid, [PropertyName(SET, None, "x")], True)
+        (named,) = await site.mailboxes.property_ids(guid, [PropertyName(CONFIGURATIONS, None, "x")], True)
         bag = {named << 16 | 3: b"\1\0\0\0", 0x0037 << 16 | 3: b"\2\0\0\0"}
         await site.mailboxes.set_properties(guid, item, bag)
         data = data_of(await site.ask(export(item)))
@@ -82,9 +82,9 @@ def test_mail_comes_back_as_it_was() -> None:
         assert (await site.mailboxes.folder(guid, drafts)).keywords == ("Red",)
         # Into another mailbox, where the property has another number.
         theirs = await site.folder(FolderKind.INBOX, BOB)
-        await site.mailboxes.property_ids(guid_of(BOB), [PropertyName(SET, None, "y")], True)
+        await site.mailboxes.property_ids(guid_of(BOB), [PropertyName(CONFIGURATIONS, None, "y")], True)
         copy = number_of(await site.ask(upload(theirs, data, address=BOB), BOB))
-        (number,) = await site.mailboxes.property_ids(guid_of(BOB), [PropertyName(SET, None, "x")])
+        (number,) = await site.mailboxes.property_ids(guid_of(BOB), [PropertyName(CONFIGURATIONS, None, "x")])
         assert (await site.mailboxes.properties(guid_of(BOB), copy))[number << 16 | 3] == b"\1\0\0\0"
         # Over an item that is there.
         changed = write(replace(read(data), content=MAIL + b"!", properties=()))

@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 from exchangelib.errors import ErrorItemNotFound, ErrorItemSave
 
-from postern.items.properties import Type
+from postern.items.properties import CONFIGURATIONS, Type
 from postern.items.property_values import encoded
 from postern.model.folders import FolderKind, Right
 from postern.model.item_store import PropertyName
-from postern.services.ews.user_configurations import SET
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import EwsDoor, EwsSite
@@ -158,7 +157,7 @@ def test_what_does_not_fit_or_was_not_written_here_is_refused() -> None:
         assert (await site.ask(get("Id Nothing"))).codes == ["ErrorSchemaValidation"]
         assert (await site.ask(get(folder="nowhere"))).codes == ["ErrorFolderNotFound"]
         # A program may write anything into the property by its name.
-        (number,) = await site.mailboxes.property_ids(guid, [PropertyName(SET, None, ":Options")], True)
+        (number,) = await site.mailboxes.property_ids(guid, [PropertyName(CONFIGURATIONS, None, ":Options")], True)
         for octets in (b"x", b"[]"):
             value = encoded(Type.BINARY, octets)
             await site.mailboxes.set_folder_properties(guid, inbox, {number << 16 | Type.BINARY: value})

@@ -11,7 +11,7 @@ import pytest
 from postern.model.organization import Profile
 from postern.net.dns import DnsError
 from postern.paths.table import settle
-from postern.protocols.http.client import Response
+from postern.protocols.http.client import MAX_ANSWER, Response
 from postern.services.http.outgoing import Outgoing, OutgoingError, Permitted, Target, is_public, target_of
 from postern.telemetry.observed import Observed
 from tests.services.http.doors import WebDoor
@@ -28,8 +28,8 @@ class Names:
         return {"localhost": ["127.0.0.1"]}.get(host, [host])
 
 
-def outgoing(tls: ssl.SSLContext, *networks: str, seconds: float = 10.0) -> Outgoing:
-    return Outgoing(ROW, cast(Any, Names()), Observed(None), tls, Permitted(networks), seconds)
+def outgoing(tls: ssl.SSLContext, *networks: str, seconds: float = 10.0, most: int = MAX_ANSWER) -> Outgoing:
+    return Outgoing(ROW, cast(Any, Names()), Observed(None), tls, Permitted(networks), seconds, most)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,26 @@ def test_an_answer_is_had_over_tls_and_in_clear() -> None:
             ):
                 with pytest.raises(OutgoingError, match=why):
                     await outgoing(tls, *networks).post(Target("https", host, port, "/"), b"", [])
+
+    asyncio.run(steps())
+
+
+def test_an_answer_is_as_long_as_the_caller_takes_it() -> None:
+    async def steps() -> None:
+        async def long(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * MAX_ANSWER)
+            writer.close()
+
+        server = await asyncio.start_server(long, "127.0.0.1", 0)
+        target = Target("http", "127.0.0.1", server.sockets[0].getsockname()[1], "/")
+        tls = ssl.create_default_context()
+        answer = await outgoing(tls, "127.0.0.0/8", most=2 * MAX_ANSWER).post(target, b"", [])
+        assert len(answer.body) == MAX_ANSWER
+        with pytest.raises(OutgoingError, match="sent more than"):
+            await outgoing(tls, "127.0.0.0/8").post(target, b"", [])
+        server.close()
+        await server.wait_closed()
 
     asyncio.run(steps())
 

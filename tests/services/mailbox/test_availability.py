@@ -169,6 +169,78 @@ def test_too_many_appointments_are_not_told_in_part(monkeypatch: pytest.MonkeyPa
     asyncio.run(work())
 
 
+TWO_MONTHS = Span(DAY, DAY + 62 * 86_400)
+
+
+def test_free_time_does_not_use_up_what_may_be_told() -> None:
+    async def work() -> None:
+        store = FakeResourceStore()
+        await put(store, OWNER, "DTSTART:20260302T000000Z", "RRULE:FREQ=HOURLY", "TRANSP:TRANSPARENT", uid="a")
+        await put(store, OWNER, *NINE, "RRULE:FREQ=DAILY", uid="b")
+        for details in (False, True):
+            seen = await told(store, (READER,), TWO_MONTHS, details)
+            assert seen.state is State.TOLD and len(seen.events) == 62
+        mixed = ["DTSTART:20260302T000000Z", "RRULE:FREQ=HOURLY", "TRANSP:TRANSPARENT", "END:VEVENT", "BEGIN:VEVENT"]
+        mixed += ["UID:c", "DTSTAMP:20260101T000000Z", "RECURRENCE-ID:20260501T000000Z", *NINE[:2]]
+        store = FakeResourceStore()
+        await put(store, OWNER, *mixed, uid="c")
+        assert [event.start for event in (await told(store, (READER,), TWO_MONTHS)).events] == [DAY + 9 * HOUR]
+        # Whoever is told of free time, too, is not told a part of it.
+        await put(store, OWNER, *NINE, "RRULE:FREQ=DAILY", uid="d")
+        assert (await told(store, span=TWO_MONTHS)).state is State.TOO_MANY
+
+    asyncio.run(work())
+
+
+def test_a_rule_that_takes_too_long_is_not_free_time() -> None:
+    async def work() -> None:
+        store = FakeResourceStore()
+        await put(store, OWNER, "DTSTART:20050101T000000Z", "DTEND:20050101T003000Z", "RRULE:FREQ=HOURLY;COUNT=1000000")
+        assert (await told(store)).state is State.TOO_MANY
+
+    asyncio.run(work())
+
+
+def test_large_contents_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        store = FakeResourceStore()
+        for number in range(3):
+            await put(store, OWNER, *NINE, "RRULE:FREQ=DAILY;COUNT=2", uid=str(number))
+        with_ids, asked = store.with_ids, list[int]()
+
+        async def portions(mailbox: UUID, ids: Sequence[int], content: bool = False) -> Any:
+            asked.append(len(ids))
+            return await with_ids(mailbox, ids, content and len(ids) == 1)
+
+        monkeypatch.setattr(store, "with_ids", portions)
+        reads = list[int]()
+        read = availability._read
+
+        def counted(contents: Sequence[bytes], *rest: Any) -> Any:
+            reads.append(len(contents))
+            return read(contents, *rest)
+
+        monkeypatch.setattr(availability, "_read", counted)
+        assert len((await told(store)).events) == 6
+        assert asked == [3, 1, 1, 1] and max(reads) == 1
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("right", [Right.PRIVATE, Right.OWNER])
+def test_delegates_who_view_private_items_see_them(right: Right) -> None:
+    async def work() -> None:
+        store = FakeResourceStore()
+        await put(store, OWNER, *NINE, "CLASS:PRIVATE")
+        calendar = await calendar_of(store, OWNER)
+        for held, subject in ((Right.READ_ANY, ""), (Right.READ_ANY | right, "Board")):
+            await store.set_rights(OWNER, calendar, READER, held)
+            (event,) = (await told(store, (READER,))).events
+            assert event.subject == subject and event.flags is EventFlag.PRIVATE
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize("page", [1, 2, 5, 6])
 def test_calendars_are_read_in_pages(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+from postern.items import series
 from postern.items.booking import Policy
 from postern.items.calendar_object import read
 from postern.items.imip import invitation_in
@@ -389,6 +390,18 @@ class TestInMemory(CalendarAttendantCases):
 
         async def steps(world: World) -> None:
             monkeypatch.setattr(resource_booking, "CALENDAR_STEPS", 40)
+            many = booking_of(more="RRULE:FREQ=DAILY;COUNT=50\r\n")
+            weekly = booking_of(uid="meeting-2", start="20270303T200000Z", more="RRULE:FREQ=WEEKLY;COUNT=3\r\n")
+            assert (await world.attend(many, weekly, owner=ROOM)).left == 1
+            assert await world.answers() == ["REPLY ACCEPTED 0"]
+
+        check(opened, steps)
+
+    def test_a_room_is_not_booked_beside_a_series_that_cannot_be_followed_to_the_day(
+        self, opened: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def steps(world: World) -> None:
+            monkeypatch.setattr(series, "STEPS", 40)
             many = booking_of(more="RRULE:FREQ=DAILY;COUNT=50\r\n")
             weekly = booking_of(uid="meeting-2", start="20270303T200000Z", more="RRULE:FREQ=WEEKLY;COUNT=3\r\n")
             assert (await world.attend(many, weekly, owner=ROOM)).left == 1

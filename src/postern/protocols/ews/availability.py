@@ -9,19 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC
 from enum import IntFlag
 
+from postern.model.availability import MAX_DAYS
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import is_true, m, t, unsigned
 from postern.protocols.ews.times import read_local
-from postern.protocols.ical.bias_zones import BiasZone, Change
+from postern.protocols.ical.bias_zones import DAYS, BiasZone, Change
 from postern.protocols.ical.zones import Zone, seconds
 
 MAX_MAILBOXES = 100
 """Mailboxes of one request, as in Exchange."""
-MAX_DAYS = 62
-"""Days of a window: more are refused with ErrorTimeIntervalTooBig."""
-WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 ATTENDEE_TYPES = frozenset({"Organizer", "Required", "Optional", "Room", "Resource"})
 QUALITIES = ("Excellent", "Good", "Fair", "Poor")
 
@@ -219,6 +217,6 @@ def _change(part: xml.Element | None) -> Change | None:
         return None
     weekday = part.text_of(t("DayOfWeek"))
     hour, minute = (int(number) for number in part.text_of(t("Time"))[:8].split(":")[:2])
-    if weekday not in WEEKDAYS:
+    if weekday not in DAYS:
         raise ValueError("no day of the week")
-    return Change(bias, month, order, WEEKDAYS.index(weekday), hour * 60 + minute, year)
+    return Change(bias, month, order, DAYS.index(weekday), hour * 60 + minute, year)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from postern.model.availability import MAX_DAYS, MAX_EVENTS
 from postern.model.item_store import Busy
 from postern.protocols import xml
 from postern.protocols.ews.errors import EwsError
@@ -19,8 +20,6 @@ from postern.protocols.ical.zones import moment
 
 MINUTES = 15
 """Minutes of an interval of the merged string, which is taken where no events are told."""
-MAX_EVENTS = 1_000
-"""Events of one mailbox that are read."""
 MAX_OCTETS = 4 << 20
 _BOUNDS = xml.Bounds(octets=MAX_OCTETS, depth=24, elements=200_000, attributes=50_000)
 _STATES = {
@@ -30,6 +29,7 @@ _STATES = {
     "OOF": Busy.OUT_OF_OFFICE,
     "WorkingElsewhere": Busy.ELSEWHERE,
 }
+TOO_MANY = "ErrorResultSetTooBig"
 PROXIED = "<t:RequestTypeHeader><t:RequestType>CrossForest</t:RequestType></t:RequestTypeHeader>"
 """The header of a question that a server asks for its users: who is asked so asks no third organization."""
 
@@ -43,7 +43,8 @@ class ForeignEvent(NamedTuple):
 
 
 class ForeignAnswer(NamedTuple):
-    """The answer about one mailbox. `code` is the response code, "NoError" where it was told."""
+    """The answer about one mailbox. `code` is the response code, "NoError" where it was told, and TOO_MANY with more than
+    MAX_EVENTS events: what is cut off would be free time."""
 
     code: str
     events: tuple[ForeignEvent, ...] = ()
@@ -101,12 +102,13 @@ def _answer(response: xml.Element, start: int) -> ForeignAnswer:
     told = view.find(t("CalendarEventArray"))
     try:
         if told is not None:
-            events = [_event(event) for event in told.find_all(t("CalendarEvent"))[:MAX_EVENTS]]
+            events = [_event(event) for event in told.find_all(t("CalendarEvent"))]
         else:
             events = _of_digits(view.text_of(t("MergedFreeBusy")), start)
     except EwsError:
         return ForeignAnswer("")
-    return ForeignAnswer(code, tuple([event for event in events if event.busy and event.start < event.end]))
+    busy = tuple([event for event in events if event.busy and event.start < event.end])
+    return ForeignAnswer(code, busy) if len(busy) <= MAX_EVENTS else ForeignAnswer(TOO_MANY)
 
 
 def _event(event: xml.Element) -> ForeignEvent:
@@ -117,13 +119,13 @@ def _event(event: xml.Element) -> ForeignEvent:
 def _of_digits(digits: str, start: int) -> list[ForeignEvent]:
     """The events that a merged string stands for; neighbours that are alike are one."""
     events: list[ForeignEvent] = []
-    for place, digit in enumerate(digits[: 62 * 1440 // MINUTES + 1]):
+    for place, digit in enumerate(digits[: MAX_DAYS * 1440 // MINUTES + 1]):
         if digit not in "123":
             continue
         begin = start + 60 * MINUTES * place
         event = ForeignEvent(begin, begin + 60 * MINUTES, Busy(int(digit)))
         if events and events[-1].end == begin and events[-1].busy is event.busy:
             events[-1] = events[-1]._replace(end=event.end)
-        elif len(events) < MAX_EVENTS:
+        else:
             events.append(event)
     return events

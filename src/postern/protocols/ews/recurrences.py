@@ -20,8 +20,9 @@ from postern.protocols.ical.rule import Frequency, Rule
 from postern.protocols.ical.values import Kind, When
 
 MAX_INTERVAL = 999
-"""Days, weeks or months between two occurrences, as MS-OXWSCDATA bounds them for days; for weeks and months it is MAX_LONGER."""
+"""Days between two occurrences (MS-OXWSCDATA)."""
 MAX_LONGER = 99
+"""Weeks or months between two occurrences."""
 MAX_NUMBER = 999
 """Occurrences of a series with a number."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -161,9 +162,9 @@ def _on_weekday(rule: Rule, part: xml.Element) -> Rule:
 
 def recurrence_markup(rule: Rule, start: datetime, until: datetime | None = None) -> str:
     """The Recurrence of a series by its rule. `start` is what the clock of the series shows at its start, `until` what it shows
-    at UNTIL. "" for a rule that no pattern says, such as one by the hour."""
+    at UNTIL. "" for a rule that no pattern says, such as one by the hour, and for one that `read_recurrence` refuses."""
     pattern = _pattern_markup(rule, start)
-    if not pattern:
+    if not pattern or (until is None and rule.count is not None and rule.count > MAX_NUMBER):
         return ""
     first = value("t:StartDate", _written_date(start.date()))
     if until is not None:
@@ -182,6 +183,8 @@ def _written_date(day: date) -> str:
 
 def _pattern_markup(rule: Rule, start: datetime) -> str:
     if rule.by_hour or rule.by_minute or rule.by_second or rule.by_week or rule.by_year_day:
+        return ""
+    if rule.interval > (MAX_INTERVAL if rule.frequency is Frequency.DAILY else MAX_LONGER):
         return ""
     if rule.frequency is Frequency.DAILY:
         return _daily_markup(rule)
@@ -228,13 +231,14 @@ def _monthly_markup(rule: Rule, start: datetime) -> str:
 
 
 def _yearly_markup(rule: Rule, start: datetime) -> str:
-    if len(rule.by_month) > 1:
+    # Without a month, lists of days mean those of every month, or of the year (RFC 5545 section 3.3.10).
+    if len(rule.by_month) > 1 or (not rule.by_month and (rule.by_month_day or rule.by_day or rule.by_position)):
         return ""
     month = rule.by_month[0] if rule.by_month else start.month
     day, weekday = _day_of(rule, start), _weekday_of(rule)
     if rule.interval > 1:
         # No pattern leaves years out; so many months do.
-        if month != start.month:
+        if month != start.month or 12 * rule.interval > MAX_LONGER:
             return ""
         return _monthly_markup(
             replace(rule, frequency=Frequency.MONTHLY, interval=12 * rule.interval, by_month=()), start
@@ -242,7 +246,7 @@ def _yearly_markup(rule: Rule, start: datetime) -> str:
     named = value("t:Month", MONTHS[month - 1])
     if day:
         return element("t:AbsoluteYearlyRecurrence", number("t:DayOfMonth", day), named)
-    if weekday and (rule.by_month or not any(place for place, _ in rule.by_day)):
+    if weekday:
         return element("t:RelativeYearlyRecurrence", weekday, named)
     return ""
 

@@ -55,7 +55,8 @@ def written_duration(seconds: int) -> str:
 
 
 def read_definition(definition: xml.Element) -> GivenZone:
-    """Reads a TimeZoneDefinition. Raises EwsError: ErrorCalendarInvalidTimeZone.
+    """Reads a TimeZoneDefinition. Raises EwsError: ErrorCalendarInvalidTimeZone, ErrorCalendarInvalidDayForTimeChangePattern, and
+    ErrorSchemaValidation for a text that is no time, number or date.
 
     Bound: linear in the element; at most MAX_PARTS periods and transitions.
     """
@@ -131,7 +132,8 @@ def _integer(text: str) -> int:
 
 
 def read_meeting_zone(zone: xml.Element) -> GivenZone:
-    """Reads a MeetingTimeZone. Raises EwsError: ErrorCalendarInvalidTimeZone.
+    """Reads a MeetingTimeZone. Raises EwsError: ErrorCalendarInvalidTimeZone, ErrorCalendarInvalidDayForTimeChangePattern, and
+    ErrorSchemaValidation for a text that is no time, number or date.
 
     Bound: linear in the element.
     """

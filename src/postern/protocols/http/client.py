@@ -14,7 +14,7 @@ import httptools
 from postern.protocols.http.events import Field
 
 MAX_ANSWER = 262_144
-"""Octets of an answer as it comes, its head and the frames of its body among them."""
+"""Octets of an answer as it comes, its head and the frames of its body among them, where the caller says no other number."""
 MAX_FIELDS = 128
 
 
@@ -40,18 +40,26 @@ class NoResponse:
 
 class ClientMachine:
     """The machine, which is pulled: send `outgoing`, then `receive` and `ended` as octets and the end come, until `next_event`
-    gives one.
+    gives one. An answer has at most `most` octets.
 
-    Bound: linear; an answer has at most MAX_ANSWER octets and MAX_FIELDS fields.
+    Bound: linear; an answer has at most `most` octets and MAX_FIELDS fields.
     """
 
-    def __init__(self, method: str, target: str, host: str, fields: Sequence[Field] = (), body: bytes = b"") -> None:
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        host: str,
+        fields: Sequence[Field] = (),
+        body: bytes = b"",
+        most: int = MAX_ANSWER,
+    ) -> None:
         lines = [f"{method} {target} HTTP/1.1".encode("ascii"), b"Host: " + host.encode("ascii"), b"Connection: close"]
         lines += [name + b": " + value for name, value in fields]
         lines += [b"Content-Length: %d" % len(body)] if body or method == "POST" else []
         self._out = b"\r\n".join([*lines, b"", body])
         self._parser = httptools.HttpResponseParser(self)
-        self._left = MAX_ANSWER
+        self._most = self._left = most
         self._status = 0
         self._fields: list[Field] = []
         self._body: list[bytes] = []
@@ -69,7 +77,7 @@ class ClientMachine:
             return
         self._left -= len(data)
         if self._left < 0:
-            self._broken = f"sent more than {MAX_ANSWER} octets"
+            self._broken = f"sent more than {self._most} octets"
             return
         try:
             self._parser.feed_data(data)

@@ -14,6 +14,8 @@ from postern.protocols.ical.zone_rules import Onset, ZoneRules
 from postern.protocols.ical.zones import moment, seconds
 
 MAX_BIAS = 24 * 60
+DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+"""Weekdays as Windows counts and names them."""
 _LAST = 5
 """The `order` that stands for the last such weekday of the month."""
 

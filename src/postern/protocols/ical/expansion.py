@@ -23,12 +23,14 @@ _UNITS = {Frequency.HOURLY: 3_600, Frequency.MINUTELY: 60, Frequency.SECONDLY: 1
 
 
 class Budget:
-    """Steps that may still be taken, by one expansion or by several together."""
+    """Steps that may still be taken, by one expansion or by several together. `is_cut`: one of them ended before its end, and
+    what it gave is not all."""
 
-    __slots__ = ("left",)
+    __slots__ = ("is_cut", "left")
 
     def __init__(self, steps: int = STEPS) -> None:
         self.left = steps
+        self.is_cut = False
 
     @property
     def is_spent(self) -> bool:

@@ -18,7 +18,7 @@ _STEP = 14 * 86_400
 """Seconds between looks at a zone's offset: shorter than any summer time, and than Morocco's pause in Ramadan."""
 
 
-class State(NamedTuple):
+class ZoneState(NamedTuple):
     """The offset of a zone at some time, in seconds east of Greenwich, its name, and whether it is that of summer."""
 
     offset: int
@@ -26,13 +26,13 @@ class State(NamedTuple):
     summer: bool
 
 
-class Change(NamedTuple):
+class ClockChange(NamedTuple):
     """A change of offset. `onset` is what the clock shows just before it is moved."""
 
     utc: int
     onset: datetime
-    before: State
-    after: State
+    before: ZoneState
+    after: ZoneState
 
 
 def timezone_component(zone: NamedZone, first: int, last: int) -> Component:
@@ -44,21 +44,21 @@ def timezone_component(zone: NamedZone, first: int, last: int) -> Component:
     changes = list(changes_of(zone.tzinfo, begin, seconds(datetime(last + 3, 1, 1))))
     within = [change for change in changes if change.onset.year <= last]
     start = moment(begin)
-    parts = [_part(Change(begin, start, state := state_of(zone.tzinfo, begin), state), [])]
+    parts = [_part(ClockChange(begin, start, state := state_of(zone.tzinfo, begin), state), [])]
     for run in _runs(within):
         parts.append(_written_run(run, changes, last))
     return component("VTIMEZONE", [line("TZID", escaped(zone.name)), *parts])
 
 
-def state_of(zone: tzinfo, utc: int) -> State:
+def state_of(zone: tzinfo, utc: int) -> ZoneState:
     """The state of a zone at a time in seconds since the epoch."""
     local = (datetime(1970, 1, 1, tzinfo=None) + timedelta(seconds=utc)).replace(tzinfo=zone)
     local = zone.fromutc(local)
     offset, summer = local.utcoffset(), local.dst()
-    return State(0 if offset is None else round(offset.total_seconds()), local.tzname() or "", bool(summer))
+    return ZoneState(0 if offset is None else round(offset.total_seconds()), local.tzname() or "", bool(summer))
 
 
-def changes_of(zone: tzinfo, begin: int, end: int) -> Iterator[Change]:
+def changes_of(zone: tzinfo, begin: int, end: int) -> Iterator[ClockChange]:
     """The changes of a zone between two times, in their order."""
     before = state_of(zone, begin)
     for time in range(begin + _STEP, end, _STEP):
@@ -72,14 +72,14 @@ def changes_of(zone: tzinfo, begin: int, end: int) -> Iterator[Change]:
                 low = middle
             else:
                 high = middle
-        yield Change(high, moment(high + before.offset), before, after)
+        yield ClockChange(high, moment(high + before.offset), before, after)
         before = after
 
 
-def _runs(changes: Sequence[Change]) -> list[list[Change]]:
+def _runs(changes: Sequence[ClockChange]) -> list[list[ClockChange]]:
     """Changes of the same kind in years that follow each other, by the same weekday and time."""
-    runs: list[list[Change]] = []
-    open_runs: dict[tuple[object, ...], list[Change]] = {}
+    runs: list[list[ClockChange]] = []
+    open_runs: dict[tuple[object, ...], list[ClockChange]] = {}
     for change in changes:
         key = (change.before, change.after, change.onset.month, change.onset.weekday(), change.onset.time())
         run = open_runs.get(key)
@@ -91,7 +91,7 @@ def _runs(changes: Sequence[Change]) -> list[list[Change]]:
     return runs
 
 
-def _places(run: Sequence[Change]) -> set[int]:
+def _places(run: Sequence[ClockChange]) -> set[int]:
     """The places of the weekday in its month that all changes of a run have."""
     places = {-1, 1, 2, 3, 4}
     for change in run:
@@ -100,7 +100,7 @@ def _places(run: Sequence[Change]) -> set[int]:
     return places
 
 
-def _written_run(run: Sequence[Change], changes: Sequence[Change], last: int) -> Component:
+def _written_run(run: Sequence[ClockChange], changes: Sequence[ClockChange], last: int) -> Component:
     first = run[0]
     if len(run) == 1:
         return _part(first, [])
@@ -113,7 +113,7 @@ def _written_run(run: Sequence[Change], changes: Sequence[Change], last: int) ->
     return _part(first, [line("RRULE", rule)])
 
 
-def _is_alike(change: Change, first: Change) -> bool:
+def _is_alike(change: ClockChange, first: ClockChange) -> bool:
     return (change.before, change.after, change.onset.month, change.onset.time()) == (
         first.before,
         first.after,
@@ -122,7 +122,7 @@ def _is_alike(change: Change, first: Change) -> bool:
     )
 
 
-def _part(change: Change, more: Sequence[Line]) -> Component:
+def _part(change: ClockChange, more: Sequence[Line]) -> Component:
     lines = [
         line("DTSTART", written_time(change.onset)),
         line("TZOFFSETFROM", written_offset(change.before.offset)),

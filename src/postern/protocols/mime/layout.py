@@ -76,6 +76,9 @@ class Shown:
     html: Node | None
 
 
+_ASCII: Parameters = ((b"charset", b"us-ascii"),)
+
+
 @dataclass(slots=True)
 class Layout:
     """The pieces that a message shows, and what is attached, in the order of the parts. `inline` are the numbers of those
@@ -105,7 +108,7 @@ def _node(values: list[Value], numbers: Iterator[int]) -> Node:
             children.append(_node(child, numbers))
             place += 1
         rest = values[place:] + [None] * 5
-        node = Node(number, b"multipart", _octets(rest[0]), _parameters(rest[1]), children=children)
+        node = Node(number, b"multipart", _octets(rest[0]), _parameters(rest[1]), children=_there(children))
         return _extended(node, rest[2:])
     values = values + [None] * 12
     size = values[6] if isinstance(values[6], int) else 0
@@ -127,6 +130,16 @@ def _node(values: list[Value], numbers: Iterator[int]) -> Node:
         if isinstance(inner := values[8], list):
             node.children.append(_node(inner, numbers))
     return _extended(node, values[behind + 1 :])
+
+
+def _there(children: list[Node]) -> list[Node]:
+    """The parts of a multipart. One that has none is rendered with an empty text; a part that looks like that is none, either."""
+    if len(children) != 1:
+        return children
+    (only,) = children
+    is_empty = not (only.size or only.content_id or only.description or only.disposition or only.location)
+    is_text = (only.type, only.subtype, only.encoding) == (b"text", b"plain", b"7bit")
+    return [] if is_empty and is_text and only.parameters in ((), _ASCII) else children
 
 
 def _extended(node: Node, values: list[Value]) -> Node:
@@ -175,7 +188,9 @@ def _of_part(part: Part, numbers: Iterator[int]) -> Node:
         part=part,
     )
     node.children = [_of_part(child, numbers) for child in part.children]
-    if not node.children and (node.is_multipart or node.is_message):
+    if node.is_multipart:
+        node.children = _there(node.children)
+    if not part.children and (node.is_multipart or node.is_message):
         # The rendering has an empty part there.
         next(numbers)
     return node

@@ -105,12 +105,14 @@ def parameter(name: str, value: str) -> str:
 
 
 def base64_lines(octets: bytes, before: bytes = b"") -> bytes:
-    """The octets in base64, on lines that end in CRLF, behind `before`.
+    """The octets in base64, on lines with CRLF between them, behind `before`.
 
     Bound: linear in the octets; at most 78 octets for 57.
     """
     view = memoryview(octets)
     blocks = [_block(view[at : at + _LINES]) for at in range(0, len(octets), _LINES)]
+    if blocks:
+        blocks[-1] = blocks[-1].removesuffix(b"\r\n")
     return b"".join([before, *blocks])
 
 
@@ -120,7 +122,8 @@ def _block(octets: memoryview) -> bytes:
 
 
 def text_part(subtype: str, text: str) -> bytes:
-    """A part with a text, from its Content-Type to its last line.
+    """A part with a text, from its Content-Type to its last line, without the line end that is the delimiter's (RFC 2046 section
+    5.1.1).
 
     Bound: linear in the text; at most eight octets for one.
     """
@@ -129,6 +132,5 @@ def text_part(subtype: str, text: str) -> bytes:
     charset = "us-ascii" if plain else "utf-8"
     head = f"Content-Type: text/{subtype}; charset={charset}\r\nContent-Transfer-Encoding: "
     if plain:
-        end = b"" if octets.endswith(b"\r\n") else b"\r\n"
-        return head.encode("ascii") + b"7bit\r\n\r\n" + octets + end
+        return head.encode("ascii") + b"7bit\r\n\r\n" + octets
     return head.encode("ascii") + b"base64\r\n\r\n" + base64_lines(octets)

@@ -79,10 +79,10 @@ class GuardedItems(GuardedReading):
             for number in ids:
                 try:
                     await self._store.set_properties(mailbox, number, self._maker)
-                except MailboxError as error:
-                    # Where the bag is full, or the item is gone already, only the rights over one's own are lost.
-                    if error.code not in ("LIMIT", "NONEXISTENT"):
-                        raise
+                except MailboxError:
+                    # Where the bag is full, the item is gone already, or the store is away, only the rights over one's own are
+                    # lost. The item is there: an error would have it made again.
+                    pass
         return ids
 
     async def edit(
@@ -260,3 +260,8 @@ class GuardedItems(GuardedReading):
                 raise self._denied()
             return resource
         return None
+
+
+async def demand_edit(items: GuardedItems, mailbox: UUID, ids: Sequence[int]) -> None:
+    """Raises for items that the caller may not change."""
+    await items._changeable(mailbox, ids, *_EDIT)

@@ -14,6 +14,7 @@ from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import FolderState, Resource, ResourceChanges, Resources
 from postern.model.search import EVERYTHING, SearchTerm, SortKey
+from postern.model.sharing import sees_private
 
 _EVERY = 10_000_000
 """More items than a folder has."""
@@ -48,7 +49,7 @@ class GuardedReading:
 
     async def _hidden(self, mailbox: UUID, folder: int) -> frozenset[int]:
         """The ids of the items of a folder that the caller may not see although he reads the others."""
-        if self._rights(folder) & (Right.OWNER | Right.PRIVATE):
+        if sees_private(self._rights(folder)):
             return frozenset()
         if folder not in self._private:
             self._private[folder] = frozenset(await self._store.private_resources(mailbox, folder))
@@ -153,10 +154,11 @@ class GuardedReading:
         pages: list[ItemColumns] = []
         wanted = most
         while wanted > 0:
-            page = await self._store.walk(mailbox, folder, after, wanted, columns, until)
-            kept = [place for place, item in enumerate(page.items) if item.id not in hidden]
+            # A whole page each time, however few are wanted still: of many hidden ones, each would be a call.
+            page = await self._store.walk(mailbox, folder, after, most, columns, until)
+            kept = [place for place, item in enumerate(page.items) if item.id not in hidden][:wanted]
             pages.append(page if len(kept) == len(page.items) else _chosen(page, kept))
-            if len(page.items) < wanted:
+            if len(page.items) < most:
                 break
             after = page.items[-1].uid
             wanted -= len(kept)

@@ -179,6 +179,9 @@ class OwnMailbox:
             self._tree = [node for node in nodes if not _is_below(node.id, gone, above)]
         return self._tree
 
+    async def demand_edit(self, item: int) -> None:
+        """Raises Refusal where the caller may not change this item, of a folder in which he may change some."""
+
     def forget(self) -> None:
         """The folders have changed."""
         self._tree = None

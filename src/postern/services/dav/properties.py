@@ -1,6 +1,6 @@
 """Properties that clients set and the server does not understand ("dead", RFC 4918 section 4), of resources and collections.
 
-Each is a named property in the bag of the item or the folder: MAPI and EWS clients see it in the set PS_DAV, by its name in
+Each is a named property in the bag of the item or the folder: MAPI and EWS clients see it in the set DAV, by its name in
 Clark's notation. So it goes with the item when that is copied or moved. Its value is the markup of the whole element.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from uuid import UUID
 
+from postern.items.properties import DAV
 from postern.model.folders import FolderNode
 from postern.model.item_store import PropertyName
 from postern.model.mailbox import MailboxError
@@ -17,7 +17,6 @@ from postern.protocols.dav.names import dav, element
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.request import Refusal
 
-PS_DAV = UUID("a3a5f0d4-5b0b-4d6e-9d0c-7f7a54ad4e0b")
 SEGMENT, COMPONENTS = "Postern:segment", "Postern:components"
 """Names of what the server itself keeps of a collection: its segment in the path, and the components that it takes. No property
 of a client has such a name, for no prefix stands in Clark's notation."""
@@ -29,14 +28,14 @@ Values = dict[str, str]
 
 
 def _name(name: str) -> PropertyName:
-    return PropertyName(PS_DAV, None, name)
+    return PropertyName(DAV, None, name)
 
 
 async def _numbers(box: OwnMailbox, names: Sequence[str] | None) -> dict[int, str]:
     """Returns the numbers of these names, or of all of the set, in the mailbox. Names that it does not know are left out."""
     if names is None:
         known = await box.store.property_names(box.id)
-        return {number: name.name for number, name in known.items() if name.set == PS_DAV}
+        return {number: name.name for number, name in known.items() if name.set == DAV}
     fitting = [name for name in names if len(name.encode()) <= MAX_NAME]
     ids = await box.store.property_ids(box.id, [_name(name) for name in fitting]) if fitting else []
     return {number: name for number, name in zip(ids, fitting, strict=True) if number}

@@ -93,8 +93,12 @@ async def proppatch(box: OwnMailbox, place: Place, request: Request) -> Answer:
     await check_if(box, condition, held, target.path, target.resource if isinstance(target, nodes.Target) else None)
     if place.space is Space.FILES:
         held.check(target.path, condition.tokens)
-    if not box.rights(container.node) & (Right.EDIT_ANY if isinstance(target, nodes.Target) else Right.OWNER):
-        raise need_privileges()  # before the mailbox numbers the names, of which it has a limited count
+    # Before the mailbox numbers the names, of which it has a limited count.
+    is_item = isinstance(target, nodes.Target)
+    if not box.rights(container.node) & (Right.EDIT_ANY | Right.EDIT_OWNED if is_item else Right.OWNER):
+        raise need_privileges()
+    if isinstance(target, nodes.Target):
+        await box.demand_edit(target.resource.id)
     if not failures:
         if isinstance(target, nodes.Target):
             await properties.write(box, target.resource.id, {each.name: _markup(each) for each in changes})

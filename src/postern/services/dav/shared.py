@@ -19,6 +19,7 @@ from postern.model.folders import FolderNode, Right
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.sharing import FREE_BUSY
+from postern.services.access.guarded import demand_edit
 from postern.services.access.sharing import MailboxRights, Shares
 from postern.services.dav import address_list, folders
 from postern.services.dav.folders import CALENDARS, OUTBOX, Collection, Kind, kind_of
@@ -45,6 +46,7 @@ class SharedMailbox(OwnMailbox):
     _only_busy: bool = False
     _kinds: dict[int, FolderNode] = field(default_factory=dict)
     _whole: OwnMailbox | None = field(default=None, repr=False)
+    _guard: DavItems | None = field(default=None, repr=False)
 
     @property
     def me(self) -> OwnMailbox:
@@ -68,7 +70,18 @@ class SharedMailbox(OwnMailbox):
     def store(self) -> MailboxItems:
         if self.granted.is_full or self._only_busy:
             return self.server.items
-        return cast(MailboxItems, DavItems(self.server.items, self._rights_in, self.caller.id))
+        return cast(MailboxItems, self._guarded)
+
+    @property
+    def _guarded(self) -> DavItems:
+        """One until the folders change, for it remembers what is private."""
+        if self._guard is None:
+            self._guard = DavItems(self.server.items, self._rights_in, self.caller.id)
+        return self._guard
+
+    async def demand_edit(self, item: int) -> None:
+        if not self.granted.is_full:
+            await demand_edit(self._guarded, self.id, [item])
 
     async def may_send(self) -> bool:
         return await self.access.sharing.may_send_on_behalf(self.caller.id, self.recipient)
@@ -104,6 +117,7 @@ class SharedMailbox(OwnMailbox):
     def forget(self) -> None:
         OwnMailbox.forget(self)
         self.whole.forget()
+        self._guard = None
 
     async def measure(self) -> None:
         """Says nothing of the size of a mailbox in which the caller has single folders."""

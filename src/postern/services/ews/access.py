@@ -30,7 +30,7 @@ from postern.protocols.ews.subscriptions import SubscriptionId
 from postern.protocols.ical.expansion import Budget
 from postern.services.access.availability import FreeBusy
 from postern.services.access.changes import MailboxChanges
-from postern.services.access.guarded import GuardedItems
+from postern.services.access.guarded import GuardedItems, demand_edit
 from postern.services.access.logon import home_of, not_opened
 from postern.services.access.sharing import MailboxRights, Sharing
 from postern.services.ews.conversation_index import ConversationIndex
@@ -98,7 +98,7 @@ class EwsItems(GuardedItems):
 
     async def demand_edit(self, mailbox: UUID, ids: Sequence[int]) -> None:
         """Raises for items that the caller may not change."""
-        await self._changeable(mailbox, ids, Right.EDIT_ANY, Right.EDIT_OWNED)
+        await demand_edit(self, mailbox, ids)
 
     async def demand_delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
         """Returns those of these items that the caller sees. Raises where he may not remove one of them, or sees none."""

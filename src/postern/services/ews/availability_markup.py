@@ -14,13 +14,13 @@ from postern.items.suggestions import UNKNOWN, Attendee, Day, Suggestion
 from postern.items.working_hours import DEFAULT, WorkingHours
 from postern.model.availability import BusyEvent, EventFlag, Told, WhenBusy
 from postern.model.item_store import Busy
-from postern.protocols.ews.availability import QUALITIES, WEEKDAYS, FreeBusyOptions, View
+from postern.protocols.ews.availability import QUALITIES, FreeBusyOptions, View
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
 from postern.protocols.ews.names import boolean, number, value
 from postern.protocols.ews.versions import Version
-from postern.protocols.ical.bias_zones import BiasZone, Change, of_rules
+from postern.protocols.ical.bias_zones import DAYS, BiasZone, Change, of_rules
 from postern.protocols.ical.zone_rules import rules_of
 from postern.protocols.ical.zones import NamedZone, Zone
 from postern.services.access.availability import Found, Problem
@@ -201,7 +201,7 @@ def _change(name: str, change: Change) -> str:
     clock = f"{change.minute // 60:02}:{change.minute % 60:02}:00"
     inner = number("t:Bias", change.bias) + value("t:Time", clock)
     inner += number("t:DayOrder", change.order) + number("t:Month", change.month)
-    inner += value("t:DayOfWeek", WEEKDAYS[change.weekday])
+    inner += value("t:DayOfWeek", DAYS[change.weekday])
     if change.year:
         inner += number("t:Year", change.year)
     return f"<t:{name}>{inner}</t:{name}>"

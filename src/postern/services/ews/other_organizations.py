@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from postern.model.availability import BusyEvent, Span, Told, WhenBusy
 from postern.protocols.ews.envelope import CONTENT_TYPE
-from postern.protocols.ews.foreign_availability import ForeignAnswer, question, read_answer
+from postern.protocols.ews.foreign_availability import TOO_MANY, ForeignAnswer, question, read_answer
 from postern.services.access.availability import Answer, Problem
 from postern.services.http.outgoing import Outgoing, OutgoingError, Target
 from postern.telemetry.log import Event, log
@@ -20,7 +20,7 @@ from postern.telemetry.log import Event, log
 _PROBLEMS = {
     "ErrorMailRecipientNotFound": Problem.NOBODY,
     "ErrorNoFreeBusyAccess": Problem.NO_ACCESS,
-    "ErrorResultSetTooBig": Problem.TOO_MANY,
+    TOO_MANY: Problem.TOO_MANY,
 }
 
 

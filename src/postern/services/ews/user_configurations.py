@@ -9,9 +9,8 @@ import base64
 import json
 import zlib
 from typing import Any
-from uuid import UUID
 
-from postern.items.properties import Type
+from postern.items.properties import CONFIGURATIONS, Type
 from postern.items.property_values import decoded, encoded
 from postern.model.folders import FolderNode, Right
 from postern.model.item_store import PropertyName
@@ -26,8 +25,6 @@ from postern.services.ews import above, places
 from postern.services.ews.access import Call
 from postern.services.ews.places import Place
 
-SET = UUID("8f3e2f0c-6f5b-4d0e-9a53-3a1f1d0c7be1")
-"""The set of the names of these properties: one of our own."""
 _MAX_UNPACKED = 4 << 20
 """Octets of a packed value that are unpacked."""
 
@@ -41,7 +38,7 @@ class Kept:
         self._home = home
         # The folders above the tree have no bag: their configurations are in that of the inbox, under other names.
         owner = f"{place.node.id}" if place.node.id in ABOVE else ""
-        self._property = PropertyName(SET, None, f"{owner}:{name}")
+        self._property = PropertyName(CONFIGURATIONS, None, f"{owner}:{name}")
 
     @classmethod
     async def named(cls, call: Call, name: xml.Element | None) -> Kept:

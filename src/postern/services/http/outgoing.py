@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from postern.model.security import Mechanism
 from postern.net.dns import DnsError, Resolver
 from postern.net.door import dial
 from postern.net.link import Link, TlsContext
 from postern.paths.row import Path
-from postern.protocols.http.client import ClientMachine, NoResponse, Response
+from postern.protocols.http.client import MAX_ANSWER, ClientMachine, NoResponse, Response
 from postern.protocols.http.events import Field
 from postern.telemetry.observed import Observed
 
@@ -92,8 +91,9 @@ def target_of(url: str) -> Target | None:
 
 
 class Outgoing:
-    """Makes requests on one row, which has the ports 443 and, for http, 80. `tls` validates the certificates of peers. `allows`
-    says of an address and a port whether they may be dialled."""
+    """Makes requests on one row, which has the ports 443 and, for http, 80. By its mechanism the caller proves itself.
+    `tls` validates the certificates of peers. `allows` says of an address and a port whether they may be dialled. An answer has
+    at most `most` octets."""
 
     def __init__(
         self,
@@ -103,6 +103,7 @@ class Outgoing:
         tls: TlsContext,
         allows: Callable[[str, int], bool],
         seconds: float = 30.0,
+        most: int = MAX_ANSWER,
     ) -> None:
         self._row = row
         self._resolver = resolver
@@ -110,6 +111,7 @@ class Outgoing:
         self._tls = tls
         self._allows = allows
         self._seconds = seconds
+        self._most = most
 
     async def post(self, target: Target, body: bytes, fields: Sequence[Field]) -> Response:
         """Posts a body, and returns the answer. Redirections are not followed. Raises OutgoingError."""
@@ -122,7 +124,7 @@ class Outgoing:
     async def _post(self, target: Target, body: bytes, fields: Sequence[Field]) -> Response:
         trouble = f"{target.host} has no address that may be dialled"
         for address in await self._addresses(target):
-            machine = ClientMachine("POST", target.path, target.authority, fields, body)
+            machine = ClientMachine("POST", target.path, target.authority, fields, body, self._most)
             call = Exchange(machine)
             port = self._row.port(HTTPS if target.scheme == "https" else HTTP)
             try:
@@ -130,7 +132,7 @@ class Outgoing:
             except OSError as error:
                 trouble = f"{target.host}[{address}]:{target.port}: {error.strerror or error}"
                 continue
-            self._observed.seen(self._row.id, address, Mechanism.ANONYMOUS, link.seal, time.time())
+            self._observed.seen(self._row.id, address, self._row.default_auth[0], link.seal, time.time())
             try:
                 event = await call.answer
             finally:

@@ -7,13 +7,14 @@ mailbox count in which the reader has a right to know it, but for those that the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from postern.items import calendar_object
 from postern.items.availability import events_of
 from postern.items.calendar_object import Refused
+from postern.items.properties import DAV
 from postern.items.working_hours import read as read_hours
 from postern.model.availability import (
     MAX_ASKED,
@@ -31,7 +32,7 @@ from postern.model.folders import FolderKind, FolderNode, FolderTree, Right
 from postern.model.item_store import ItemStore, PropertyName
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource, ResourceStore
-from postern.model.sharing import EVERY_RIGHT, MailboxGrants, rights_in
+from postern.model.sharing import EVERY_RIGHT, MailboxGrants, rights_in, sees_private
 from postern.protocols.ical.bias_zones import BiasZone
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import Zone
@@ -48,9 +49,7 @@ STEPS = 200_000
 """Steps that the rules of one mailbox's series may take: less than a second."""
 UNICODE = 0x001F
 """PtypString (MS-OXCDATA section 2.11.1): UTF-16 with a zero at the end."""
-_TRANSPARENCY = PropertyName(
-    UUID("a3a5f0d4-5b0b-4d6e-9d0c-7f7a54ad4e0b"), None, "{urn:ietf:params:xml:ns:caldav}schedule-calendar-transp"
-)
+_TRANSPARENCY = PropertyName(DAV, None, "{urn:ietf:params:xml:ns:caldav}schedule-calendar-transp")
 """The property by which CalDAV sets a calendar aside, as `services.dav.properties` keeps it."""
 _FEW = 10
 """Contents that are read in the loop, in a millisecond or two."""
@@ -65,8 +64,11 @@ class _TooMany(Exception):
 
 
 class _Calendar(NamedTuple):
+    """A calendar, what may be told of it, and whether that counts for private appointments, too."""
+
     folder: int
     told: Told
+    shows_private: bool
 
 
 class _Reading(NamedTuple):
@@ -76,7 +78,6 @@ class _Reading(NamedTuple):
     span: Span
     details: bool
     without: str
-    is_owner: bool
     floating: Zone
     budget: Budget
 
@@ -115,12 +116,14 @@ class MailboxAvailability:
         self, asked: Asked, grantees: Sequence[UUID], span: Span, zone: Zone, details: bool, without: str
     ) -> WhenBusy:
         try:
-            nodes, is_owner, rights = await self._rights(asked.mailbox, grantees)
+            nodes, rights = await self._rights(asked.mailbox, grantees)
         except MailboxError as error:
             if error.code != "NONEXISTENT":
                 raise
             return WhenBusy(Told.TIME)  # nobody has opened the mailbox yet
-        calendars = [_Calendar(node.id, _told_by(rights[node.id])) for node in nodes]
+        calendars = [
+            _Calendar(node.id, _told_by(held), sees_private(held)) for node in nodes if (held := rights[node.id])
+        ]
         hours, aside = await self._kept(asked.mailbox, nodes)
         calendars = [each for each in calendars if each.told]
         if not calendars:
@@ -128,7 +131,7 @@ class MailboxAvailability:
         told = max(each.told for each in calendars)
         set_hours = read_hours(hours) if hours else None
         floating = set_hours.zone if set_hours is not None and set_hours.zone is not None else zone
-        reading = _Reading(asked, span, details, without, is_owner, floating, Budget(STEPS))
+        reading = _Reading(asked, span, details, without, floating, Budget(STEPS))
         events: list[BusyEvent] = []
         try:
             for calendar in calendars:
@@ -138,16 +141,14 @@ class MailboxAvailability:
             return WhenBusy(told, hours=hours, state=State.TOO_MANY)
         return WhenBusy(told, tuple(sorted(events)), hours)
 
-    async def _rights(
-        self, mailbox: UUID, grantees: Sequence[UUID]
-    ) -> tuple[list[FolderNode], bool, Mapping[int, Right]]:
-        """The calendars of a mailbox, and the rights in each. Second: whether whoever asks has all rights in the mailbox."""
+    async def _rights(self, mailbox: UUID, grantees: Sequence[UUID]) -> tuple[list[FolderNode], Mapping[int, Right]]:
+        """The calendars of a mailbox, and the rights in each."""
         nodes = [node for node in await self._store.tree(mailbox) if node.is_calendar]
         is_owner = mailbox in grantees[:1] or not set(await self._store.full_access(mailbox)).isdisjoint(grantees)
         if is_owner:
-            return nodes, True, dict.fromkeys([node.id for node in nodes], EVERY_RIGHT)
+            return nodes, dict.fromkeys([node.id for node in nodes], EVERY_RIGHT)
         entries = await self._store.mailbox_rights(mailbox)
-        return nodes, False, {node.id: rights_in(entries.get(node.id, {}), grantees, node.kind) for node in nodes}
+        return nodes, {node.id: rights_in(entries.get(node.id, {}), grantees, node.kind) for node in nodes}
 
     async def _kept(self, mailbox: UUID, nodes: Sequence[FolderNode]) -> tuple[str, set[int]]:
         """The working hours, and the calendars that are set aside."""
@@ -164,7 +165,8 @@ class MailboxAvailability:
         """The appointments of a calendar. Only of series, and where details are told, the content is read. Raises _TooMany."""
         events: list[BusyEvent] = []
         mailbox, span = reading.asked.mailbox, reading.span
-        reads_all = reading.details and calendar.told >= Told.DETAILS
+        detail = calendar.told if reading.details else Told.TIME
+        reads_all = detail >= Told.DETAILS
         after = 0
         while page := await self._store.overlapping(mailbox, calendar.folder, span.start, span.end, after, PAGE):
             after = max(page)
@@ -177,56 +179,59 @@ class MailboxAvailability:
                 elif item.busy and item.starts is not None and item.ends is not None:
                     events.append(BusyEvent(item.starts, item.ends, item.busy))
             for first in range(0, len(contents), BATCH):
-                resources = list(await self._store.with_ids(mailbox, contents[first : first + BATCH], True))
-                octets = [await self._content(mailbox, resource) for resource in resources]
-                expands = any(page[resource.id].expands for resource in resources)
-                told = await _read_aside(octets, reading, most - len(events) + 1, expands)
-                for resource, of_one in zip(resources, told, strict=True):
-                    is_hidden = page[resource.id].is_private and not reading.is_owner
-                    detail = calendar.told if reading.details else Told.TIME
-                    shown = [_shown(event, resource.id, detail, is_hidden) for event in of_one]
-                    events += [event for event in shown if event is not None]
-                if len(events) > most:
-                    raise _TooMany
-            if len(events) > most or reading.budget.is_spent:
+                async for resources in self._contents(mailbox, contents[first : first + BATCH]):
+                    octets = [resource.content or b"" for resource in resources]
+                    expands = any(page[resource.id].expands for resource in resources)
+                    told = await _read_aside(octets, reading, most - len(events) + 1, expands, reads_all)
+                    for resource, of_one in zip(resources, told, strict=True):
+                        is_hidden = page[resource.id].is_private and not calendar.shows_private
+                        events += [_shown(event, resource.id, detail, is_hidden) for event in of_one]
+                    if len(events) > most:
+                        raise _TooMany
+            if len(events) > most or reading.budget.is_spent or reading.budget.is_cut:
                 raise _TooMany
             if len(page) < PAGE:
                 break
         return events
 
-    async def _content(self, mailbox: UUID, resource: Resource) -> bytes:
-        """The octets of an appointment; those that did not fit beside others are asked for alone."""
-        if resource.content is not None:
-            return resource.content
-        again = list(await self._store.with_ids(mailbox, [resource.id], True))
-        return (again[0].content if again else None) or b""
+    async def _contents(self, mailbox: UUID, ids: Sequence[int]) -> AsyncIterator[list[Resource]]:
+        """Appointments with their contents: those that fit together, then each of the others alone. A portion is dropped before
+        the next one is asked for, so that no more than one and an object are held."""
+        together = list(await self._store.with_ids(mailbox, ids, True))
+        alone = [resource.id for resource in together if resource.content is None]
+        yield [resource for resource in together if resource.content is not None]
+        del together
+        for number in alone:
+            yield list(await self._store.with_ids(mailbox, [number], True))
 
 
-async def _read_aside(contents: Sequence[bytes], reading: _Reading, most: int, expands: bool) -> list[list[BusyEvent]]:
-    """The appointments of each content, `most` in all. Many, and series (`expands`), are read in a thread together: to change to
-    one costs as much as to read a content."""
+async def _read_aside(
+    contents: Sequence[bytes], reading: _Reading, most: int, expands: bool, free: bool
+) -> list[list[BusyEvent]]:
+    """The appointments of each content, `most` in all; with `free`, those in which the owner is free are among them. Many, and
+    series (`expands`), are read in a thread together: to change to one costs as much as to read a content."""
     if not expands and len(contents) < _FEW and sum(map(len, contents)) < 65_536:
-        return _read(contents, reading, most)
-    return await asyncio.to_thread(_read, contents, reading, most)
+        return _read(contents, reading, most, free)
+    return await asyncio.to_thread(_read, contents, reading, most, free)
 
 
-def _read(contents: Sequence[bytes], reading: _Reading, most: int) -> list[list[BusyEvent]]:
+def _read(contents: Sequence[bytes], reading: _Reading, most: int, free: bool) -> list[list[BusyEvent]]:
     span, me = reading.span, reading.asked.addresses
     told: list[list[BusyEvent]] = []
     for content in contents:
         calendar = calendar_object.read(content) if most > 0 else Refused("", "")
         events: list[BusyEvent] = []
         if not isinstance(calendar, Refused):
-            events = events_of(calendar, span.start, span.end, reading.floating, reading.budget, me, most)
+            events = events_of(calendar, span.start, span.end, reading.floating, reading.budget, me, most, free)
         told.append(events)
         most -= len(events)
     return told
 
 
-def _shown(event: BusyEvent, item: int, told: Told, private: bool) -> BusyEvent | None:
-    """The part of an appointment that the reader sees; None: a free one, which is told with its details alone."""
+def _shown(event: BusyEvent, item: int, told: Told, private: bool) -> BusyEvent:
+    """The part of an appointment that the reader sees."""
     if told < Told.DETAILS:
-        return BusyEvent(event.start, event.end, event.busy) if event.busy else None
+        return BusyEvent(event.start, event.end, event.busy)
     if private:
         flags = event.flags & (EventFlag.RECURRING | EventFlag.EXCEPTION) | EventFlag.PRIVATE
         return BusyEvent(event.start, event.end, event.busy, flags)

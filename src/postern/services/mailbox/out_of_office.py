@@ -15,7 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from postern.items.imip import Letter
-from postern.items.out_of_office import Asked, Unanswered, answer, asked
+from postern.items.out_of_office import Answered, Unanswered, answer, asked
 from postern.model.directory import DirectoryUnavailable, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.model.folders import FolderKind, FolderStore
@@ -113,7 +113,7 @@ class OutOfOfficeAssistant:
         else:
             await self._store.delete(mailbox, [letter])
 
-    async def _text(self, settings: OutOfOffice, mailbox: UUID, read: Asked) -> tuple[str, str]:
+    async def _text(self, settings: OutOfOffice, mailbox: UUID, read: Answered) -> tuple[str, str]:
         """The text for this sender. Raises Unanswered where there is none."""
         writer = await self._directory.recipient(fold(read.sender))
         if writer is not None and writer.type in _INSIDE:
@@ -128,7 +128,7 @@ class OutOfOfficeAssistant:
                 raise Unanswered("its sender is no contact")
         return "external", settings.external
 
-    async def _letter(self, key: str, mailbox: UUID, message: int, owner: Recipient, read: Asked, text: str) -> int:
+    async def _letter(self, key: str, mailbox: UUID, message: int, owner: Recipient, read: Answered, text: str) -> int:
         """Puts the answer into the outbox, from which nobody sends it yet."""
         name = f"out-of-office.{mailbox.hex}.{message}@{owner.primary.rpartition('@')[2]}"
         letter = Letter(owner.primary, (read.sender,), "", name, int(self._clock()))
@@ -138,7 +138,7 @@ class OutOfOfficeAssistant:
         return (await self._store.create(mailbox, outbox, [NewItem(content, Flag.SEEN)]))[0]
 
 
-def _asked(content: bytes, mine: Collection[str], names: Collection[str]) -> Asked:
+def _asked(content: bytes, mine: Collection[str], names: Collection[str]) -> Answered:
     """Reads a message that is to be answered. Raises Unanswered."""
     read = asked(content, mine)
     if is_denied(content, read.sender, names):

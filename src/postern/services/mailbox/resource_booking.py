@@ -182,7 +182,7 @@ def _answer(
     now = letter.date
     budget = Budget(CALENDAR_STEPS)
     periods = free_busy(objects, now, now + policy.window_days * DAY, budget=budget, me=me)
-    if budget.is_spent or len(periods) >= MAX_PERIODS:
+    if budget.is_spent or budget.is_cut or len(periods) >= MAX_PERIODS:
         raise Left("the room has appointments whose rules are too long to follow")
     organizer = organizer_of(request.main)
     booking = decide(request, merged([*taken, *periods]), policy, organizer, now)

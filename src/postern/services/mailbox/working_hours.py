@@ -14,14 +14,14 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from postern.items import working_hours
-from postern.items.properties import Type
+from postern.items.properties import CONFIGURATIONS, Type
 from postern.items.property_values import decoded, encoded
 from postern.items.working_hours import DEFAULT, WorkingHours
 from postern.model.folders import FolderKind, FolderTree
 from postern.model.item_store import ItemStore, PropertyName
 from postern.model.mailbox import MailboxError
 
-PROPERTY = PropertyName(UUID("8f3e2f0c-6f5b-4d0e-9a53-3a1f1d0c7be1"), None, ":WorkHours")
+PROPERTY = PropertyName(CONFIGURATIONS, None, ":WorkHours")
 _MAX_UNPACKED = 4 * working_hours.MAX_OCTETS
 
 

@@ -8,7 +8,8 @@ clients submit from the outbox, and the calendar attendants of the recipients ap
    letters.
 
 A crash before the second step leaves letters in the outbox that are never sent, and the calendar as it was. So no change is told
-that was not made, none is made that is not told, and none is told twice.
+that was not made, none is made that is not told, and none is told twice. For the same reason the letters stay where the answer of
+the second step is lost: the store may have carried it out.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from postern.model.edits import Beside
 from postern.model.folders import FolderKind
 from postern.model.item_store import RenderedItem
 from postern.model.items import Flag, NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.resources import Put
 from postern.protocols.smtp.address import parse_mailbox
@@ -130,6 +132,7 @@ async def carry_out(
             unique,
             stored.unchanged_since,
         )
-    except Exception:
-        await sender.outbox.delete(mailbox, ids)
+    except Exception as error:
+        if not (isinstance(error, MailboxError) and error.code == "UNAVAILABLE"):
+            await sender.outbox.delete(mailbox, ids)
         raise

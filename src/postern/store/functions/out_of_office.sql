@@ -6,10 +6,13 @@ CREATE FUNCTION set_out_of_office(
 DECLARE
     m mailboxes := lock_mailbox(guid);
     old out_of_office;
+    was_on boolean;
 BEGIN
     SELECT * INTO old FROM out_of_office o WHERE o.mailbox = m.id;
+    -- A time that is over is as if it had been switched off.
+    was_on := coalesce(old.state = 1 OR old.state = 2 AND old.ends > extract(epoch FROM now()), false);
     IF new_state <> 0 AND (
-        coalesce(old.state, 0) = 0 OR new_state = 2 AND (old.starts, old.ends) IS DISTINCT FROM (new_starts, new_ends)
+        NOT was_on OR new_state = 2 AND (old.starts, old.ends) IS DISTINCT FROM (new_starts, new_ends)
     ) THEN
         DELETE FROM answered a WHERE a.mailbox = m.id;
     END IF;

@@ -14,9 +14,9 @@ BEGIN
     RETURN result;
 END $$;
 
--- A hub has queued the item: to Sent Items, as read, or away with it if it is not kept. Said again it does nothing. Two properties of the item may say otherwise
--- (MS-OXOMSG section 2.2.3): PidTagDeleteAfterSubmit (0x0E01), that it goes for good, and PidTagSentMailEntryId (0x0E0A), the id
--- of the folder that it goes to instead, in eight octets behind their count.
+-- A hub has queued the item: to Sent Items, as read, or away with it if it is not kept. Said again it does nothing.
+-- Two properties of the item may say otherwise (MS-OXOMSG section 2.2.3): PidTagDeleteAfterSubmit (0x0E01), that it goes for
+-- good, and PidTagSentMailEntryId (0x0E0A), the id of the folder that it goes to instead, in eight octets behind their count.
 CREATE FUNCTION submitted_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);

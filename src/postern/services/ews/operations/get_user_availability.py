@@ -14,12 +14,11 @@ from postern.items import working_hours
 from postern.items.appointment_properties import uid_of_global_id
 from postern.items.suggestions import Attendee, Quality, Wish, suggestions
 from postern.items.working_hours import DEFAULT, WorkingHours
-from postern.model.availability import Span, WhenBusy
+from postern.model.availability import MAX_DAYS, Span, WhenBusy
 from postern.model.directory import DirectoryUnavailable, Recipient
 from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.availability import (
-    MAX_DAYS,
     AvailabilityRequest,
     MailboxData,
     SuggestionsOptions,

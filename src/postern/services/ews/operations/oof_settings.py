@@ -83,9 +83,10 @@ def read_settings(named: xml.Element, known: OutOfOffice) -> OutOfOffice:
     for name, kept in (("InternalReply", known.internal), ("ExternalReply", known.external)):
         reply = named.find(t(name))
         text = reply.text_of(t("Message")) if reply is not None else ""
-        if len(text) > MAX_TEXT:
-            raise EwsError(Code.INVALID_OOF_PARAMETER, f"A text has at most {MAX_TEXT} characters.")
-        texts.append(kept if reply is None else harmless(text)[:MAX_TEXT])
+        try:
+            texts.append(kept if reply is None else harmless(text))
+        except ValueError:
+            raise EwsError(Code.INVALID_OOF_PARAMETER, f"A text has at most {MAX_TEXT} characters.") from None
     return OutOfOffice(state, audience, starts, ends, *texts)
 
 
