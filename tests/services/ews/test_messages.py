@@ -280,6 +280,25 @@ def test_a_draft_is_sent_once_as_it_was_read() -> None:
     asyncio.run(steps())
 
 
+def test_a_draft_that_was_to_go_away_is_kept_where_the_request_says_so() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        answer = await site.ask(made("<t:Subject>Hi</t:Subject>" + recipients("ToRecipients", BOB)))
+        draft = answer.find(".//t:ItemId").attrib["Id"]
+        read_draft = read_id(draft)
+        assert isinstance(read_draft, ItemId)
+        # PidTagDeleteAfterSubmit and PidTagSentMailEntryId, as another program left them.
+        left = {0x0E01_000B: b"\1", 0x0E0A_0102: b"\0" * 8}
+        await site.mailboxes.set_properties(guid_of(ALICE), read_draft.item, left)
+        key = (await site.ask(read(draft))).find(".//t:ItemId").attrib["ChangeKey"]
+        named = f'<t:ItemId Id="{draft}" ChangeKey="{key}"/>'
+        sent = await site.ask(f'<m:SendItem SaveItemToFolder="true"><m:ItemIds>{named}</m:ItemIds></m:SendItem>')
+        assert sent.codes == ["NoError"]
+        assert not left.keys() & (await site.mailboxes.properties(guid_of(ALICE), read_draft.item)).keys()
+
+    asyncio.run(steps())
+
+
 def test_nobody_sends_as_another() -> None:
     async def steps() -> None:
         site = EwsSite()

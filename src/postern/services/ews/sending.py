@@ -103,11 +103,12 @@ async def _send_own(call: Call, own: Mailbox, view: ItemView, message: MailConte
 
 
 def _fate(own: Mailbox, copy: Copy) -> dict[Property, Value | None]:
-    """The properties by which the store knows what becomes of the item."""
+    """The properties by which the store knows what becomes of the item. Both are named each time: a draft may have one of another
+    program, or of a time at which it was to go elsewhere."""
     if not copy.is_kept or (copy.place is not None and copy.place.mailbox.id != own.id):
         return {DELETE_AFTER_SUBMIT: True, SENT_FOLDER: None}
     if copy.place is None or copy.place.node.kind is FolderKind.SENT:
-        return {}
+        return {DELETE_AFTER_SUBMIT: None, SENT_FOLDER: None}
     return {DELETE_AFTER_SUBMIT: None, SENT_FOLDER: copy.place.node.id.to_bytes(8, "big")}
 
 
