@@ -7,12 +7,16 @@ covers: services.ews.operations.mark_as_junk, services.access.guarded
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from postern.model.folders import FolderKind, Right
-from postern.model.item_store import PropertyName, RenderedItem
+from postern.model.item_store import PropertyName, RenderedItem, StoredItem
 from postern.model.items import Flag, NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.resources import NewResource
 from postern.model.sharing import ROLES
 from postern.protocols.ews.ids import FolderId, ItemId
@@ -222,6 +226,49 @@ def test_a_copy_in_the_same_calendar_is_an_appointment_of_its_own() -> None:
         trips_id = FolderId(guid, trips)
         assert (await site.ask(placed("CopyItem", f'<t:FolderId Id="{trips_id}"/>', item))).codes == ["NoError"]
         assert [each.uid for each in await site.mailboxes.resources(guid, trips)] == ["a"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize("failing", ["the second copy", "the answer"])
+def test_nothing_is_copied_twice_where_the_rest_fails(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid, calendar = guid_of(ALICE), await site.folder(FolderKind.CALENDAR)
+        meetings = [
+            NewResource(event(name, "Lunch", "20260301T120000Z"), "IPM.Appointment", RenderedItem(name))
+            for name in ("a", "b")
+        ]
+        numbers = await site.mailboxes.add(guid, calendar, meetings)
+        inbox = await site.folder(FolderKind.INBOX)
+        mails = await site.mailboxes.create(guid, inbox, [message("Lunch")])
+        there = site.mailboxes._folder(guid, calendar).items
+        add_with, get = site.mailboxes.add_with, site.mailboxes.get
+        left = [1]
+
+        async def full(*told: Any, **more: Any) -> list[int]:
+            if not left:
+                raise MailboxError("OVERQUOTA", "The mailbox is full")
+            left.pop()
+            return await add_with(*told, **more)
+
+        async def away(mailbox: UUID, ids: Sequence[int], contents: bool = False) -> Sequence[StoredItem]:
+            if not set(ids) & {*numbers, *mails}:
+                raise MailboxError("UNAVAILABLE", "The store is away")
+            return await get(mailbox, ids, contents)
+
+        if failing == "the answer":
+            monkeypatch.setattr(site.mailboxes, "get", away)
+        else:
+            monkeypatch.setattr(site.mailboxes, "add_with", full)
+        ids = [ItemId(guid, number) for number in (*mails, *numbers)]
+        answer = await site.ask(placed("CopyItem", distinguished("calendar"), *ids))
+        monkeypatch.undo()
+        if failing == "the answer":
+            assert answer.codes == ["ErrorMailboxStoreUnavailable"] * 3
+        else:
+            assert answer.codes == ["NoError", "NoError", "ErrorQuotaExceeded"]
+        assert len(there) - 2 == (3 if failing == "the answer" else 2)
 
     asyncio.run(steps())
 
