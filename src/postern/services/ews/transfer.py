@@ -20,7 +20,7 @@ from postern.services.ews.places import ItemRef, Place
 _SYSTEM = (1 << KEYWORD_BASE) - 1
 _AT_ONCE = 65_536
 """Octets that are packed or read in the loop; more are in a thread."""
-_NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.activity", "ipm.stickynote")
+_NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.activity")
 """The classes of what is iCalendar or a vCard."""
 
 
