@@ -102,5 +102,7 @@ def with_content(view: ItemView, octets: bytes, first: int) -> ItemView:
     view.envelope = render_envelope(part.fields)
     view.structure = render_structure(octets, part)[0]
     view.stored = replace(view.stored, size=len(octets), item_class=MESSAGE, flags=int(Flag.SEEN))
+    # What the bag of the item says, as that it is done, is said of the item.
+    view.bag = {}
     view.parsed = {parts_in_item: (first, check)}
     return view
