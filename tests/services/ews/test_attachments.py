@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import base64
 
+import pytest
+
 from postern.model.folders import FolderKind
-from tests.services.dav.site import BOB
+from postern.model.items import Flag
+from postern.protocols.ews.ids import ItemId, read_id
+from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import Answer, EwsSite
 from tests.services.ews.test_items import read
-from tests.services.ews.test_messages import MIXED, content, made, received, recipients
+from tests.services.ews.test_messages import MIXED, content, made, received, recipients, updated
 
 
 def got(*ids: str, shape: str = "") -> str:
@@ -74,6 +78,44 @@ def test_attachments_are_told_and_read() -> None:
         assert (await site.ask(got(note), BOB)).codes == ["ErrorItemNotFound"]
         assert (await site.ask(got(item, "x"))).codes == ["ErrorInvalidAttachmentId", "ErrorInvalidIdMalformed"]
         assert (await site.ask(deleted(deep))).codes == ["ErrorCannotDeleteObject"]
+
+    asyncio.run(steps())
+
+
+def test_the_flag_of_a_message_is_not_that_of_what_is_attached_to_it() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED)
+        number = read_id(item)
+        assert isinstance(number, ItemId)
+        # PidTagFlagStatus: it is done (MS-OXOFLAG section 2.2.1.1); PidTagReplyRequested
+        await site.mailboxes.set_properties(guid_of(ALICE), number.item, {0x1090_0003: b"\1\0\0\0", 0x0C17_000B: b"\1"})
+        told = await site.ask(read(item, base="AllProperties"))
+        assert told.texts(".//t:FlagStatus") == ["Complete"] and told.texts(".//t:IsResponseRequested") == ["true"]
+        tag = '<t:ExtendedFieldURI PropertyTag="0x1090" PropertyType="Integer"/>'
+        fields = f'<t:FieldURI FieldURI="item:Flag"/><t:FieldURI FieldURI="message:IsResponseRequested"/>{tag}'
+        shape = "<m:AttachmentShape><t:AdditionalProperties>" + fields + "</t:AdditionalProperties></m:AttachmentShape>"
+        inner = await site.ask(got(ids_of(told)[1], shape=shape))
+        assert inner.texts(".//t:FlagStatus") == ["NotFlagged"] and not inner.all(".//t:ExtendedProperty")
+        assert inner.texts(".//t:IsResponseRequested") != ["true"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize("flags", [0, Flag.DRAFT])
+def test_an_update_makes_and_deletes_no_attachments(flags: int) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED, flags)
+        path = '<t:FieldURI FieldURI="item:Attachments"/>'
+        setting = (
+            f"<t:SetItemField>{path}<t:Message><t:Attachments>{file('a', b'A')}</t:Attachments></t:Message>"
+            "</t:SetItemField>"
+        )
+        assert (await site.ask(updated(item, setting))).codes == ["ErrorInvalidPropertySet"]
+        deleting = f"<t:DeleteItemField>{path}</t:DeleteItemField>"
+        assert (await site.ask(updated(item, deleting))).codes == ["ErrorInvalidPropertyDelete"]
+        assert len(ids_of(await site.ask(read(item, base="Default")))) == 2
 
     asyncio.run(steps())
 
