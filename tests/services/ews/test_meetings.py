@@ -339,6 +339,22 @@ def test_a_meeting_is_forwarded_and_answered_by_mail() -> None:
     work(steps)
 
 
+def test_one_occurrence_is_forwarded_and_not_its_series() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = id_of(await site.ask(made(SERIES, subject="Talk")))
+        second = id_of(await site.ask(read(occurrence(item, 2))))
+        to = f"<t:ToRecipients><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox></t:ToRecipients>"
+        assert (await site.ask(answer("ForwardItem", second, to))).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        invitation = invitation_in(post.mails[-1])
+        assert invitation is not None
+        (part,) = invitation.parts
+        assert part.first("RRULE") is None and part.first("RECURRENCE-ID") is not None
+        assert "20261202" in part.value("DTSTART") and part.value("SUMMARY") == "Talk"
+
+    work(steps)
+
+
 @pytest.mark.parametrize(("mode", "kept"), [("SendOnlyToAll", 0), ("SendToAllAndSaveCopy", 1)])
 def test_a_copy_is_kept_if_it_is_asked_for(mode: str, kept: int) -> None:
     async def steps(site: EwsSite, post: Post) -> None:

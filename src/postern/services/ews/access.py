@@ -16,7 +16,7 @@ from postern.model.directory import Directory, Groups, MailboxOwners, Recipient
 from postern.model.edits import Beside
 from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.item_store import PropertyName
-from postern.model.items import ImapItems
+from postern.model.items import Flag, FlagChange, ImapItems
 from postern.model.mailbox import Logon, MailboxError
 from postern.model.mailbox_server import MailboxItems
 from postern.model.organization import Impersonation
@@ -208,6 +208,16 @@ class Mailbox:
             if error.code != "NONEXISTENT":
                 raise
             raise EwsError(Code.ITEM_NOT_FOUND) from None
+
+    async def add_flags(self, item: int, flags: Flag) -> None:
+        """Sets these system flags of an item beside those that it has by then. Raises EwsError: ErrorItemNotFound,
+        ErrorAccessDenied; MailboxError."""
+        await self.demand_edit([item])
+        for stored in await self.store.get(self.id, [item]):
+            uids = [(stored.uid, stored.uid)]
+            await self.server.mailboxes.change_flags(self.id, stored.folder, uids, FlagChange.ADD, flags)
+            return
+        raise EwsError(Code.ITEM_NOT_FOUND)
 
     async def numbers(self, names: Sequence[PropertyName], create: bool = False) -> dict[PropertyName, int]:
         """The numbers of named properties in this mailbox; names that it has none for are left out."""
