@@ -207,6 +207,24 @@ def test_an_old_cancellation_does_not_remove_a_meeting_that_was_set_up_again() -
     work(steps)
 
 
+def test_an_attendee_of_another_list_keeps_the_answer() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        (element,) = (await messages(site)).all(".//t:MeetingRequest/t:ItemId")
+        assert (await site.ask(answer("AcceptItem", element.attrib["Id"]), BOB)).codes == ["NoError"]
+        await post.carry()
+        for kind, line_ in (("OptionalAttendees", "OPT-PARTICIPANT"), ("Resources", "NON-PARTICIPANT")):
+            moved = changed(item, f"calendar:{kind}", people(kind, BOB), "SendToNone")
+            assert (await site.ask(moved)).codes == ["NoError"]
+            told = await site.ask(read(item))
+            assert told.texts(f".//t:{kind}//t:ResponseType") == ["Accept"]
+            (entry,) = (await stored(site)).main.lines("ATTENDEE")
+            assert entry.parameter("ROLE") == line_
+            assert entry.parameter("CUTYPE") == ("RESOURCE" if kind == "Resources" else "")
+
+    work(steps)
+
+
 def test_another_time_is_proposed() -> None:
     async def steps(site: EwsSite, post: Post) -> None:
         await invited(site, post)
