@@ -14,6 +14,7 @@ import pytest
 from postern.model.folders import FolderKind
 from postern.model.items import Flag
 from postern.protocols.ews.ids import ItemId, read_id
+from postern.protocols.mime.structure import MAX_PARTS
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import Answer, EwsSite
 from tests.services.ews.test_items import read
@@ -153,6 +154,20 @@ def test_attachments_are_made_and_deleted() -> None:
         listed = await site.ask(read(item, base="Default"))
         assert listed.texts(".//t:Attachments/*/t:Name") == ["p.png"]
         assert b"hello" not in (await content(site, FolderKind.DRAFTS))[0]
+
+    asyncio.run(steps())
+
+
+def test_an_attachment_behind_the_last_part_that_is_told_has_no_id() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        many = b"Content-Type: multipart/mixed; boundary=A\r\n\r\n" + b"--A\r\n\r\nx\r\n" * (MAX_PARTS + 1)
+        head = b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n"
+        inner = b"--B\r\nContent-Type: message/rfc822\r\n\r\n" + many + b"--A--\r\n--B--\r\n"
+        item = await received(site, head + inner, Flag.DRAFT)
+        answer = await site.ask(attached(item, file("a.txt", b"A")))
+        assert answer.codes == ["NoError"] and not ids_of(answer)
+        assert b"a.txt" in (await content(site, FolderKind.INBOX))[0]
 
     asyncio.run(steps())
 
