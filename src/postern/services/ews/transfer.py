@@ -102,7 +102,7 @@ async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredI
     if stored is None:
         raise EwsError(Code.ITEM_NOT_FOUND)
     place = Place(mailbox, nodes[stored.folder])
-    mailbox.demand(place.node, Right.EDIT_ANY)
+    await mailbox.demand_edit([number])
     named = list(await mailbox.store.with_ids(mailbox.id, [number]))
     if bool(named) != item.is_named:
         raise EwsError(Code.CORRUPT_DATA)
