@@ -246,6 +246,10 @@ def test_a_message_is_sent_and_kept_where_the_request_says() -> None:
         assert len(await content(site, FolderKind.SENT)) == len(await content(site, FolderKind.JUNK)) == 1
         assert (await site.ask(made("<t:Subject>x</t:Subject>", "SendOnly"))).codes == ["ErrorMissingRecipients"]
         assert (await site.ask(made(letter, "SendOnly").replace(BOB, "bob"))).codes == ["ErrorInvalidRecipients"]
+        mine = "<t:ItemClass>IPM.Note.Mine</t:ItemClass>" + letter
+        assert (await site.ask(made(mine, "SendAndSaveCopy"))).codes == ["NoError"]
+        outbox = site.mailboxes._folder(guid_of(ALICE), await site.folder(FolderKind.OUTBOX))
+        assert [each.item_class for each in outbox.items.values()] == ["IPM.Note.Mine"]
         nameless = made(letter).replace(' MessageDisposition="SaveOnly"', "")
         assert (await site.ask(nameless)).codes == ["ErrorMessageDispositionRequired"]
 

@@ -311,7 +311,7 @@ class MailEditor(Editor):
             await self.make()
             saved = await super().create(how)
             return await self._with_attachments(saved)
-        await sending.send(self.call, self.message, self._copy(how), self.bag)
+        await sending.send(self.call, self.message, self._copy(how), self.bag, self.item_class)
         return None
 
     async def update(self, how: How, known: int | None) -> Saved:
