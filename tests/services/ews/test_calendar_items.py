@@ -513,6 +513,22 @@ def test_an_appointment_has_files() -> None:
     work(steps)
 
 
+def test_the_end_is_shown_in_a_zone_of_its_own() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(SERIES)))
+        third = id_of(await site.ask(read(occurrence(item, 3))))
+        assert (await site.ask(changed(third, "item:Subject", "<t:Subject>Tea</t:Subject>"))).codes == ["NoError"]
+        zone = '<t:EndTimeZone Id="Eastern Standard Time"/>'
+        assert (await site.ask(changed(item, "calendar:EndTimeZone", zone))).codes == ["NoError"]
+        told = await site.ask(read(item))
+        assert [each.attrib["Id"] for each in told.all(".//t:EndTimeZone")] == ["Eastern Standard Time"]
+        assert [each.attrib["Id"] for each in told.all(".//t:StartTimeZone")] == ["W. Europe Standard Time"]
+        assert told.texts(".//t:CalendarItem/t:End") == ["2026-12-01T09:00:00Z"]
+        assert len(told.all(".//t:ModifiedOccurrences/t:Occurrence")) == 1, "nothing has moved"
+
+    work(steps)
+
+
 def test_the_steps_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps(site: EwsSite) -> None:
         item = id_of(await site.ask(made(SERIES.replace(">5<", ">900<"))))
