@@ -19,6 +19,7 @@ from postern.protocols.ews import (
     time_zones,
     times,
     user_configurations,
+    validation,
 )
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
@@ -43,6 +44,29 @@ def _fault_or_request(size: int) -> Work:
             envelope.read(octets)
 
     return work
+
+
+def _invalid(size: int) -> Work:
+    items = '<t:ItemId Id="x"/>' * min(size // 18, 100_000)
+    octets = (
+        f"<s:Envelope {_SPACES}><s:Body><m:GetItem><m:ItemShape/><m:ItemIds>{items}</m:ItemIds><m:x/></m:GetItem></s:Body>"
+        "</s:Envelope>"
+    ).encode()
+
+    def work() -> None:
+        with suppress(envelope.Fault):
+            envelope.read(octets)
+
+    return work
+
+
+def _request(markup: str) -> xml.Element:
+    return _element(markup).elements[0]
+
+
+def _get_item(size: int) -> xml.Element:
+    items = '<t:ItemId Id="x"/>' * (size // 18)
+    return _request(f"<m:GetItem><m:ItemShape/><m:ItemIds>{items}</m:ItemIds></m:GetItem>")
 
 
 def _element(markup: str) -> xml.Element:
@@ -96,6 +120,11 @@ _ENTRY = (
 
 CASES: Cases = {
     E + "envelope.read": _fault_or_request,
+    E + "envelope.read: what is in the schema, but for the last": _invalid,
+    E + "validation.violation_of": lambda size: (lambda body: lambda: validation.violation_of(body))(_get_item(size)),
+    E + "validation.violation_of: texts": lambda size: (lambda body: lambda: validation.violation_of(body))(
+        _request(f"<m:GetMailTips><m:MailTipsRequested>{'All ' * (size // 4)}</m:MailTipsRequested></m:GetMailTips>")
+    ),
     E + "ids.read_id": lambda size: _refused(lambda: ids.read_id("A" * size)),
     E + "alternate_ids.read_alternate": lambda size: _refused(
         lambda: alternate_ids.read_alternate(alternate_ids.IdFormat.OWA, "%" * size)

@@ -10,6 +10,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import MESSAGES, TYPES
 from postern.protocols.ews.paths import FieldPath
 from postern.services.ews import finding, item_values, judging, store_terms
+from postern.services.scheduling import aside
 from tests.bounds.growth import Cases, Work
 
 E = "protocols.ews."
@@ -74,6 +75,15 @@ CASES: Cases = {
         lambda: query_strings.read_query('"' * size, 0)
     ),
     S + "judging.key_of": lambda size: lambda: judging.key_of("1" * size),
+    S + "judging.stands_on_words": lambda size: (
+        lambda text, wanted: lambda: judging.stands_on_words(text, wanted, False)
+    )("x" + "a" * size, "a" * (size // 4)),
+    S + "judging.stands_on_words: words that overlap": lambda size: (
+        lambda text, wanted: lambda: judging.stands_on_words(text, wanted, True)
+    )("ab " * (size // 3), "ab " * (size // 12) + "a"),
+    "services.scheduling.aside.may_recur": lambda size: (lambda octets: lambda: aside.may_recur(octets))(
+        b"R\r\n " * (min(size, aside.AT_ONCE) // 4)
+    ),
     S + "judging.paths_of": lambda size: (lambda known: lambda: judging.paths_of(known))(_conditions(size)),
     S + "store_terms.pushed": lambda size: (
         lambda known: lambda: store_terms.pushed(known, item_values.named_by_schema, True)

@@ -22,6 +22,12 @@ def _read(data: bytes, bounds: xml.Bounds = _BOUNDLESS) -> Work:
     return work
 
 
+def _placed(data: bytes) -> Work:
+    """Looks for the last element."""
+    number = data.count(b"<b/>")
+    return lambda: xml.position(data, number)
+
+
 def _filled(size: int, before: bytes, piece: bytes, after: bytes) -> bytes:
     return before + piece * ((size - len(before) - len(after)) // len(piece)) + after
 
@@ -43,6 +49,7 @@ A = "services.autodiscover."
 CASES: Cases = {
     A + "pox.read": lambda size: lambda: pox.read(_filled(min(size, pox.BOUNDS.octets), b"<a>", b"<b/>", b"</a>")),
     A + "soap.read": lambda size: lambda: soap.read(_filled(min(size, soap.BOUNDS.octets), b"<a>", b"<b/>", b"</a>")),
+    P + "position": lambda size: _placed(_filled(size, b"<a>", b"<b/>\n", b"</a>")),
     P + "read: elements": lambda size: _read(_filled(size, b"<a>", b"<b/>", b"</a>")),
     P + "read: nesting": lambda size: _read(b"<a>" * (size // 7) + b"</a>" * (size // 7), xml.Bounds(octets=1 << 30)),
     P + "read: names": lambda size: _read(

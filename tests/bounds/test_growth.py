@@ -105,6 +105,7 @@ WRITERS = {
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
     "dcerpc/server_events": "values",
+    "ews/schema": "reads our own table; `validation` reads requests by it",
     "ews/codes": "a table",
     "ews/errors": "values",
     "ews/names": "writes",

@@ -24,6 +24,7 @@ COMMANDS = [
     ("edge", "status"),
     ("domain", "list"),
     ("paths", "observed"),
+    ("verify",),
     ("run",),
 ]
 

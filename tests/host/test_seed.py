@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from postern.host import configuration, directory, secret_files, seed
-from postern.model.organization import AcceptedDomain, Role, StateFolder
+from postern.model.organization import AcceptedDomain, Impersonation, Role, StateFolder
 from postern.roles.secrets import Secret
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
@@ -136,3 +136,28 @@ def test_a_domain_that_is_gone_is_told_with_the_way_out() -> None:
     )
     many = said(Outside(*(f"u{number}@d{number}.test" for number in range(200))))
     assert many.startswith("100 or more recipients") and len(many) < 500
+
+
+class Known:
+    """A directory with one account and one group."""
+
+    def __init__(self) -> None:
+        self.read = self
+
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, object]:
+        return {each: object() for each in addresses if each == "team@example.test"}
+
+    async def account(self, name: str) -> object | None:
+        return object() if name == "gateway@example.test" else None
+
+
+def test_whoever_the_right_to_impersonate_names_in_vain_is_told() -> None:
+    def told(*grants: Impersonation) -> str:
+        return asyncio.run(directory.unknown(cast(Any, Known()), dataclasses.replace(BASE, impersonations=grants)))
+
+    assert told() == ""
+    assert told(Impersonation(("gateway@example.test", "Team@example.test"), ("everybody",))) == ""
+    words = told(Impersonation(("gatway@example.test",), ("nobody@example.test", "team@example.test")))
+    assert words.startswith(
+        "[[impersonation]] in postern.toml names gatway@example.test, nobody@example.test, and nobody"
+    )

@@ -67,6 +67,27 @@ def test_only_what_moved_is_answered_anew() -> None:
     assert f"ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:{KIM}" in written.rpartition("BEGIN:VEVENT")[2]
 
 
+@pytest.mark.parametrize(
+    ("times", "is_asked"),
+    [
+        (("DTSTART;TZID=Europe/Berlin:20260330T130000", "DURATION:PT1H"), True),
+        (("DTSTART;TZID=Europe/Berlin:20260330T090000", "DURATION:PT2H"), True),
+        (("DTSTART;TZID=Europe/Berlin:20260330T090000", "DURATION:PT1H"), False),
+        (("DTSTART:20260330T070000Z", "DTEND:20260330T080000Z", "SUMMARY:In another form"), False),
+    ],
+)
+def test_an_occurrence_that_is_moved_first_is_answered_anew(times: tuple[str, ...], is_asked: bool) -> None:
+    """The exception is new, and what it is compared with is what the series said of the occurrence."""
+    old = _meeting(kim="PARTSTAT=ACCEPTED")
+    outcome, written = _judged(old, [*old, *_meeting(OTHER, *times, kim="PARTSTAT=ACCEPTED")], ANNA)
+    master, _, exception = written.rpartition("BEGIN:VEVENT")
+    assert outcome.is_written is is_asked and "SEQUENCE" not in master
+    assert ("SEQUENCE:1" in exception) is is_asked
+    assert f"ATTENDEE;PARTSTAT=ACCEPTED:mailto:{KIM}" in master
+    answer = "NEEDS-ACTION" if is_asked else "ACCEPTED"
+    assert f"ATTENDEE;PARTSTAT={answer}:mailto:{KIM}" in exception
+
+
 def test_a_client_that_counts_by_itself_is_believed() -> None:
     new = [line.replace("T090000", "T100000") for line in _meeting("SEQUENCE:7", *SERIES)]
     outcome, written = _judged(_meeting("SEQUENCE:3", *SERIES), new, ANNA)

@@ -175,7 +175,7 @@ def test_appointments_come_back(values: dict[Property, Value]) -> None:
     removed: dict[Property, Value | None] = dict.fromkeys(set(values) - {START, END})
     APPOINTMENT_PROPERTIES.write(stored, removed)
     left = APPOINTMENT_PROPERTIES.read(stored, removed)
-    assert set(_named(left)) <= {"PidLidBusyStatus", "PidLidResponseStatus", "PidLidReminderSet"}
+    assert set(_named(left)) <= {"PidLidBusyStatus", "PidLidResponseStatus", "PidLidReminderSet", "PidTagSensitivity"}
 
 
 @given(_values(TASK_PROPERTIES))

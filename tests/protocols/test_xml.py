@@ -34,6 +34,13 @@ def test_names_have_their_namespace() -> None:
     assert prop.find_all("x") == [plain]
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_place_of_an_element_is_that_of_its_name(codec: str) -> None:
+    document = "<é>\n <!-- <x/> -->\n  <b c='&lt;'/>é<d\n/></é>".encode(codec)
+    places = [xml.position(document, number) for number, _ in enumerate(read(document).walk())]
+    assert [(place.line, place.column) for place in places] == [(1, 2), (3, 4), (3, 18)]
+
+
 def test_text_keeps_its_place_and_is_whole() -> None:
     root = read(b"<a> one<b/>two &lt;&#x1F600;<![CDATA[<!DOCTYPE>]]><!-- x -->end</a>")
     assert root.children == [" one", Element("b"), "two <\U0001f600<!DOCTYPE>end"]

@@ -205,6 +205,7 @@ def sort_value(item: Item, key: str) -> object:
         "cc": rendered.sort_cc,
         "displayfrom": rendered.display_from,
         "displayto": rendered.display_to,
+        "uid": item.uid,
     }[key]
 
 

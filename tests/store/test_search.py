@@ -200,6 +200,8 @@ def test_sort(store: Store) -> None:
     assert sort(("date", True)) == [2, 1, 3]
     assert sort(("from", False)) == [3, 1, 2]
     assert sort(("displayfrom", False)) == [2, 3, 1]
+    assert sort(("uid", True)) == [3, 2, 1]
+    assert sort(("uid", False)) == [1, 2, 3]
     with pytest.raises(MailboxError):
         sort(("colour", False))
 

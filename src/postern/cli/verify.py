@@ -16,7 +16,7 @@ from rich.table import Table
 
 from postern.cli.console import Console, Text
 from postern.cli.failures import FOUND_WRONG, Failure
-from postern.cli.state_folder import named
+from postern.cli.state_folder import named, refuse_without_rights
 from postern.cli.terminal import echo, echo_json, json_option
 from postern.paths.row import Path
 from postern.paths.table import no_row
@@ -47,6 +47,8 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
 
     The exit status is 0 if nothing failed, 1 if a row failed.
     """
+    if os.geteuid() != 0:
+        refuse_without_rights(folder)
     from postern.host import probes
     from postern.telemetry.log import configure
     from postern.verify.runner import failed

@@ -22,7 +22,7 @@ from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.directory.user_certificates import UserCertificates
 from postern.host import configuration, secret_files
 from postern.model.directory import CLOSED_PROBE, PROBE, RecipientType
-from postern.model.domains import a_labels, shown
+from postern.model.domains import a_labels, fold, shown
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.roles.domain import Domain
@@ -39,6 +39,8 @@ _CLOSED_NAME = "Postern's own probe, closed"
 
 _MOST_STRANDED = 100
 """The number of recipients outside the accepted domains at which counting stops."""
+_MOST_NAMES = 100
+"""The number of names in the tables of impersonation that a start looks up."""
 
 
 class SeedError(Exception):
@@ -103,7 +105,8 @@ async def _in_domain(runtime: Runtime) -> AsyncIterator[OpenDirectory]:
 
 async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
     """Makes the containers, this server's machine account and the probe account, where they are missing. In Active Directory
-    `setup ad` makes all of that, and this only checks that it was done. Returns the warning of `stranded`. Raises SeedError."""
+    `setup ad` makes all of that, and this only checks that it was done. Returns the warnings of `stranded` and `unknown`, each on
+    a line. Raises SeedError."""
     secret_files.obtain(state, Secret.SCRAM_SALTS)
     if organization.active_directory is not None:
         for name in (state.secrets / Secret.MACHINE_ACCOUNT, FilePath(organization.keytab)):
@@ -117,7 +120,8 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
         await ensure_server(directory, state, server)
         await ensure_probe_account(directory, state, organization)
         await ensure_postmaster(directory, organization)
-        return await stranded(directory, organization)
+        warnings = [await stranded(directory, organization), await unknown(directory, organization)]
+        return "\n".join(filter(None, warnings))
 
 
 async def stranded(directory: OpenDirectory, organization: Organization) -> str:
@@ -137,6 +141,20 @@ async def stranded(directory: OpenDirectory, organization: Organization) -> str:
         f"{number} in no accepted domain ({_few(map(shown, addresses), ', ')}): mail to them "
         "leaves this organization, or is refused. Add their domain to postern.toml, below the first one: "
         + _few((f'[[domain]] name = "{domain}"' for domain in domains), "; ")
+    )
+
+
+async def unknown(directory: OpenDirectory, organization: Organization) -> str:
+    """A warning if the right to act in the place of others names accounts, groups or users that are not there; "" if all are."""
+    names = {name for grant in organization.impersonations for name in (*grant.by, *grant.of)} - {"everybody"}
+    asked = sorted(names)[:_MOST_NAMES]
+    recipients = await directory.read.recipients([fold(name) for name in asked])
+    missing = [name for name in asked if fold(name) not in recipients and await directory.read.account(name) is None]
+    if not missing:
+        return ""
+    return (
+        f"[[impersonation]] in postern.toml names {_few(missing, ', ')}, and nobody has that name: mend it, or add who is "
+        "meant (`postern user add`, `postern group add`)."
     )
 
 

@@ -41,8 +41,8 @@ def delivered(state: StateFolder) -> bool:
 
 
 async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
-    """Brings the databases' schema up to date and makes the directory's entries that every start relies on. Returns a warning for
-    the administrator, or ""."""
+    """Brings the databases' schema up to date and makes the directory's entries that every start relies on. Returns warnings for
+    the administrator, each on a line."""
     warning = ""
     if Role.EDGE in server.roles:
         await edge.seed(organization, state)

@@ -146,7 +146,9 @@ def recurs(content: CalendarContent) -> bool:
 
 
 def _sensitivity(content: CalendarContent) -> Value | None:
-    return number_of(content.part.value("CLASS"), SENSITIVITY)
+    """PUBLIC where nothing is said (RFC 5545 section 3.8.1.3): DavMail looks for what has the number of it."""
+    word = content.part.value("CLASS")
+    return number_of(word, SENSITIVITY) if word.strip() else 0
 
 
 def _set_sensitivity(content: CalendarContent, value: Value | None) -> None:

@@ -7,14 +7,15 @@ they are, but for the lines that the server has to write.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from postern.items.answers import REPLIED
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
-from postern.items.occurrence import key_of
+from postern.items.copy_changes import STEPS
+from postern.items.occurrence import key_of, occurrence_part
 from postern.items.organizing import (
     Role,
     Sending,
@@ -26,11 +27,15 @@ from postern.items.organizing import (
     role_of,
 )
 from postern.items.rendered import attendee_of, sequence_of
-from postern.protocols.content_lines import Line, line, with_parameters
+from postern.items.series import Series, span_of
+from postern.protocols.content_lines import Component, Line, line, with_parameters
+from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import address_of
 
 SENT, NOBODY = "1.1", "3.7"
 """Values of SCHEDULE-STATUS (RFC 6638 section 3.2.9): the message is on its way, and there is no such calendar user."""
+MAX_MADE = 500
+"""New exceptions whose times one change compares with those of the series, for each takes a walk along the series' dates."""
 _STATUS, _FORCED = "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND"
 
 
@@ -55,7 +60,7 @@ def intended(
     is answered anew (section 3.2.8). With `keeps_answers` an organizer's new object gets the answers that came after the client
     read the old one (section 3.2.10). Without `replies` an attendee's change is not told to the organizer (section 8.1).
 
-    Bound: as `organized` and `answered`.
+    Bound: as `organized` and `answered`; MAX_MADE new exceptions are compared with the series, in STEPS steps of rules.
     """
     before = Role.NONE if old is None else role_of(old, me)
     after = Role.NONE if new is None else role_of(new, me)
@@ -129,17 +134,32 @@ def _unanswered(calendar: CalendarObject, me: Collection[str]) -> CalendarObject
 
 def _ask_anew(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> bool:
     """Asks everybody again whether he comes, where a component has other times. Returns whether something was written."""
-    known = {key_of(old, part): part for part in old.parts}
     is_written = False
-    for part in new.parts:
-        former = known.get(key_of(new, part))
-        if former is None or not is_moved(former, part):
-            continue
+    for former, part in _moved(old, new):
         if sequence_of(part) <= sequence_of(former):
             part.replace("SEQUENCE", line("SEQUENCE", str(sequence_of(former) + 1)))
             is_written = True
         is_written |= part.change(partial(_asked_anew, me=me), "ATTENDEE")
     return is_written
+
+
+def _moved(old: CalendarObject, new: CalendarObject) -> Iterator[tuple[Component, Component]]:
+    """The components that have other times than before, behind what they were. An exception that is new was an occurrence of the
+    series; programs write its times in other forms than those of the series, so that the moments count."""
+    known = {key_of(old, part): part for part in old.parts}
+    made = []
+    for part in new.parts:
+        former = known.get(key_of(new, part))
+        if former is None:
+            made.append(part)
+        elif is_moved(former, part):
+            yield former, part
+    if made and old.master is not None:
+        series, budget = Series(old), Budget(STEPS)
+        for part in made[:MAX_MADE]:
+            former = occurrence_part(series, new, part, budget)
+            if former is not None and span_of(old, former) != span_of(new, part):
+                yield former, part
 
 
 def _asked_anew(entry: Line, me: Collection[str]) -> Line:

@@ -17,7 +17,7 @@ from postern.items.recurrence import DAY, RecurrenceSet, Timing, timing_of
 from postern.protocols.content_lines import Component
 from postern.protocols.ical.expansion import STEPS, Budget
 from postern.protocols.ical.values import Span, When, when_of
-from postern.protocols.ical.zones import UTC_ZONE, Zone, moment
+from postern.protocols.ical.zones import UTC_ZONE, Zone, Zones, moment
 
 MAX_OCCURRENCES = 10_000
 """Occurrences of one object that are made at most, whatever the caller asks for."""
@@ -105,12 +105,7 @@ class Series:
 
     def end_of(self, when: When, length: Span) -> int:
         """The end of something that begins at `when` and lasts so long."""
-        if length.days:
-            try:
-                when = when._replace(local=when.local + timedelta(days=length.days))
-            except OverflowError:
-                pass
-        return self.zones.utc(when, self.floating) + length.seconds
+        return _end(self.zones, when, length, self.floating)
 
     def between(
         self,
@@ -218,6 +213,23 @@ class Series:
         longest = max([DAY * length.days + length.seconds for length in lengths] + [master.longest_period])
         shifts = [int(moved.shift.total_seconds()) for moved in self.futures] or [0]
         return longest + max(0, *shifts) + 2 * DAY, max(0, *[-shift for shift in shifts]) + 2 * DAY
+
+
+def _end(zones: Zones, when: When, length: Span, floating: Zone) -> int:
+    if length.days:
+        try:
+            when = when._replace(local=when.local + timedelta(days=length.days))
+        except OverflowError:
+            pass
+    return zones.utc(when, floating) + length.seconds
+
+
+def span_of(calendar: CalendarObject, part: Component, floating: Zone = UTC_ZONE) -> tuple[int, int] | None:
+    """The start and the end of a component; None: it has no start."""
+    timing = timing_of(part, calendar.zones, floating)
+    if timing is None:
+        return None
+    return calendar.zones.utc(timing.start, floating), _end(calendar.zones, timing.start, timing.length, floating)
 
 
 def overlaps(occurrence: Occurrence, start: int | None, end: int | None) -> bool:

@@ -18,8 +18,10 @@ from postern.model.resources import NewResource, Put
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What an item gets beside its content. `flags` are its system flags; None leaves those that it has, and keywords stay in any
-    case. `properties` are set in its bag, as `ItemStore.set_properties` sets them; None takes one out."""
+    """The flags and properties that an item gets beside its content.
+
+    `flags` are its system flags; None leaves those that it has, and keywords stay in any case. `properties` are set in its bag,
+    as `ItemStore.set_properties` sets them; None takes one out."""
 
     flags: int | None = None
     properties: Mapping[int, bytes | None] = field(default_factory=dict)

@@ -47,7 +47,7 @@ class StoredItem:
 
     @property
     def modified(self) -> int:
-        """When the item was last moved, marked or edited; when it was made, where that has not happened since the store knows.
+        """The time at which the item was last moved, marked or edited; for one that never was, the time at which it was made.
 
         A change of an item that is there has a number that is no less than its time in microseconds, and a mailbox never had so
         many changes by themselves. The number of a delivery may be one behind an older change: such a time is before the item was

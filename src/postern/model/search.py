@@ -41,7 +41,7 @@ class SearchResult:
 @dataclass(frozen=True, slots=True)
 class SortKey:
     """A key of SORT (RFC 5256 section 3): "arrival", "cc", "date", "from", "size", "subject", "to". Also "displayfrom",
-    "displayto"."""
+    "displayto" and "uid"."""
 
     key: str
     reverse: bool = False

@@ -59,6 +59,7 @@ _SORT_KEYS = {
     "to": _casemap("c.sort_to"),
     "displayfrom": _casemap("c.display_from"),
     "displayto": _casemap("c.display_to"),
+    "uid": "i.uid",
 }
 
 

@@ -24,14 +24,18 @@ def soap(body: str, header: str = "") -> bytes:
     ).encode()
 
 
+SHAPE = "<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>"
+GET = f"<m:GetItem>{SHAPE}<m:ItemIds/></m:GetItem>"
+
+
 def test_a_request_names_its_operation_and_its_version() -> None:
-    request = envelope.read(soap("<m:GetItem a='b'/>", '<t:RequestServerVersion Version="Exchange2010_SP2"/>'))
+    request = envelope.read(soap(GET, '<t:RequestServerVersion Version="Exchange2010_SP2"/>'))
     assert (request.operation, request.body.name, request.header.version) == (
         "GetItem",
         m("GetItem"),
         Version.V2010_SP2,
     )
-    assert envelope.read(soap("<m:GetItem/>")).header.version is Version.V2007
+    assert envelope.read(soap(GET)).header.version is Version.V2007
     assert [version_of(version.label) for version in Version] == list(Version)
     assert version_of("Exchange2012") is Version.V2013 and version_of("Exchange2019") is None
 
@@ -42,7 +46,7 @@ def test_the_header_names_who_acts_and_where() -> None:
         "</t:ConnectingSID></t:ExchangeImpersonation><t:MailboxCulture>ko-KR</t:MailboxCulture>"
         '<t:TimeZoneContext><t:TimeZoneDefinition Id="Korea Standard Time"/></t:TimeZoneContext>'
     )
-    said = envelope.read(soap("<m:GetItem/>", header)).header
+    said = envelope.read(soap(GET, header)).header
     assert said.impersonated == Impersonated("PrimarySmtpAddress", "bob@example.test") and said.culture == "ko-KR"
     assert said.zone is not None and said.zone.attributes == {"Id": "Korea Standard Time"}
 
@@ -73,6 +77,27 @@ def test_what_is_no_request_is_a_fault(octets: bytes, code: Code) -> None:
     assert root.findtext(f".//{{{envelope.ERRORS}}}ResponseCode") == code
     info = root.find(f".//{{{TYPES}}}ServerVersionInfo")
     assert info is not None and info.attrib["Version"] == "Exchange2013_SP1"
+
+
+def test_what_the_schema_has_not_is_told_with_its_place() -> None:
+    # exchangelib shows it from here.
+    octets = soap(f"\n<m:GetItem>{SHAPE}<t:Mine/></m:GetItem>")
+    with pytest.raises(Fault) as raised:
+        envelope.read(octets)
+    root = ElementTree.fromstring(envelope.fault(raised.value))
+    detail = f".//detail/{{{TYPES}}}MessageXml/{{{TYPES}}}"
+    assert root.findtext(f"{detail}LineNumber") == "2"
+    column = octets.split(b"\n")[1].index(b"t:Mine") + 1
+    assert root.findtext(f"{detail}LinePosition") == str(column)
+    violation = root.findtext(f"{detail}Violation", "")
+    assert "'GetItem'" in violation and "'Mine'" in violation
+    assert root.findtext(f".//{{{envelope.ERRORS}}}Message") == Code.SCHEMA_VALIDATION.text
+    assert root.findtext(".//faultstring") == f"The request failed schema validation: {violation}"
+
+
+def test_headers_that_are_unknown_are_passed_over() -> None:
+    unknown = "<t:OpenAsAdminOrSystemService/><o:trace xmlns:o='urn:other'>x</o:trace>"
+    assert envelope.read(soap(GET, unknown)).operation == "GetItem"
 
 
 def test_an_answer_is_well_formed_and_escaped() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from postern.protocols import xml
-from tests.services.ews.schema import Kind, Place, schema
+from postern.protocols.ews.schema import Kind, Place, of_requests
 from tests.services.ews.templates import TEMPLATES
 
 DEEPEST = 12
@@ -72,14 +72,14 @@ class Asking:
             ids = {name: self._fit(f"t:{element}@Id", "xs:string") for name, element in _IDS.items()}
             ids["key"] = self._fit("@ChangeKey", "xs:string")
             return self._choices.one_of(TEMPLATES).format_map({name: xml.attribute(text) for name, text in ids.items()})
-        asks = schema().asks
+        asks = of_requests().asks
         place = asks[self._choices.one_of(sorted(asks))]
         return self._element(place, 0)
 
     def _element(self, place: Place, depth: int) -> str:
         self._count += 1
-        chain = schema().chain(place.type)
-        if not chain or chain[-1].form in ("value", "list", "union"):
+        chain = of_requests().chain(place.type)
+        if not chain or chain[-1].is_text:
             return f"<{place.name}>{xml.text(self._fit(place.name, place.type))}</{place.name}>"
         known = [each for kind in chain for each in kind.attributes.values()]
         told = [each for each in known if each.is_required or self._is_chosen()]
@@ -117,7 +117,7 @@ class Asking:
         return self._choices.one_of(fitting) if fitting else self._text(type_name)
 
     def _text(self, type_name: str) -> str:
-        kind = schema().kinds.get(type_name)
+        kind = of_requests().kinds.get(type_name)
         if kind is None:
             return self._choices.one_of(_OF_KIND.get(type_name) or ("x", *self._anything))
         if kind.form in ("list", "union"):

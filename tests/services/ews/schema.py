@@ -1,32 +1,21 @@
-"""Checks answers of Exchange Web Services against the table of their schema, `schema.tsv`.
+"""Checks answers of Exchange Web Services against the table of their schema.
 
-The table was written from the schemas of the MS-OXWS* documents, and of the versions from Exchange 2007 SP1 on. Each type has its
-elements in their order, with the version that brought each:
-
-    root   an element in the SOAP body of an answer, its type, its version
-    ask    the same of a request
-    type   a type, the type that it extends, and whether it has a text or elements
-           below it its attributes (`@`) and its elements: name, type, version, and place
-    value  a type of texts, its base, and below it its values (`=`) with their versions and its patterns (`~`)
-    list   a type of lists of texts, and the type of each
-    union  a type of texts, and the types of which it is any
-
-Elements of one place are a choice; `*` says that a place may be taken again, and `!` that it must be taken.
+Types that requests have too stand in the table of requests (`protocols.ews.schema` says how it is written), and those that only
+answers have in `answers.tsv`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
 from postern.protocols.ews.names import MESSAGES, SOAP, TYPES
+from postern.protocols.ews.schema import Kind, Place, Schema, lines_of_requests
 from postern.protocols.ews.versions import NEWEST, Version, version_of
 
-TABLE = Path(__file__).with_name("schema.tsv")
+TABLE = Path(__file__).with_name("answers.tsv")
 MOST = 20
 """Faults of one answer that are told."""
 _PREFIXES = {TYPES: "t:", MESSAGES: "m:"}
@@ -45,82 +34,10 @@ _SIZES = {"xs:int": 31, "xs:long": 63, "xs:short": 15, "xs:byte": 7}
 _UNSIGNED = {"xs:unsignedInt": 32, "xs:unsignedShort": 16, "xs:unsignedByte": 8, "xs:nonNegativeInteger": 64}
 
 
-@dataclass(slots=True)
-class Place:
-    """An element or attribute of a type. `at` is its place among the elements."""
-
-    name: str
-    type: str
-    since: Version
-    at: int = 0
-    is_required: bool = False
-    repeats: bool = False
-
-
-@dataclass(slots=True)
-class Kind:
-    """A type of the table. `values` are the texts that it may have, with the versions that brought them."""
-
-    name: str
-    form: str
-    base: str = ""
-    elements: list[Place] = field(default_factory=list)
-    attributes: dict[str, Place] = field(default_factory=dict)
-    values: dict[str, Version] = field(default_factory=dict)
-    patterns: list[str] = field(default_factory=list)
-    members: tuple[str, ...] = ()
-
-
-class Schema:
-    """The table, read from its lines."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self.roots: dict[str, Place] = {}
-        self.asks: dict[str, Place] = {}
-        self.kinds: dict[str, Kind] = {}
-        for line in lines:
-            self._line(line.rstrip("\n").split("\t"))
-
-    def _line(self, cells: list[str]) -> None:
-        head, name, *rest = cells
-        if head in ("root", "ask"):
-            (self.roots if head == "root" else self.asks)[name] = Place(name, rest[0], _version(rest[1]))
-        elif head:
-            base, form = rest[0], rest[1] if head == "type" else head
-            self._last = self.kinds[name] = Kind(name, form, "" if base == "-" else base)
-            if head in ("list", "union"):
-                self._last.members = tuple(base.split())
-        elif name[0] == "@":
-            self._last.attributes[name[1:]] = Place(name[1:], rest[0], _version(rest[1]), 0, "!" in rest[2])
-        elif name[0] == "=":
-            self._last.values[name[1:]] = _version(rest[0])
-        elif name[0] == "~":
-            self._last.patterns.append(name[1:])
-        else:
-            place = rest[2]
-            at = int(place.rstrip("!*"))
-            self._last.elements.append(Place(name, rest[0], _version(rest[1]), at, "!" in place, "*" in place))
-
-    def chain(self, name: str) -> list[Kind]:
-        """The type and those that it extends, the outermost first."""
-        chain: list[Kind] = []
-        while name in self.kinds:
-            chain.insert(0, self.kinds[name])
-            name = chain[0].base
-        return chain
-
-    def extends(self, name: str, base: str) -> bool:
-        return any(kind.name == base for kind in self.chain(name))
-
-
-def _version(text: str) -> Version:
-    return Version[f"V{text}"]
-
-
 @cache
 def schema() -> Schema:
     with TABLE.open() as lines:
-        return Schema(lines)
+        return Schema([*lines_of_requests(), *lines])
 
 
 def faults_of(document: bytes, version: Version = NEWEST) -> list[str]:
@@ -163,7 +80,7 @@ class _Checker:
                 self.faults.append(f"{where} is nil, and has something in it")
             return
         chain = schema().chain(type_name)
-        if not chain or chain[-1].form in ("value", "list", "union"):
+        if not chain or chain[-1].is_text:
             self._attributes(element, [], where)
             if len(element):
                 self.faults.append(f"{where}: {_name(element[0].tag)} is in a text")

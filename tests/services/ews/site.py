@@ -111,7 +111,9 @@ class Answer:
 
     @property
     def codes(self) -> list[str]:
-        """The response code of each message."""
+        """The response code of each message; that of a fault alone."""
+        if self.fault:
+            return [self.fault]
         return [message.findtext("m:ResponseCode", "", NAMES) for message in self.messages]
 
     @property

@@ -35,8 +35,9 @@ SERIES = f"{HOUR}<t:Recurrence>{DAILY}{FIVE}</t:Recurrence>{ZONE}"
 
 
 def made(more: str, mode: str = "SendToNone", subject: str = "Lunch") -> str:
+    said = f' SendMeetingInvitations="{mode}"' if mode else ""
     return (
-        f'<m:CreateItem SendMeetingInvitations="{mode}"><m:Items><t:CalendarItem><t:Subject>{subject}</t:Subject>'
+        f"<m:CreateItem{said}><m:Items><t:CalendarItem><t:Subject>{subject}</t:Subject>"
         f"{more}</t:CalendarItem></m:Items></m:CreateItem>"
     )
 
@@ -56,8 +57,9 @@ def changed(item: str, uri: str, value: str, mode: str = "SendToNone") -> str:
         if value
         else f"<t:DeleteItemField>{field}</t:DeleteItemField>"
     )
+    said = f' SendMeetingInvitationsOrCancellations="{mode}"' if mode else ""
     return (
-        f'<m:UpdateItem ConflictResolution="AutoResolve" SendMeetingInvitationsOrCancellations="{mode}"><m:ItemChanges>'
+        f'<m:UpdateItem ConflictResolution="AutoResolve"{said}><m:ItemChanges>'
         f'<t:ItemChange><t:ItemId Id="{item}"/><t:Updates>{update}</t:Updates></t:ItemChange>'
         "</m:ItemChanges></m:UpdateItem>"
     )
@@ -461,6 +463,32 @@ def test_mapi_properties_are_those_of_the_appointment() -> None:
         shape = "<t:BaseShape>IdOnly</t:BaseShape>"
         told = await site.ask(read(item, base="IdOnly").replace(shape, shape + paths))
         assert told.texts(".//t:ExtendedProperty/t:Value") == ["Room 9", "2026-12-01T08:00:00Z", "7"]
+
+    work(steps)
+
+
+def test_a_property_that_follows_from_others_may_be_sent() -> None:
+    """DavMail sends the state of a meeting with each new appointment, and the name that it has in CalDAV."""
+
+    async def steps(site: EwsSite) -> None:
+        state = (
+            '<t:ExtendedFieldURI DistinguishedPropertySetId="Appointment" PropertyId="33303" PropertyType="Integer"/>'
+        )
+        name = '<t:ExtendedFieldURI PropertyTag="0x10f3" PropertyType="String"/>'
+        values = ((state, "7"), (name, "u1.ics"))
+        more = "".join(
+            [f"<t:ExtendedProperty>{path}<t:Value>{text}</t:Value></t:ExtendedProperty>" for path, text in values]
+        )
+        item = id_of(await site.ask(made(more + HOUR)))
+        shape = "<t:BaseShape>IdOnly</t:BaseShape>"
+        # It looks for appointments that are not private by their sensitivity.
+        sensitivity = '<t:ExtendedFieldURI PropertyTag="0x36" PropertyType="Integer"/>'
+        paths = f"<t:AdditionalProperties>{state}{name}{sensitivity}</t:AdditionalProperties>"
+        told = await site.ask(read(item, base="IdOnly").replace(shape, shape + paths))
+        assert told.texts(".//t:Value") == ["0", "u1.ics", "0"]
+        size = '<t:ExtendedFieldURI PropertyTag="0x0060" PropertyType="SystemTime"/>'
+        value = f"<t:ExtendedProperty>{size}<t:Value>2026-12-01T08:00:00Z</t:Value></t:ExtendedProperty>"
+        assert (await site.ask(made(value + HOUR))).codes == ["ErrorInvalidPropertySet"]
 
     work(steps)
 

@@ -1,20 +1,24 @@
 """Conversations: found in a folder, read as a tree, and acted upon; by rights.
 
-covers: conversation_index, conversation_rendering, services.ews.operations.find_conversation
+covers: conversation_index, conversation_rendering, conversations_named, follow_up, services.ews.operations.find_conversation
 covers: services.ews.operations.get_conversation_items, services.ews.operations.apply_conversation_action
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from postern.model.folders import FolderKind, Right
 from postern.model.items import Flag, FlagChange, NewItem
 from postern.protocols.ews.ids import ConversationId
-from postern.services.ews import conversation_index
+from postern.services.ews import conversation_index, conversations_named
+from postern.services.ews.operations import apply_conversation_action, get_conversation_items
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import Answer, EwsDoor, EwsSite
@@ -112,7 +116,7 @@ def test_the_conversations_of_a_folder_are_found() -> None:
             (page(1, 250, "End"), "2"),
         ):
             assert (await site.ask(find(view))).texts(".//m:IndexedOffset") == [offset]
-        assert code_of(await site.ask(find(page(0, 1, "Middle")))) == "ErrorSchemaValidation"
+        assert (await site.ask(find(page(0, 1, "Middle")))).fault == "ErrorSchemaValidation"
         assert (await site.ask(find(), version="Exchange2010_SP1")).texts(".//m:TotalConversationsInView") == []
 
     asyncio.run(steps())
@@ -301,6 +305,151 @@ def test_what_is_not_supported_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         await site.ask(find(), BOB)
         assert guid_of(ALICE) not in site.access.conversations._indexes
         assert len((await site.ask(find())).all(".//t:Conversation")) == 2
+
+    asyncio.run(steps())
+
+
+class Calls:
+    """Counts the calls of some functions of a store."""
+
+    def __init__(self, site: EwsSite, *names: str) -> None:
+        self.counts = dict.fromkeys(names, 0)
+        self.given: list[tuple[Any, ...]] = []
+        for name in names:
+            setattr(site.mailboxes, name, self._counted(name, getattr(site.mailboxes, name)))
+
+    def _counted(self, name: str, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def counted(*given: Any, **named: Any) -> Any:
+            self.counts[name] += 1
+            self.given.append((name, *given))
+            return await work(*given, **named)
+
+        return counted
+
+
+def test_flags_of_a_conversation_are_changed_folder_by_folder() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox, _ = await filled(site)
+        guid = guid_of(ALICE)
+        await site.mailboxes.create(guid, inbox, [mail("RE: Lunch", number, 1) for number in range(10, 50)])
+        lunch = (await site.ask(find())).all(".//t:ConversationId")[0].attrib["Id"]
+        change_flags = site.mailboxes.change_flags
+
+        async def raced(mailbox: UUID, folder: int, uids: Any, change: FlagChange, flags: int, *more: Any) -> Any:
+            # Somebody flags a message after it was read.
+            await change_flags(mailbox, folder, [(1, 1)], FlagChange.ADD, Flag.FLAGGED)
+            return await change_flags(mailbox, folder, uids, change, flags, *more)
+
+        site.mailboxes.change_flags = raced  # type: ignore[assignment,method-assign]  # as if another were quicker
+        calls = Calls(site, "change_flags", "get")
+        assert (await site.ask(act("SetReadState", lunch, "<t:IsRead>true</t:IsRead>"))).codes == ["NoError"]
+        assert calls.counts["change_flags"] == 2 and calls.counts["get"] < 10
+        items = await site.mailboxes.get(guid, range(100_000))
+        assert sorted({item.flags for item in items if item.folder == inbox}) == [
+            0, Flag.SEEN, Flag.SEEN | Flag.FLAGGED,
+        ]  # fmt: skip
+        # What is so already is left alone.
+        calls = Calls(site, "change_flags")
+        assert (await site.ask(act("SetReadState", lunch, "<t:IsRead>true</t:IsRead>"))).codes == ["NoError"]
+        assert calls.counts["change_flags"] == 0
+
+    asyncio.run(steps())
+
+
+def test_a_conversation_gets_a_flag_with_its_dates(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await filled(site)
+        lunch = (await site.ask(find())).all(".//t:ConversationId")[1].attrib["Id"]
+
+        async def flag(inner: str) -> tuple[list[str], set[str]]:
+            codes = (await site.ask(act("Flag", lunch, f"<t:Flag>{inner}</t:Flag>"))).codes
+            told = await site.ask(items_of(lunch).replace("item:Subject", "item:Flag"))
+            return codes, {"|".join(each.itertext()) for each in told.all(".//t:Flag")}
+
+        dates = "<t:StartDate>2026-12-01T00:00:00Z</t:StartDate><t:DueDate>2026-12-02T00:00:00Z</t:DueDate>"
+        done = "<t:FlagStatus>Complete</t:FlagStatus><t:CompleteDate>2026-12-03T00:00:00Z</t:CompleteDate>"
+        complete = {"Complete|2026-12-03T00:00:00Z"}
+        assert await flag(f"<t:FlagStatus>Flagged</t:FlagStatus>{dates}") == (
+            ["NoError"],
+            {"Flagged|2026-12-01T00:00:00Z|2026-12-02T00:00:00Z"},
+        )
+        assert await flag(done) == (["NoError"], complete)
+        assert await flag(done + dates) == (["ErrorInvalidArgument"], complete)
+        monkeypatch.setattr(apply_conversation_action, "MAX_DATED", 2)
+        assert await flag(done) == (["ErrorInvalidOperation"], complete)
+        assert await flag("<t:FlagStatus>Flagged</t:FlagStatus>") == (["NoError"], {"Flagged"})
+        # Only what has something of a flag is written to.
+        calls = Calls(site, "set_properties")
+        assert await flag("<t:FlagStatus>NotFlagged</t:FlagStatus>") == (["NoError"], {"NotFlagged"})
+        assert calls.counts["set_properties"] == 0
+
+    asyncio.run(steps())
+
+
+def test_the_messages_of_a_conversation_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        await filled(site)
+        lunch = (await site.ask(find())).all(".//t:ConversationId")[1].attrib["Id"]
+        with_mime = "<t:IncludeMimeContent>true</t:IncludeMimeContent><t:AdditionalProperties>"
+        for body in (
+            items_of(lunch).replace("<t:AdditionalProperties>", with_mime),
+            items_of(lunch).replace("item:Subject", "item:MimeContent"),
+        ):
+            assert (await site.ask(body)).codes == ["ErrorInvalidPropertyForOperation"]
+        # The first one goes beyond; of the others the ids are told.
+        monkeypatch.setattr(get_conversation_items, "MAX_MARKUP", 1)
+        answer = await site.ask(items_of(lunch))
+        assert answer.texts(".//t:Subject") == ["Lunch"] and len(answer.all(".//t:ItemId")) == 3
+
+    asyncio.run(steps())
+
+
+def test_a_mailbox_is_gone_through_once_for_several_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[list[int]] = []
+    members = conversations_named.members
+
+    def counted(numbers: Mapping[int, int], wanted: Collection[int]) -> dict[int, list[int]]:
+        walks.append(list(wanted))
+        return members(numbers, wanted)
+
+    async def steps() -> None:
+        site = EwsSite()
+        await filled(site)
+        ids = [each.attrib["Id"] for each in (await site.ask(find())).all(".//t:Conversation/t:ConversationId")]
+        monkeypatch.setattr(conversations_named, "members", counted)
+        named = "".join(
+            [f'<t:Conversation><t:ConversationId Id="{each}"/></t:Conversation>' for each in (*ids, "x", ids[0])]
+        )
+        body = items_of("?").replace('<t:Conversation><t:ConversationId Id="?"/></t:Conversation>', named)
+        answer = await site.ask(body)
+        assert answer.codes == ["NoError", "NoError", "ErrorInvalidIdMalformed", "NoError"]
+        assert answer.texts(".//t:Subject") == ["Dinner", "Lunch", "RE: Lunch", "Re: Re: lunch", "Dinner"]
+        assert len(walks) == 1
+
+    asyncio.run(steps())
+
+
+def test_only_the_messages_of_a_page_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        inbox, _ = await filled(site)
+        guid = guid_of(ALICE)
+        await site.mailboxes.create(guid, inbox, [mail(f"Letter {number}", number) for number in range(10, 60)])
+        deep = find(page(0, 1)).replace("<m:FindConversation", '<m:FindConversation Traversal="Deep"', 1)
+        deep = deep.replace('Id="inbox"', 'Id="msgfolderroot"')
+        assert (await site.ask(deep)).texts(".//t:ConversationTopic") == ["Letter 59"]
+        calls = Calls(site, "get")
+        assert (await site.ask(deep)).texts(".//t:ConversationTopic") == ["Letter 59"]
+        assert sum(len(given[2]) for given in calls.given) <= 2
+        # Pages of messages are read one after the other.
+        monkeypatch.setattr(conversations_named, "PAGE", 1)
+        lunch = (await site.ask(find())).all(".//t:ConversationId")[-1].attrib["Id"]
+        assert len((await site.ask(items_of(lunch))).texts(".//t:Subject")) == 3
+        monkeypatch.setattr(get_conversation_items, "MAX_ITEMS", 1)
+        assert (await site.ask(items_of(lunch))).texts(".//t:Subject") == ["RE: Lunch"]
 
     asyncio.run(steps())
 

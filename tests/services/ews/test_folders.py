@@ -1,6 +1,6 @@
 """Folders are made, shown, renamed, moved, copied, emptied and deleted, in one's own mailbox and in others'.
 
-covers: folder_edits, folder_changes, folder_rendering, places, services.ews.operations.create_folder
+covers: above, folder_edits, folder_changes, folder_rendering, places, services.ews.operations.create_folder
 covers: services.ews.operations.update_folder, services.ews.operations.delete_folder, services.ews.operations.move_folder
 covers: services.ews.operations.get_folder
 """
@@ -8,6 +8,7 @@ covers: services.ews.operations.get_folder
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_what_cannot_be_made_is_refused() -> None:
                 "ErrorNoFolderClassOverride",
             ),
             (created("x", more="<t:TotalCount>4</t:TotalCount>"), "ErrorInvalidPropertySet"),
-            (created("x", more="<t:Color>4</t:Color>"), "ErrorInvalidPropertyRequest"),
+            (created("x", more="<t:Color>4</t:Color>"), "ErrorSchemaValidation"),
             (created("x", parent="root"), "ErrorInvalidParentFolder"),
             (created("x", parent=str(FolderId(guid_of(ALICE), 4711))), "ErrorParentFolderNotFound"),
             (created("x", parent="archiveroot"), "ErrorParentFolderNotFound"),
@@ -292,6 +293,102 @@ def test_a_folder_is_copied_with_its_items_and_properties() -> None:
         assert (await site.ask(put("CopyFolder", target, source))).codes == ["ErrorFolderExists"]
         assert await site.mailboxes.tree(guid) == before
         assert (await site.ask(put("CopyFolder", target, "root"))).codes == ["ErrorMoveCopyFailed"]
+
+    asyncio.run(steps())
+
+
+TAGS = (
+    '<t:ExtendedFieldURI DistinguishedPropertySetId="PublicStrings" PropertyName="KMailTags" PropertyType="StringArray"/>',
+    '<t:ExtendedFieldURI PropertyTag="0x6F01" PropertyType="String"/>',
+)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_the_folders_above_the_tree_keep_properties(tag: str) -> None:
+    """KMail keeps its tags at the top of a mailbox."""
+
+    def texts(*values: str) -> str:
+        inner = "".join([f"<t:Value>{text}</t:Value>" for text in values])
+        inner = f"<t:Values>{inner}</t:Values>" if "Array" in tag else inner
+        return f"<t:ExtendedProperty>{tag}{inner}</t:ExtendedProperty>"
+
+    async def steps() -> None:
+        site = EwsSite()
+        assert not (await site.ask(read("msgfolderroot", tag))).texts(".//t:Value")
+        top = id_in(await site.ask(changed("msgfolderroot", tag, texts("red"))))
+        assert top == id_in(await site.ask(read("msgfolderroot", tag)))
+        id_in(await site.ask(changed("root", tag, texts("blue"))))
+        for name, value in ((top, ["red"]), ("root", ["blue"]), ("inbox", [])):
+            shown = await site.ask(read(name, tag, COLOR))
+            assert shown.codes == ["NoError"] and shown.texts(".//t:Value") == value, name
+        id_in(await site.ask(changed("msgfolderroot", tag, how="DeleteFolderField")))
+        assert not (await site.ask(read("msgfolderroot", tag))).texts(".//t:Value")
+        # They stay where they are, though the inbox keeps them.
+        target = id_in(await site.ask(created("Copies")))
+        assert (await site.ask(put("CopyFolder", target, "inbox"))).codes == ["NoError"]
+        (copy,) = [node.id for node in await site.mailboxes.tree(guid_of(ALICE)) if node.parent and node.name]
+        assert (await site.mailboxes.folder_properties(guid_of(ALICE), [copy]))[copy] == {}
+
+    asyncio.run(steps())
+
+
+def test_the_properties_of_the_server_itself_are_nobodys_to_see() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        path = COLOR.replace('"color"', '"Postern:delegates"')
+        value = f"<t:ExtendedProperty>{path}<t:Value>x</t:Value></t:ExtendedProperty>"
+        for request in (read("inbox", path), changed("inbox", path, value)):
+            assert (await site.ask(request)).codes == ["ErrorInvalidExtendedProperty"]
+
+    asyncio.run(steps())
+
+
+class Trees:
+    """Counts how often the whole tree is read."""
+
+    def __init__(self, site: EwsSite) -> None:
+        self.count = 0
+        self._tree = site.mailboxes.tree
+        site.mailboxes.tree = self.tree  # type: ignore[method-assign]  # counts what is read
+
+    async def tree(self, mailbox: UUID) -> list[FolderNode]:
+        self.count += 1
+        return await self._tree(mailbox)
+
+
+def test_the_tree_is_read_once_for_many_folders_and_items() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid = guid_of(ALICE)
+        counts = []
+        for size in (1, 12):
+            source = id_in(await site.ask(created(f"Projects {size}")))
+            for number in range(size):
+                below = id_in(await site.ask(created(f"{number}", source)))
+                await site.ask(created("below", below))
+            target = id_in(await site.ask(created(f"Copies {size}")))
+            trees = Trees(site)
+            assert (await site.ask(put("CopyFolder", target, source))).codes == ["NoError"]
+            counts.append(trees.count)
+            names = [node.name for node in await site.mailboxes.tree(guid)]
+            assert names.count("below") == (2 if size == 1 else 2 + 2 * size)
+        assert counts[0] == counts[1] <= 2
+        # Items that are deleted one by one go to one folder.
+        counts = []
+        for size in (1, 9):
+            times = "<t:Start>2026-12-01T08:00:00Z</t:Start><t:End>2026-12-01T09:00:00Z</t:End>"
+            made = f"<t:CalendarItem>{times}</t:CalendarItem>" * size
+            answer = await site.ask(
+                f'<m:CreateItem SendMeetingInvitations="SendToNone"><m:Items>{made}</m:Items></m:CreateItem>'
+            )
+            each = "".join([f'<t:ItemId Id="{item.attrib["Id"]}"/>' for item in answer.all(".//t:ItemId")])
+            how = 'DeleteType="MoveToDeletedItems" SendMeetingCancellations="SendToNone"'
+            trees = Trees(site)
+            assert (await site.ask(f"<m:DeleteItem {how}><m:ItemIds>{each}</m:ItemIds></m:DeleteItem>")).codes == [
+                "NoError"
+            ] * size
+            counts.append(trees.count)
+        assert counts[0] == counts[1] <= 2
 
     asyncio.run(steps())
 

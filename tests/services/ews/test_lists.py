@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from postern.model.folders import FolderKind
+from postern.protocols.ews.ids import FolderId
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
 from tests.services.ews.test_contacts import changed, created
@@ -101,5 +102,34 @@ def test_a_list_of_many() -> None:
         told = await site.ask(read(item, MEMBERS))
         assert len(told.all(".//t:Member")) == 10_000
         assert (await site.ask(crew(*many, address("more@sea.test")))).codes == ["ErrorInvalidValueForProperty"]
+
+    asyncio.run(steps())
+
+
+def copied(item: str, folder: str) -> str:
+    return (
+        f'<m:CopyItem><m:ToFolderId><t:FolderId Id="{folder}"/></m:ToFolderId>'
+        f'<m:ItemIds><t:ItemId Id="{item}"/></m:ItemIds></m:CopyItem>'
+    )
+
+
+def test_a_member_is_the_card_in_the_folder_of_its_list() -> None:
+    """Copies of a card and of its list in another address book have the same UIDs; one in the same book has its own."""
+
+    async def steps() -> None:
+        site = EwsSite()
+        guid, contacts = guid_of(ALICE), await site.folder(FolderKind.CONTACTS)
+        other = (await site.mailboxes.create_in(guid, contacts, "Other", "IPF.Contact")).id
+        here, there = str(FolderId(guid, contacts)), str(FolderId(guid, other))
+        card = (await site.ask(created("<t:DisplayName>Kim</t:DisplayName>"))).find(".//t:ItemId").attrib["Id"]
+        group = (await site.ask(crew(member(card)))).find(".//t:ItemId").attrib["Id"]
+        copies = [(await site.ask(copied(each, there))).find(".//t:ItemId").attrib["Id"] for each in (card, group)]
+        for a_group, its_card in ((group, card), (copies[1], copies[0])):
+            told = await site.ask(read(a_group, MEMBERS))
+            assert told.find(".//t:Member/t:Mailbox/t:ItemId").attrib["Id"] == its_card
+        assert (await site.ask(copied(card, here))).codes == ["NoError"]
+        for folder, count in ((contacts, 3), (other, 2)):
+            uids = [each.uid for each in await site.mailboxes.resources(guid, folder)]
+            assert len(uids) == len(set(uids)) == count
 
     asyncio.run(steps())

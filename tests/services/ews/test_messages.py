@@ -121,6 +121,35 @@ def test_a_message_is_read_in_its_shapes() -> None:
     asyncio.run(steps())
 
 
+EVENT = (
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y\r\nMETHOD:%s\r\nBEGIN:VEVENT\r\nUID:u1\r\nDTSTAMP:20261130T000000Z\r\n"
+    b"DTSTART:20261201T100000Z\r\nDTEND:20261201T110000Z\r\nSUMMARY:Talk\r\nORGANIZER:mailto:bob@example.test\r\n"
+    b"ATTENDEE:mailto:alice@example.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("type_", "content", "attached"),
+    [
+        (b"text/calendar; method=REQUEST", EVENT % b"REQUEST", 0),
+        (b"text/calendar; method=PUBLISH", EVENT % b"PUBLISH", 1),
+        (b"text/calendar; method=REQUEST", b"no calendar", 1),
+        (b"text/x-patch", b"+a", 1),
+        (b"text/plain", b"Hello", 0),
+    ],
+)
+def test_attachments_are_told_where_there_are_some(type_: bytes, content: bytes, attached: int) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        head = b"From: bob@example.test\r\nTo: alice@example.test\r\nSubject: Talk\r\nContent-Type: %s\r\n\r\n" % type_
+        item = await received(site, head + content)
+        told = await site.ask(read(item, base="AllProperties"))
+        assert told.texts(".//t:HasAttachments") == ["true" if attached else "false"]
+        assert len(told.all(".//t:FileAttachment")) == attached
+
+    asyncio.run(steps())
+
+
 def test_bodies_are_told_in_the_form_that_is_asked_for() -> None:
     async def steps() -> None:
         site = EwsSite()
@@ -562,7 +591,9 @@ def test_one_request_changes_a_bounded_number_of_properties() -> None:
                     "</m:UpdateItem>"
                 )
                 assert (await site.ask(request)).codes == [code]
-        assert (await site.ask(made("<t:Subject>a</t:Subject>" * 501))).codes == ["ErrorInvalidRequest"]
+        uri = '<t:ExtendedFieldURI PropertyTag="0x1234" PropertyType="Integer"/>'
+        extended = f"<t:ExtendedProperty>{uri}<t:Value>1</t:Value></t:ExtendedProperty>"
+        assert (await site.ask(made(extended * 501))).codes == ["ErrorInvalidRequest"]
         many = base64.b64encode(b"X: y\r\n" * (mail_editor.MAX_FIELDS + 1) + b"\r\n").decode()
         assert (await site.ask(made(f"<t:MimeContent>{many}</t:MimeContent>"))).codes == ["ErrorMimeContentInvalid"]
 

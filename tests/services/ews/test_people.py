@@ -120,7 +120,7 @@ def test_a_persona_is_read_by_its_id() -> None:
     ("ask", "code"),
     [
         (find(view='MaxEntriesReturned="0" Offset="0"'), "ErrorInvalidPagingMaxRows"),
-        (find(view='MaxEntriesReturned="x" Offset="0"'), "ErrorInvalidPagingMaxRows"),
+        (find(view='MaxEntriesReturned="x" Offset="0"'), "ErrorSchemaValidation"),
         (
             find(order=ordered("persona:Title")),
             "ErrorUnsupportedPathForSortGroup",
@@ -130,6 +130,7 @@ def test_a_persona_is_read_by_its_id() -> None:
 )
 def test_what_is_no_search(ask: str, code: str) -> None:
     async def steps() -> None:
-        assert (await EwsSite().ask(ask)).texts("m:ResponseCode") == [code]
+        answer = await EwsSite().ask(ask)
+        assert (answer.codes or answer.texts("m:ResponseCode")) == [code]
 
     asyncio.run(steps())

@@ -19,6 +19,8 @@ SET = '<t:FieldURI FieldURI="folder:PermissionSet"/>'
 def user(address: str) -> str:
     if "@" in address:
         return f"<t:UserId><t:PrimarySmtpAddress>{address}</t:PrimarySmtpAddress></t:UserId>"
+    if not address:
+        return "<t:UserId/>"
     return f"<t:UserId><t:DistinguishedUser>{address}</t:DistinguishedUser></t:UserId>"
 
 
@@ -135,7 +137,8 @@ def test_sets_that_are_not_valid_are_refused() -> None:
         for request, code in (
             (granting("inbox", entry("nobody@example.test", "Editor")), "ErrorInvalidUserInfo"),
             (granting("inbox", entry(ALICE, "Editor")), "ErrorInvalidUserInfo"),
-            (granting("inbox", entry("Nobody", "Editor")), "ErrorMissingUserIdInformation"),
+            (granting("inbox", entry("Nobody", "Editor")), "ErrorSchemaValidation"),
+            (granting("inbox", entry("", "Editor")), "ErrorMissingUserIdInformation"),
             (granting("inbox", entry(BOB, "Editor").replace("PrimarySmtpAddress", "SID")), "ErrorInvalidUserSid"),
             (granting("inbox", entry(BOB, "Editor"), entry(BOB, "Author")), "ErrorDuplicateUserIdsSpecified"),
             (granting("inbox", entry(BOB, "King")), "ErrorSchemaValidation"),

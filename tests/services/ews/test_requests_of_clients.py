@@ -243,3 +243,71 @@ def test_an_answer_names_the_version_of_the_server(version: str) -> None:
         assert len(told.all(".//t:DistinguishedFolderId")) == (version == "Exchange2013")
 
     asyncio.run(steps())
+
+
+def tags(*wanted: tuple[str, str]) -> str:
+    paths = "".join([f'<t:ExtendedFieldURI PropertyTag="{tag}" PropertyType="{type_}"/>' for tag, type_ in wanted])
+    return f"<t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties>{paths}</t:AdditionalProperties>"
+
+
+RECORD, ENTRY, CLASS, SIZE = ("0x0FF9", "Binary"), ("0x0FFF", "Binary"), ("0x001A", "String"), ("0x0E08", "Integer")
+
+
+@pytest.mark.parametrize(
+    ("item", "item_class"),
+    [
+        ("<t:Message><t:Subject>x</t:Subject></t:Message>", "IPM.Note"),
+        ("<t:Contact><t:DisplayName>x</t:DisplayName></t:Contact>", "IPM.Contact"),
+        ("<t:Task><t:Subject>x</t:Subject></t:Task>", "IPM.Task"),
+    ],
+)
+def test_davmail_knows_items_by_what_the_store_knows(item: str, item_class: str) -> None:
+    """DavMail tells items apart by their records."""
+
+    async def steps() -> None:
+        site = EwsSite()
+        numbers = []
+        for _ in range(2):
+            made = await site.ask(
+                f'<m:CreateItem MessageDisposition="SaveOnly"><m:Items>{item}</m:Items></m:CreateItem>'
+            )
+            number = made.find(".//t:ItemId").attrib["Id"]
+            told = await site.ask(
+                f"<m:GetItem><m:ItemShape>{tags(RECORD, ENTRY, CLASS, SIZE)}</m:ItemShape>"
+                f'<m:ItemIds><t:ItemId Id="{number}"/></m:ItemIds></m:GetItem>'
+            )
+            record, entry, its_class, size = told.texts(".//t:Value")
+            assert its_class == item_class and int(size) > 0
+            convert = (
+                '<m:ConvertId DestinationFormat="EntryId"><m:SourceIds>'
+                f'<t:AlternateId Format="EwsId" Id="{number}" Mailbox="{ALICE}"/></m:SourceIds></m:ConvertId>'
+            )
+            assert record == entry == (await site.ask(convert)).find(".//m:AlternateId").attrib["Id"]
+            numbers.append(record)
+        assert len(set(numbers)) == 2
+
+    asyncio.run(steps())
+
+
+def test_davmail_sees_that_a_folder_has_changed() -> None:
+    """It makes the CTag of CalDAV of PidTagLocalCommitTimeMax."""
+
+    async def steps() -> None:
+        site = EwsSite()
+
+        async def look(name: str) -> list[str]:
+            shape = tags(("0x670a", "SystemTime"), ("0x6751", "Integer"), RECORD)
+            told = await site.ask(
+                f"<m:GetFolder><m:FolderShape>{shape}</m:FolderShape>"
+                f'<m:FolderIds><t:DistinguishedFolderId Id="{name}"/></m:FolderIds></m:GetFolder>'
+            )
+            return told.texts(".//t:Value")
+
+        before, tasks = await look("inbox"), await look("tasks")
+        assert before[1] == "1" and before[2] != tasks[-1]
+        assert (await site.ask(brought(OLD))).codes == ["NoError"]
+        after = await look("inbox")
+        assert after[0] > before[0] and after[1:] == ["2", before[2]]
+        assert await look("tasks") == tasks
+
+    asyncio.run(steps())

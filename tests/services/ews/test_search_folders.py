@@ -248,7 +248,7 @@ def test_nothing_is_put_into_it_and_it_is_not_emptied_or_synchronized() -> None:
             parameters("inbox", restriction=compare("IsEqualTo", field("item:Nothing"), "x")),
             "ErrorUnsupportedPathForQuery",
         ),
-        (parameters("inbox", restriction="<t:Nothing/>"), "ErrorInvalidRestriction"),
+        (parameters("inbox", restriction="<t:Nothing/>"), "ErrorSchemaValidation"),
         (parameters("inbox", restriction=contains(SUBJECT, "x" * 9_000)), "ErrorRestrictionTooLong"),
         ("<t:SearchParameters/>", "ErrorSchemaValidation"),
     ],

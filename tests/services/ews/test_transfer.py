@@ -180,8 +180,8 @@ def test_rules_are_said_not_to_be_there() -> None:
     async def steps() -> None:
         site = EwsSite()
         await site.folder(FolderKind.INBOX)
-        for name in ("GetInboxRules", "UpdateInboxRules"):
-            answer = await site.ask(f"<m:{name}/>")
+        for body in ("<m:GetInboxRules/>", "<m:UpdateInboxRules><m:Operations/></m:UpdateInboxRules>"):
+            answer = await site.ask(body)
             assert answer.content.findtext("{*}ResponseCode") == "ErrorInvalidOperation"
 
     asyncio.run(steps())

@@ -130,7 +130,7 @@ def test_anothers_configuration_is_read_and_changed_by_rights() -> None:
     ("parts", "code"),
     [
         (f"<t:Dictionary>{entry('a', 'Integer32', '2147483648')}</t:Dictionary>", "ErrorInvalidValueForProperty"),
-        (f"<t:Dictionary>{entry('a', 'Nothing', '1')}</t:Dictionary>", "ErrorInvalidValueForProperty"),
+        (f"<t:Dictionary>{entry('a', 'Nothing', '1')}</t:Dictionary>", "ErrorSchemaValidation"),
         (f"<t:Dictionary>{entry('a', 'Byte', '1', '2')}</t:Dictionary>", "ErrorInvalidValueForProperty"),
         (f"<t:Dictionary>{entry('a', 'Byte', '1') * 2}</t:Dictionary>", "ErrorInvalidValueForProperty"),
         (f"<t:Dictionary>{entry('a', 'DateTime', 'now')}</t:Dictionary>", "ErrorInvalidValueForProperty"),

@@ -15,7 +15,17 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from postern.host import account, certificates, client_authorities, configuration, own_certificate, ports, seed, state
+from postern.host import (
+    account,
+    certificates,
+    client_authorities,
+    configuration,
+    named_files,
+    own_certificate,
+    ports,
+    seed,
+    state,
+)
 from postern.host.certificates import CertificateError, Certificates
 from postern.host.engines import adam
 from postern.host.engines import start as engines
@@ -137,6 +147,7 @@ class _Launch:
         self._prepare_host(organization, server)
         configuration.record(self.state, server)
         client_authorities.prepare(self.state, organization, server, datetime.datetime.now(datetime.UTC))
+        self.notes.extend(named_files.unreadable(organization, server))
         papers = self._certificates(organization, server)
         starts = self._load_parts(organization, server)
         wanted = engines.needed(organization, server, self.state)
@@ -145,8 +156,8 @@ class _Launch:
         try:
             self._start_engines(wanted)
             self.step("preparing the directory and the mailbox database")
-            warning = run_in_child(lambda: seed.seed(self.state, organization, server), SEEDING)
-            self.notes.extend(filter(None, [warning]))
+            warnings = run_in_child(lambda: seed.seed(self.state, organization, server), SEEDING)
+            self.notes.extend(warnings.splitlines())
         except BaseException:
             for engine in reversed(self.started):
                 engine.stop()

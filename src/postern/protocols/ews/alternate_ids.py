@@ -75,11 +75,12 @@ def written_alternate(form: IdFormat, id_: Id) -> str:
         return str(id_)
     if form is IdFormat.OWA:
         return quote(str(id_), safe="")
-    octets = _entry(id_)
+    octets = entry_id(id_)
     return octets.hex().upper() if form is IdFormat.HEX_ENTRY else base64.b64encode(octets).decode("ascii")
 
 
-def _entry(id_: Id) -> bytes:
+def entry_id(id_: Id) -> bytes:
+    """The entry id of a folder or an item. Raises EwsError ErrorUnsupportedTypeForConversion."""
     if isinstance(id_, FolderId):
         return _HEAD.pack(id_.mailbox.bytes_le, _FOLDER) + _object(id_.mailbox, id_.folder)
     if isinstance(id_, ItemId) and id_.start is None:

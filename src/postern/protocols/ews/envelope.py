@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import BACK_OFF, values_markup
-from postern.protocols.ews.names import DECLARATIONS, ERRORS, MESSAGES, SOAP, TYPES, t
+from postern.protocols.ews.names import DECLARATIONS, ERRORS, MESSAGES, SOAP, TYPES, number, t, value
+from postern.protocols.ews.validation import Violation, violation_of
 from postern.protocols.ews.versions import NEWEST, SERVER_INFO, Version, version_of
 
-_SPACES = frozenset({TYPES, MESSAGES})
 CONTENT_TYPE = "text/xml; charset=utf-8"
 MAX_OCTETS = 48 << 20
 """Octets of a request: an attachment of 25 MB in base64, and room beside it."""
@@ -26,6 +26,16 @@ class Fault(Exception):
         super().__init__(text or code.text)
         self.code = code
         self.values = values or (BACK_OFF if code is Code.SERVER_BUSY else {})
+
+
+class Invalid(Fault):
+    """A request that is not as the schema has it. Its MessageXml says what is wrong and where, as that of Exchange does:
+    exchangelib shows it to its user."""
+
+    def __init__(self, wrong: Violation, where: xml.Position) -> None:
+        super().__init__(Code.SCHEMA_VALIDATION, f"The request failed schema validation: {wrong.text}")
+        self.violation = wrong.text
+        self.where = where
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,9 @@ class Request:
 
 
 def read(octets: bytes, charset: str = "") -> Request:
-    """Reads an envelope. Raises Fault: ErrorSchemaValidation for what is none, ErrorInvalidServerVersion for a version that is
-    not here. Without a version, it is a request of 2007 (MS-OXWSCDATA section 2.2.3.10).
+    """Reads an envelope. Raises Fault: ErrorSchemaValidation for what is none and for what the schema has not,
+    ErrorInvalidServerVersion for a version that is not here. Without a version, it is a request of 2007 (MS-OXWSCDATA section
+    2.2.3.10).
 
     Bound: linear in the octets; at most MAX_OCTETS, 200,000 elements and as many attributes.
     """
@@ -72,14 +83,17 @@ def read(octets: bytes, charset: str = "") -> Request:
     bodies = content.elements if content is not None else []
     if len(bodies) != 1 or bodies[0].namespace != MESSAGES:
         raise Fault(Code.SCHEMA_VALIDATION, "The request failed schema validation: the body holds no operation.")
-    # A client that does not escape HTML sends elements of it. The text in them would be lost without a word.
-    foreign = next((each for each in bodies[0].walk() if each.namespace not in _SPACES), None)
-    if foreign is not None:
-        raise Fault(
-            Code.SCHEMA_VALIDATION, f"The request failed schema validation: {foreign.local[:80]} is not in the schema."
-        )
     header = root.find(f"{{{SOAP}}}Header")
-    return Request(bodies[0].local, bodies[0], _header(header) if header is not None else Header())
+    read = _header(header) if header is not None else Header()
+    wrong = violation_of(bodies[0])
+    if wrong is not None:
+        raise Invalid(wrong, _where(octets, charset, root, wrong))
+    return Request(bodies[0].local, bodies[0], read)
+
+
+def _where(octets: bytes, charset: str, root: xml.Element, wrong: Violation) -> xml.Position:
+    number = next(number for number, each in enumerate(root.walk()) if each is wrong.element)
+    return xml.position(octets, number, charset)
 
 
 def _header(header: xml.Element) -> Header:
@@ -123,12 +137,20 @@ def start_tag(name: str) -> str:
 
 def fault(fault: Fault) -> bytes:
     """The envelope of a fault; HTTP's status with it is 500 (SOAP 1.1 section 6.2)."""
-    text = xml.text(str(fault))
+    text = message = xml.text(str(fault))
+    inner = values_markup(fault.values)
+    if isinstance(fault, Invalid):
+        message = xml.text(fault.code.text)
+        inner = (
+            number("t:LineNumber", fault.where.line)
+            + number("t:LinePosition", fault.where.column)
+            + value("t:Violation", fault.violation)
+        )
     # Clients find this in the namespace of types, other than in response messages.
-    values = f'<t:MessageXml xmlns:t="{TYPES}">{values_markup(fault.values)}</t:MessageXml>' if fault.values else ""
+    values = f'<t:MessageXml xmlns:t="{TYPES}">{inner}</t:MessageXml>' if inner else ""
     return (
         f"{opening()}<s:Fault>"
         f'<faultcode xmlns:a="{TYPES}">a:{fault.code}</faultcode><faultstring xml:lang="en-US">{text}</faultstring>'
         f'<detail><e:ResponseCode xmlns:e="{ERRORS}">{fault.code}</e:ResponseCode>'
-        f'<e:Message xmlns:e="{ERRORS}">{text}</e:Message>{values}</detail></s:Fault>{CLOSING}'
+        f'<e:Message xmlns:e="{ERRORS}">{message}</e:Message>{values}</detail></s:Fault>{CLOSING}'
     ).encode()

@@ -7,11 +7,11 @@ year, as Morocco does, has the offset alone that it has in January.
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
 from postern.protocols.ical.zone_writing import changes_of, state_of
-from postern.protocols.ical.zones import seconds
+from postern.protocols.ical.zones import Zone, seconds
 
 
 class Onset(NamedTuple):
@@ -44,6 +44,37 @@ def rules_of(zone: tzinfo, year: int) -> ZoneRules:
     if summer.after.offset == winter.after.offset or summer.after.offset != winter.before.offset:
         return ZoneRules(first.offset)
     return ZoneRules(winter.after.offset, summer.after.offset, _onset(winter.onset), _onset(summer.onset))
+
+
+class _Clock(tzinfo):
+    """A zone that a calendar describes, as far as its changes are looked for: what its clock shows at a time in UTC."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+
+    def fromutc(self, dt: datetime) -> datetime:
+        utc = seconds(dt.replace(tzinfo=None))
+        local = self._zone.local(utc)
+        away = max(-_LONGEST, min(seconds(local) - utc, _LONGEST))
+        return local.replace(tzinfo=timezone(timedelta(seconds=away)))
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        return None
+
+    def dst(self, dt: datetime | None) -> timedelta | None:
+        return None
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        return None
+
+
+_LONGEST = 86_399
+"""Seconds of the longest offset that a `timezone` has."""
+
+
+def rules_of_calendar(zone: Zone, year: int) -> ZoneRules:
+    """The rules that a zone of a calendar's own has in a year."""
+    return rules_of(_Clock(zone), year)
 
 
 def _onset(local: datetime) -> Onset:

@@ -11,8 +11,9 @@ from postern.protocols.mime.grammar import nstring
 from postern.protocols.mime.words import decode_words
 
 MAX_ADDRESSES = 10_000
-_MISSING_DOMAIN = b"MISSING_DOMAIN"
-_MISSING_MAILBOX = b"MISSING_MAILBOX"
+MISSING_DOMAIN = b"MISSING_DOMAIN"
+MISSING_MAILBOX = b"MISSING_MAILBOX"
+"""The marks in an envelope for the side of an `@` that a field does not name: ENVELOPE has no other sign for it."""
 
 # What nearly every address looks like: no comment, no escape, no route, no group.
 # Possessive (*+) where letters could be given back in vain: a hostile header must not cost quadratic time.
@@ -66,12 +67,12 @@ class Address:
     @property
     def complete(self) -> bool:
         """Whether the field names both a mailbox and a domain. IMAP's marks for a missing one do not count."""
-        return self.mailbox not in (None, b"", _MISSING_MAILBOX) and self.host not in (None, b"", _MISSING_DOMAIN)
+        return self.mailbox not in (None, b"", MISSING_MAILBOX) and self.host not in (None, b"", MISSING_DOMAIN)
 
     def completed(self, domain: str) -> Address:
         """The address with `domain` if the field names a mailbox alone, as people write to each other; else as it is."""
         local = (self.mailbox or b"").decode("utf-8", "replace")
-        if self.broken or self.host != _MISSING_DOMAIN or _DOT_ATOM.fullmatch(local) is None:
+        if self.broken or self.host != MISSING_DOMAIN or _DOT_ATOM.fullmatch(local) is None:
             return self
         return replace(self, host=domain.encode())
 
@@ -331,12 +332,12 @@ def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
     """The mailbox, the domain, and whether they are broken."""
     if b"@" not in tokens:
         text, apart = _joined(tokens)
-        return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN, apart or not text
+        return (_phrase(tokens) or MISSING_MAILBOX), MISSING_DOMAIN, apart or not text
     at = len(tokens) - 1 - tokens[::-1].index(b"@")
     (mailbox, torn), (host, split) = _joined(tokens[:at], unquoted=True), _joined(tokens[at + 1 :])
     missing = not any(map(_is_word, tokens[:at]))  # `""` is there, if empty
     broken = torn or split or missing or not host or b"@" in tokens[:at]
-    return _MISSING_MAILBOX if missing else mailbox, host or _MISSING_DOMAIN, broken
+    return MISSING_MAILBOX if missing else mailbox, host or MISSING_DOMAIN, broken
 
 
 def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from postern.protocols.mime.address import MISSING_DOMAIN, MISSING_MAILBOX
+
 MAX_NESTING = 200
 """Open lists: 64 levels of parts, each with a message and lists of its own, fit in."""
 _TOKEN = re.compile(rb'[ ]*+(?:([()])|"((?:[^"\\]++|\\.)*+)"|\{(\d{1,10}+)\}\r\n|(NIL)|(\d++))', re.DOTALL)
@@ -101,7 +103,12 @@ class Person(NamedTuple):
 
     @property
     def address(self) -> str:
-        return (self.mailbox + (b"@" + self.host if self.host else b"")).decode("utf-8", "replace")
+        """mailbox@host; the mailbox alone where the field names no domain, and "" where it names no mailbox. The envelope's marks
+        for what is missing are no part of it."""
+        if self.mailbox == MISSING_MAILBOX:
+            return ""
+        host = b"" if self.host == MISSING_DOMAIN else self.host
+        return (self.mailbox + (b"@" + host if host else b"")).decode("utf-8", "replace")
 
 
 class Envelope(NamedTuple):

@@ -68,7 +68,7 @@ async def forward(call: Call, asked: xml.Element, how: How) -> str:
 async def suppress_receipt(call: Call, asked: xml.Element, how: How) -> str:
     """Marks a message as one whose read receipt was settled: it is read, and nobody is told (MS-OXWSCDATA section 2.2.4.46)."""
     view, _ = await _original(call, asked)
-    await view.mailbox.add_flags(view.stored.id, Flag.SEEN)
+    await view.mailbox.mark([view.stored], Flag.SEEN, True)
     return "<m:Items/>"
 
 
@@ -164,7 +164,7 @@ async def _answer(
     if flag and how.disposition is not Disposition.SAVE_ONLY:
         # The answer is on its way: whoever may not mark the message, or comes too late for it, has answered all the same.
         with suppress(EwsError, MailboxError):
-            await view.mailbox.add_flags(view.stored.id, flag)
+            await view.mailbox.mark([view.stored], flag, True)
     if saved is None:
         return "<m:Items/>"
     item_id = element("t:ItemId", Id=str(saved.id), ChangeKey=change_key(saved.change))

@@ -36,8 +36,8 @@ ZONE = "X-POSTERN-ZONE"
 Services; in iCalendar a date has none."""
 EACH = 100_000
 """Steps of rules to find one occurrence."""
-WIDER = 400 * 86_400
-"""Seconds before the end of a series within which its last occurrence is looked for."""
+WIDER = (32 * 86_400, 400 * 86_400)
+"""Seconds before the end of a series within which its last occurrence is looked for: most have one in the last month."""
 MOST_AHEAD = 60
 MAX_MODIFIED = 500
 """Exceptions, and again removed occurrences, of a series that are told."""
@@ -120,13 +120,22 @@ class Appointment:
             counts = (rule.count or 0 for master in self.series.masters for rule in master.rules)
             self.steps.left -= sum(min(count, COUNTED) for count in counts)
             extent = self.series.extent() if not self.steps.is_spent else None
-            last = None
-            if extent is not None and extent.until is not None and not self.steps.is_spent:
-                # The extent may be wider than the occurrences are: by an UNTIL that is on no day of the rule.
-                for each in self.series.between(extent.until - WIDER, None, budget=self.steps):
-                    last = each if last is None or each.start >= last.start else last
-            self._edges = first, None if self.steps.is_spent else last
+            last = self._last_before(extent.until) if extent is not None and extent.until is not None else None
+            self._edges = first, last
         return self._edges
+
+    def _last_before(self, until: int) -> Occurrence | None:
+        """The last occurrence of a series that has none after `until`, which may be later: an UNTIL on no day of the rule."""
+        last: Occurrence | None = None
+        for wider in WIDER:
+            for each in self.series.between(until - wider, None, budget=self.steps):
+                last = each if last is None or each.start >= last.start else last
+            if self.steps.is_spent:
+                return None
+            # One that began earlier may be long, and others may have begun and ended after it.
+            if last is not None and last.start >= until - wider:
+                break
+        return last
 
     def modified(self) -> Sequence[tuple[int, Times]]:
         """The exceptions of a series, by their numbers; MAX_MODIFIED of them."""
@@ -200,6 +209,15 @@ def occurrence_of(view: ItemView, key: int, recurrence: When) -> ItemView:
     content = CalendarContent(whole.calendar, whole.content.me, whole.content.floating, part=part)
     it = Appointment(content, whole.series, key, key in whole.series.exceptions, whole.steps)
     return replace(view, start=key, parsed={**view.parsed, (of_view, key): it})
+
+
+def occurrence_named(view: ItemView, key: int | None) -> ItemView:
+    """The view of an occurrence that an id names, which shares what was read of the whole appointment. Raises EwsError as
+    `of_view`."""
+    of_view(view)
+    occurrence = replace(view, start=key, parsed=dict(view.parsed))
+    of_view(occurrence)
+    return occurrence
 
 
 def exception_at(calendar: CalendarObject, series: Series, key: int, steps: Budget) -> Component:

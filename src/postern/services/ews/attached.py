@@ -18,6 +18,7 @@ from postern.protocols.mime.layout import MAX_NAME, Node
 from postern.protocols.mime.words import decode_words
 from postern.services.ews.fields import mime
 from postern.services.ews.item_view import ItemView
+from postern.services.ews.meeting_messages import is_meeting_alone
 
 MAX_TOLD = 1_000
 """Attachments of one item that an answer tells."""
@@ -29,6 +30,8 @@ Nested = Callable[[xml.Element], bytes]
 
 def attachments_markup(view: ItemView) -> str:
     """The Attachments of an item, without their contents; "" without any."""
+    if is_meeting_alone(view):
+        return ""
     told = mime.structure_layout(view)
     inner = "".join(["".join(tags(view, node, node.number in told.inline)) for node in told.attached[:MAX_TOLD]])
     return f"<t:Attachments>{inner}</t:Attachments>" if inner else ""

@@ -11,9 +11,8 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import AttachmentId, ItemId, read_id
 from postern.protocols.ews.names import t
 from postern.protocols.mime.layout import Node, every_attachment
-from postern.services.ews.access import Call
 from postern.services.ews.fields import mime
-from postern.services.ews.item_view import ItemView, Need, load_one
+from postern.services.ews.item_view import ItemView, Need, ReadOnce
 
 
 @dataclass(slots=True)
@@ -36,9 +35,9 @@ def read_attachment_id(named: xml.Element) -> AttachmentId:
     return wanted
 
 
-async def holder(call: Call, mailbox_id: UUID, item: int) -> ItemView:
+async def holder(items: ReadOnce, mailbox_id: UUID, item: int) -> ItemView:
     """The item that has attachments. Raises EwsError ErrorItemNotFound."""
-    return await load_one(call, ItemId(mailbox_id, item), Need.CONTENT | Need.STRUCTURE | Need.HEADER | Need.BAG)
+    return await items.view(ItemId(mailbox_id, item), Need.CONTENT | Need.STRUCTURE | Need.HEADER | Need.BAG)
 
 
 def find(view: ItemView, wanted: AttachmentId) -> AttachmentPlace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused
@@ -17,8 +18,9 @@ from postern.protocols.ical.zones import Zone, written_utc
 from postern.services.ews import meeting_changes
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.appointments import exception_at, stamp_after, zone_of_days
-from postern.services.ews.deleting import Deletion, Disposal, dispose, trash_of
+from postern.services.ews.deleting import Deletion, Disposal, dispose
 from postern.services.ews.places import ItemRef
+from postern.services.scheduling.aside import aside, may_recur, read_calendar
 
 MAX_EXCLUDED = 10_000
 """Occurrences that are taken out of one series."""
@@ -32,7 +34,7 @@ async def delete(call: Call, mailbox: Mailbox, item: StoredItem, ref: ItemRef, d
         await dispose(mailbox, [item.id], deletion.disposal)
         return
     stored = (await mailbox.store.get(mailbox.id, [item.id], True))[0].content or b""
-    read = calendar_object.read(stored)
+    read = await read_calendar(stored)
     if isinstance(read, Refused):
         await dispose(mailbox, [item.id], deletion.disposal)
     elif ref.id.start is not None:
@@ -50,7 +52,7 @@ async def remove(
     resource = await meeting_changes.resource_of(mailbox, item.id)
     copies: list[int] = []
     if deletion.disposal is Disposal.TRASH:
-        trash = await trash_of(mailbox)
+        trash = await mailbox.trash()
         if trash != item.folder:
             copies = list((await mailbox.server.items.copy_items(mailbox.id, [item.id], trash)).values())
     try:
@@ -65,12 +67,18 @@ async def take_out(
 ) -> None:
     """Takes one occurrence out of a series, and tells the others as `mode` says. Raises EwsError, MailboxError."""
     await mailbox.demand_edit([item.id])
-    new = calendar_object.read(stored)
-    assert isinstance(new, CalendarObject)
-    without_occurrence(new, key, zone_of_days(call, new), call.steps)
     stamp = stamp_after(old, now)
-    new.main.replace("DTSTAMP", line("DTSTAMP", written_utc(stamp)))
+    new = await aside(stored, partial(_without, call, stored, key, stamp), is_long=may_recur(stored))
     await meeting_changes.store(call, mailbox, item, stored, old, new, stamp, mode or meeting_changes.NOBODY)
+
+
+def _without(call: Call, stored: bytes, key: int, stamp: int) -> CalendarObject:
+    """A series without one occurrence, changed at this time."""
+    calendar = calendar_object.read(stored)
+    assert isinstance(calendar, CalendarObject)
+    without_occurrence(calendar, key, zone_of_days(call, calendar), call.steps)
+    calendar.main.replace("DTSTAMP", line("DTSTAMP", written_utc(stamp)))
+    return calendar
 
 
 def without_occurrence(calendar: CalendarObject, key: int, floating: Zone, steps: Budget) -> None:

@@ -6,6 +6,7 @@ attendees do, is collected, and `calendar_times` writes it when the request has 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import time
@@ -104,6 +105,9 @@ class CalendarEditor(Editor):
         entry = APPOINTMENT_PROPERTIES.find(property_.key)
         if entry is None or not entry.place:
             self.bag[property_] = held
+        elif entry.write is None and property_.name is not None:
+            # It follows from others, and clients such as DavMail send it with a new item.
+            return
         elif entry.write is None or property_.type != entry.property.type:
             raise EwsError(Code.INVALID_PROPERTY_SET)
         else:
@@ -255,7 +259,7 @@ class CalendarEditor(Editor):
 
     async def rendered(self) -> RenderedItem:
         self.content()
-        return values_of(self.calendar, self.now, self.me)
+        return await asyncio.to_thread(values_of, self.calendar, self.now, self.me)
 
     @property
     def name_end(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import When
 from postern.services.ews.access import Call
 from postern.services.ews.appointments import occurrence_of, of_view
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView, Need, load_pages
 from postern.services.ews.places import Place
-from postern.services.scheduling.aside import aside
+from postern.services.scheduling.aside import aside, may_recur
 
 MAX_LOOKED = 10_000
 """Appointments of a folder that are looked at for one span, and occurrences that are made of them."""
@@ -55,9 +55,11 @@ async def entries_in(call: Call, place: Place, span: Span) -> tuple[list[Entry],
         after, looked = max(page), looked + len(page)
         entries.extend(_simple(page, span))
         expanding = [number for number, item in page.items() if item.expands]
-        for view in await load(call, mailbox, expanding, Need.CONTENT) if expanding else []:
-            work = partial(_expanded, view, span, budget)
-            entries.extend(await aside(view.content or b"", work, b"RRULE" in (view.content or b"")))
+        async for views in load_pages(call, mailbox, expanding, Need.CONTENT):
+            for view in views:
+                octets = view.content or b""
+                work = partial(_expanded, view, span, budget)
+                entries.extend(await aside(octets, work, is_long=may_recur(octets)))
     entries.sort(key=_order)
     return entries, False
 
@@ -82,8 +84,13 @@ def _expanded(view: ItemView, span: Span, budget: Budget) -> list[Entry]:
     return list(entries.values())
 
 
-def of_entry(view: ItemView, entry: Entry) -> ItemView:
-    """The view of an entry, out of that of its appointment."""
+async def views_of(view: ItemView, entries: Sequence[Entry]) -> list[tuple[Entry, ItemView]]:
+    """The entries of one appointment, each with its view."""
+    octets = view.content or b""
+    return await aside(octets, lambda: [(entry, _of_entry(view, entry)) for entry in entries])
+
+
+def _of_entry(view: ItemView, entry: Entry) -> ItemView:
     if entry.key is None or entry.recurrence is None:
         return view
     return occurrence_of(view, entry.key, entry.recurrence)

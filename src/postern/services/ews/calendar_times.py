@@ -103,7 +103,8 @@ def _write_times(editor: CalendarEditor, part: Component) -> None:
     has_end_zone = pending.end_zone is not None and not editor.mapped.all_day
     if old is not None and not _has_times(editor) and not has_end_zone:
         return
-    zone = pending.start_zone or _zone_there(editor, part) or zone_of_request(editor.call)
+    there = _zone_there(editor, part)
+    zone = pending.start_zone or there or zone_of_request(editor.call)
     series = Series(editor.calendar, editor.mapped.floating)
     if pending.start is not None:
         start = pending.start.utc(zone)
@@ -116,6 +117,10 @@ def _write_times(editor: CalendarEditor, part: Component) -> None:
         end = pending.end.utc(end_zone)
     else:
         end = series.end_of(old.start, old.length) if old is not None else start + _DEFAULT
+    if old is not None and there is not None and pending.start is None and pending.end is None:
+        # A zone alone moves the appointment: the clock in it shows the same times as before. Microsoft's guide "Update the time
+        # zone for an appointment by using EWS in Exchange" has it so.
+        start, end = zone.utc(there.local(start)), end_zone.utc((_end_zone(editor, part) or there).local(end))
     if start < FIRST or end > LAST:
         raise EwsError(Code.CALENDAR_OUT_OF_RANGE)
     if end < start:

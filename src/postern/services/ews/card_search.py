@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from typing import NamedTuple
 
-from postern.items import contact
 from postern.items.contact import RenderedContact
 from postern.model.folders import Right
 from postern.net.turns import turns_of
 from postern.services.ews.access import Call
-from postern.services.ews.contact_editor import card_of
+from postern.services.ews.contact_editor import card_of, rendered_card
 from postern.services.ews.correspondents import Correspondent
-from postern.services.ews.item_view import PAGE, ItemView, Need, load
-from postern.services.ews.list_editor import correspondent_of
+from postern.services.ews.item_view import PAGE, ItemView, Need, load_pages
+from postern.services.ews.list_editor import correspondent
 from postern.services.ews.places import Place
 
 MAX_CARDS = 5_000
@@ -22,8 +21,6 @@ MAX_CARDS = 5_000
 MAX_TEXT = 256
 """Characters of a text that is looked for."""
 MAX_WORDS = 5
-AT_ONCE = 65_536
-"""Octets of a card that is read in the loop; larger ones are read in a thread."""
 
 
 class FoundCard(NamedTuple):
@@ -59,15 +56,10 @@ async def cards(call: Call, place: Place) -> AsyncIterator[tuple[ItemView, Rende
             return
         after = page.names[-1]
         seen += len(page.ids)
-        for view in await load(call, mailbox, list(page.ids), Need.CONTENT):
-            yield view, await _rendered(view)
+        async for views in load_pages(call, mailbox, list(page.ids), Need.CONTENT):
+            for view in views:
+                yield view, await rendered_card(view)
         await turns_of(asyncio.get_running_loop()).come()
-
-
-async def _rendered(view: ItemView) -> RenderedContact:
-    if len(view.content or b"") > AT_ONCE:
-        return await asyncio.to_thread(lambda: contact.render(card_of(view)))
-    return contact.render(card_of(view))
 
 
 async def search(call: Call, place: Place, texts: Collection[str], most: int) -> dict[str, list[FoundCard]]:
@@ -82,5 +74,5 @@ async def search(call: Call, place: Place, texts: Collection[str], most: int) ->
         )
         for text, folded_text in wanted:
             if folded.begin(folded_text) and len(matching[text]) < most:
-                matching[text].append(FoundCard(view.stored.id, correspondent_of(view), rendered))
+                matching[text].append(FoundCard(view.stored.id, correspondent(view, rendered), rendered))
     return matching

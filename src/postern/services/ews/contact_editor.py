@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 from postern.items import contact
 from postern.items.calendar_object import Refused
-from postern.items.contact import Contact
+from postern.items.contact import Contact, RenderedContact
 from postern.items.contact_properties import CONTACT_PROPERTIES
 from postern.items.stored import card_values
 from postern.model.item_store import RenderedItem
@@ -18,6 +19,7 @@ from postern.services.ews.fields.mapped import MapSource
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.map_editor import MapEditor
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 
 def card_of(view: ItemView) -> Contact:
@@ -27,6 +29,11 @@ def card_of(view: ItemView) -> Contact:
         read = contact.read(view.content or b"")
         card = view.parsed[card_of] = read if isinstance(read, Contact) else new_card("")
     return card
+
+
+async def rendered_card(view: ItemView) -> RenderedContact:
+    """The values of a card by which it is looked up."""
+    return await aside(view.content or b"", lambda: contact.render(card_of(view)))
 
 
 def new_card(uid: str) -> Contact:
@@ -105,7 +112,7 @@ class ContactEditor(MapEditor):
 
     async def rendered(self) -> RenderedItem | None:
         self.apply()
-        return card_values(self.item)
+        return await asyncio.to_thread(card_values, self.item)
 
     def apply(self) -> None:
         subject = self._values.pop(_SUBJECT, None)

@@ -25,17 +25,23 @@ PAGE = 500
 MAX_ITEMS = 200_000
 """Messages of one mailbox that are in conversations; later ones are in none."""
 MAX_KEPT = 400_000
-"""Messages of all mailboxes that one process remembers, some 40 MB."""
+"""Messages of all mailboxes that one process remembers, some 80 MB."""
 _MAIL = ("ipm.note", "ipm.schedule", "ipm.post", "report")
 
 
 @dataclass(slots=True)
 class _Index:
-    """The conversations of one mailbox up to a change number: by item, the number of its conversation."""
+    """The conversations of one mailbox up to a change number: by item, the number of its conversation, and when it came."""
 
     change: int = 0
     numbers: dict[int, int] = field(default_factory=dict)
+    dates: dict[int, int] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def forget(self, item: int) -> None:
+        """The item is gone, or is no message."""
+        self.numbers.pop(item, None)
+        self.dates.pop(item, None)
 
 
 class ConversationIndex:
@@ -47,12 +53,20 @@ class ConversationIndex:
     async def of(self, mailbox: UUID, items: ItemStore) -> Mapping[int, int]:
         """By item, the number of its conversation: for all messages of a mailbox as it stands now, whoever may see them. Raises
         MailboxError."""
+        return (await self._renewed(mailbox, items)).numbers
+
+    async def dated(self, mailbox: UUID, items: ItemStore) -> tuple[Mapping[int, int], Mapping[int, int]]:
+        """The same, and by item when it came into the mailbox, in seconds since the epoch. Raises MailboxError."""
+        index = await self._renewed(mailbox, items)
+        return index.numbers, index.dates
+
+    async def _renewed(self, mailbox: UUID, items: ItemStore) -> _Index:
         index = self._indexes.setdefault(mailbox, _Index())
         self._indexes.move_to_end(mailbox)
         async with index.lock:
             await _renew(index, items, mailbox)
         self._shrink(mailbox)
-        return index.numbers
+        return index
 
     def _shrink(self, latest: UUID) -> None:
         """Forgets mailboxes that were not asked for lately."""
@@ -67,10 +81,11 @@ async def _renew(index: _Index, items: ItemStore, mailbox: UUID) -> None:
         told = await items.changes(mailbox, None, index.change, PAGE)
         if told.change < index.change:  # the mailbox was restored from a backup
             index.numbers.clear()
+            index.dates.clear()
             index.change = 0
             continue
         for number in told.removed:
-            index.numbers.pop(number, None)
+            index.forget(number)
         await _read(index, items, mailbox, [*told.created, *told.changed])
         index.change, more = told.change, told.more
 
@@ -82,9 +97,10 @@ async def _read(index: _Index, items: ItemStore, mailbox: UUID, ids: Sequence[in
         await turns.come()
         for item, envelope in zip(told.items, told.envelopes, strict=True):
             if not item.item_class.lower().startswith(_MAIL):
-                index.numbers.pop(item.id, None)
+                index.forget(item.id)
             elif item.id in index.numbers or len(index.numbers) < MAX_ITEMS:
                 index.numbers[item.id] = number_of(envelope)
+                index.dates[item.id] = item.internal_date
 
 
 def number_of(envelope: bytes) -> int:

@@ -11,9 +11,7 @@ from postern.protocols.ews.ids import ConversationId, ItemId, change_key
 from postern.protocols.ews.names import boolean, element, number, value
 from postern.protocols.ews.shapes import Shape
 from postern.protocols.ews.times import written
-from postern.protocols.mime.rendered_values import Person
-from postern.protocols.mime.words import decode_words
-from postern.services.ews.fields import item_values, mime
+from postern.services.ews.fields import item_values, mime, people
 from postern.services.ews.item_view import ItemView
 
 MAX_MEMBERS = 100
@@ -45,17 +43,13 @@ def _texts(name: str, texts: Iterable[str]) -> str:
     return element(f"t:{name}", *[value("t:String", text) for text in every]) if every else ""
 
 
-def _name_of(person: Person) -> str:
-    return decode_words(person.name).strip() or person.address
-
-
 def _recipients(name: str, members: Members) -> str:
     envelopes = [mime.envelope(view) for view in members.views]
-    return _texts(name, (_name_of(person) for each in envelopes for person in (*each.to, *each.cc)))
+    return _texts(name, (people.name_of(person) for each in envelopes for person in (*each.to, *each.cc)))
 
 
 def _senders(views: Iterable[ItemView]) -> Iterable[str]:
-    return (_name_of(person) for view in views for person in mime.envelope(view).from_[:1])
+    return (people.name_of(person) for view in views for person in mime.envelope(view).from_[:1])
 
 
 def _unread_senders(name: str, members: Members) -> str:

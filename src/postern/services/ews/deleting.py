@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from postern.model.folders import FolderKind
 from postern.model.item_store import StoredItem
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -62,12 +61,4 @@ async def dispose(mailbox: Mailbox, ids: Sequence[int], disposal: Disposal) -> N
         await mailbox.store.delete(mailbox.id, ids)
         return
     there = await mailbox.demand_delete(ids)
-    await mailbox.server.items.move_items(mailbox.id, there, await trash_of(mailbox))
-
-
-async def trash_of(mailbox: Mailbox) -> int:
-    """The folder of deleted items, seen by the caller or not. Raises EwsError ErrorFolderNotFound."""
-    for node in await mailbox.server.items.tree(mailbox.id):
-        if node.kind is FolderKind.DELETED:
-            return node.id
-    raise EwsError(Code.FOLDER_NOT_FOUND)
+    await mailbox.server.items.move_items(mailbox.id, there, await mailbox.trash())

@@ -134,7 +134,7 @@ class Editor:
         return Saved(ItemId(mailbox.id, view.stored.id), change)
 
     async def beside(self) -> Beside:
-        """What has become of the flags and of the bag; flags that are the same as before are left alone. Raises EwsError
+        """The flags and the bag as they have become; flags that are the same as before are left alone. Raises EwsError
         ErrorInvalidExtendedPropertyValue."""
         is_same = self.view is not None and self.flags == self.view.stored.flags
         return Beside(None if is_same else self.flags, await bag_of(self.place.mailbox, self.bag))

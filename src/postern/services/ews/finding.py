@@ -372,19 +372,19 @@ def _store_order(order: Sequence[Order], is_mail: bool) -> tuple[SortKey, ...] |
     keys = []
     for each in order:
         path = named_by_schema(each.path)
-        if path == ARTICLE_NUMBER and not each.is_descending:
-            # The store puts items that no key tells apart in the order of their UIDs, and no two have the same.
-            break
-        name = _SORT.get(path.uri, "") if isinstance(path, FieldPath) else ""
+        name = _SORT.get(path.uri if isinstance(path, FieldPath) else path, "")
         if not name or not (is_mail or name in _SORTS_ALL):
             return None
         keys.append(SortKey(name, each.is_descending))
     return tuple(keys)
 
 
-_SORTS_ALL = frozenset({"arrival", "size"})
+_SORTS_ALL = frozenset({"arrival", "size", "uid"})
 """Keys by which the store sorts all items; by the others it sorts mail."""
-_SORT = {each.uri: each.sort for kind in KINDS for each in kind.fields if each.sort}
+_SORT: dict[PropertyPath | str, str] = {
+    ARTICLE_NUMBER: "uid",
+    **{each.uri: each.sort for kind in KINDS for each in kind.fields if each.sort},
+}
 
 
 def _readers(values: ItemValues, paths: Sequence[PropertyPath]) -> list[Values[ItemView]]:

@@ -16,8 +16,8 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import TYPES, element
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, path_markup, read_path
-from postern.services.ews import extended, folder_edits, permissions, search_folders
-from postern.services.ews.access import Call
+from postern.services.ews import above, extended, folder_edits, permissions, search_folders
+from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.folder_rendering import (
     BY_URI,
     ELEMENTS,
@@ -72,21 +72,27 @@ class FolderChange:
         mailbox, node = place.mailbox, place.node
         if self.bag:
             mailbox.demand(node, Right.OWNER)
-            names = [each.name for each in self.bag if each.name is not None]
-            numbers = await mailbox.numbers(names, create=True)
-            try:
-                values = {
-                    extended.tag_of(each, numbers): None if content is None else encoded(each.type, content)
-                    for each, content in self.bag.items()
-                }
-            except ValueError:
-                raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
-            await mailbox.server.items.set_folder_properties(mailbox.id, node.id, values)
+            await self._keep_bag(mailbox, node)
         if self.search is not None:
             mailbox.demand(node, Right.OWNER)
             await search_folders.define(call, place, self.search)
         if self.entries is not None:
             await permissions.set_entries(call, mailbox, node, self.entries)
+
+    async def _keep_bag(self, mailbox: Mailbox, node: FolderNode) -> None:
+        home = await above.home_of(mailbox, node)
+        kept = {each: each if home is node else above.kept_as(node.id, each) for each in self.bag}
+        # The names that clients know have numbers too: answers are made by them.
+        names = [each.name for each in (*self.bag, *kept.values()) if each.name is not None]
+        numbers = await mailbox.numbers(names, create=True)
+        try:
+            values = {
+                extended.tag_of(kept[each], numbers): None if content is None else encoded(each.type, content)
+                for each, content in self.bag.items()
+            }
+        except ValueError:
+            raise EwsError(Code.INVALID_EXTENDED_PROPERTY_VALUE) from None
+        await mailbox.server.items.set_folder_properties(mailbox.id, home.id, values)
 
 
 def class_of(folder: xml.Element) -> str:

@@ -18,7 +18,8 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.deleting import Disposal, dispose, trash_of
+from postern.services.ews.deleting import Disposal, dispose
+from postern.services.ews.extended import OURS
 from postern.services.ews.places import Place
 
 PAGE = 1_000
@@ -30,8 +31,6 @@ _EVERY = 10_000_000
 _MAX_NAMES = 100
 """Names that are tried for a folder among the deleted ones."""
 _MOVABLE = (FolderKind.USER, FolderKind.ARCHIVE)
-_OURS = "Postern:"
-"""The beginning of the names under which the server keeps its own settings of a folder."""
 
 
 async def create(call: Call, parent: Place, name: str, folder_class: str = MAIL) -> FolderNode:
@@ -49,15 +48,10 @@ async def create(call: Call, parent: Place, name: str, folder_class: str = MAIL)
         entries = {**entries, mailbox.caller: ROLES["owner"]}
     for grantee, rights in entries.items():
         await call.access.sharing.set_rights(mailbox.recipient, node.id, grantee, rights)
-    await _look_anew(call, mailbox, bool(entries))
-    return node
-
-
-async def _look_anew(call: Call, mailbox: Mailbox, is_granted: bool) -> None:
-    """Has the rest of the request see a new folder, and the rights in it."""
-    mailbox.forget_nodes()
-    if is_granted and not mailbox.is_whole:
+    if entries and not mailbox.is_whole:
         mailbox.rights = await call.access.sharing.rights(mailbox.caller, mailbox.recipient)
+    mailbox.add_node(node)
+    return node
 
 
 def _demand_parent(parent: Place, is_search: bool) -> None:
@@ -154,7 +148,7 @@ async def _copy_properties(mailbox: Mailbox, folder: int, copy_: int) -> None:
     values: dict[int, bytes | None] = {
         tag: octets
         for tag, octets in bag.items()
-        if tag >> 16 < FIRST_PROPERTY_NAME or (tag >> 16 in names and not names[tag >> 16].name.startswith(_OURS))
+        if tag >> 16 < FIRST_PROPERTY_NAME or (tag >> 16 in names and not names[tag >> 16].name.startswith(OURS))
     }
     if values:
         await mailbox.server.items.set_folder_properties(mailbox.id, copy_, values)
@@ -206,7 +200,7 @@ async def _removable(place: Place) -> list[FolderNode]:
 
 
 async def _to_trash(mailbox: Mailbox, node: FolderNode) -> None:
-    trash = await trash_of(mailbox)
+    trash = await mailbox.trash()
     if node.parent == trash:
         return
     for number in range(_MAX_NAMES):

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from postern.items.properties import Value
 from postern.model.folders import MAIL, SEARCH, FolderKind, FolderNode, Right, is_class
 from postern.model.item_store import PropertyName
 from postern.model.resources import FolderState
+from postern.protocols.ews.alternate_ids import entry_id
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ROOT, SEARCHES, TOP, FolderId, change_key
+from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP, FolderId, change_key
 from postern.protocols.ews.names import boolean, element, number, value
 from postern.protocols.ews.paths import ExtendedPath, FieldPath, path_markup
 from postern.protocols.ews.shapes import Base, Shape
+from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import NEWEST, Version
-from postern.services.ews import extended, permissions
+from postern.services.ews import above, extended, permissions
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.places import NAME_OF, Place
 
@@ -38,7 +41,8 @@ COUNTED = (0x3602, 0x3603)
 class FolderView:
     """A folder as one answer shows it. `children` counts the folders directly in it, `bag` are its properties, with the numbers
     of named ones in `numbers`, `permissions` is its PermissionSet, `search` the SearchParameters of a search folder, as markup.
-    `is_counted`: `state` says how many items it has. What was not asked for is empty."""
+    `is_counted`: `state` says how many items it has. `next_uid` is the UID that IMAP gives next. What was not asked for is
+    empty."""
 
     mailbox: Mailbox
     node: FolderNode
@@ -50,6 +54,7 @@ class FolderView:
     search: str = ""
     is_counted: bool = True
     version: Version = NEWEST
+    next_uid: int = 0
 
     @property
     def element(self) -> str:
@@ -85,14 +90,28 @@ async def views(
     children[ROOT] = 2
     rows = [FolderView(mailbox, node, states.get(node.id, _NO_STATE), children.get(node.id, 0)) for node in nodes]
     asked = _extended(shape)
-    if asked and real:
-        bags = await mailbox.store.folder_properties(mailbox.id, real)
-        numbers = await mailbox.numbers(extended.names_of(asked))
+    if asked:
+        await _look_at_properties(mailbox, rows, asked, real)
+    if real and any(path.tag == _NEXT_UID for path in asked):
+        told = {folder.id: folder.uid_next for folder in await mailbox.server.mailboxes.folders(mailbox.id)}
         for row in rows:
-            row.bag, row.numbers = bags.get(row.node.id, {}), numbers
+            row.next_uid = told.get(row.node.id, 0)
     if call is not None and FieldPath(PERMISSION_SET) in shape.paths:
         await _look_at_permissions(call, mailbox, [row for row in rows if row.node.id in every])
     return rows
+
+
+async def _look_at_properties(
+    mailbox: Mailbox, rows: Sequence[FolderView], asked: Sequence[ExtendedPath], real: Sequence[int]
+) -> None:
+    bags = await mailbox.store.folder_properties(mailbox.id, real) if real else {}
+    kept = [extended.property_of(path) for path in asked if path.tag not in _COMPUTED]
+    for row in rows:
+        if row.node.id in ABOVE and kept:
+            bags[row.node.id] = await above.bag_of(mailbox, row.node.id, kept)
+    numbers = await mailbox.numbers(extended.names_of(asked))
+    for row in rows:
+        row.bag, row.numbers = bags.get(row.node.id, {}), numbers
 
 
 async def _look_at_permissions(call: Call, mailbox: Mailbox, rows: Sequence[FolderView]) -> None:
@@ -108,22 +127,38 @@ def _extended(shape: Shape) -> list[ExtendedPath]:
     return [path for path in shape.paths if isinstance(path, ExtendedPath)]
 
 
-_COMPUTED: Mapping[int, Callable[[FolderView], str]] = {
-    0x0E08: lambda view: str(view.state.size),
+_ENTRY_ID = (0x0FF9, 0x0FFF)
+_MODIFIED = 0x670A
+_NEXT_UID = 0x6751
+
+
+def _last_change(change: int) -> str:
+    """The number of a change as a time: one later number is a microsecond later, for DavMail compares these times."""
+    seconds, rest = divmod(change, 1_000_000)
+    return f"{written(seconds).removesuffix('Z')}.{rest:06}Z"
+
+
+_COMPUTED: Mapping[int, Callable[[FolderView], Value | None]] = {
+    **dict.fromkeys(_ENTRY_ID, lambda view: entry_id(FolderId(view.mailbox.id, view.node.id))),
+    0x0E08: lambda view: view.state.size,
     0x3001: lambda view: shown_name(view.node),
-    0x3602: lambda view: str(view.state.items),
-    0x3603: lambda view: str(view.state.unseen),
-    0x360A: lambda view: "true" if view.children else "false",
+    0x3602: lambda view: view.state.items,
+    0x3603: lambda view: view.state.unseen,
+    0x360A: lambda view: bool(view.children),
     0x3613: lambda view: shown_class(view.node),
+    _MODIFIED: lambda view: _last_change(max(view.node.change, view.state.change)),
+    _NEXT_UID: lambda view: view.next_uid or None,
 }
-"""MAPI properties that the store knows of a folder itself: PidTagMessageSize, PidTagDisplayName, PidTagContentCount,
-PidTagContentUnreadCount, PidTagSubfolders and PidTagContainerClass (MS-OXCFOLD section 2.2.2)."""
+"""MAPI properties that the store knows of a folder itself: PidTagRecordKey, PidTagEntryId, PidTagMessageSize, PidTagDisplayName,
+PidTagContentCount, PidTagContentUnreadCount, PidTagSubfolders, PidTagContainerClass, PidTagLocalCommitTimeMax and
+PidTagNextArticleId (MS-OXCFOLD section 2.2.2)."""
 
 
 def _extended_markup(view: FolderView, path: ExtendedPath) -> str:
     computed = _COMPUTED.get(path.tag or 0)
     if computed is not None:
-        return element("t:ExtendedProperty", path_markup(path), value("t:Value", computed(view)))
+        held = computed(view)
+        return extended.shown(path, held) if held is not None else ""
     return extended.markup(path, None, None, view.bag, view.numbers)
 
 

@@ -12,12 +12,10 @@ from postern.model.item_store import PropertyName
 from postern.net.turns import turns_of
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.fields.field import Prepare
-from postern.services.ews.item_view import PAGE, ItemView, Need, load
+from postern.services.ews.item_view import PAGE, PAGE_OCTETS, ItemView, Need, load
 from postern.services.ews.kinds import ItemKind, kind_of_view
 from postern.services.scheduling.aside import aside
 
-PAGE_OCTETS = 4 << 20
-"""Octets of contents that are read at once."""
 _CONTENTS = 50
 """Contents that are worked on between two turns of the event loop."""
 

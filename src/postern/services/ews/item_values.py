@@ -161,7 +161,7 @@ class ItemValues:
             kind = kind_of_view(view)
             is_mapped = extended.is_in_content(path, kind.map)
             content = kind.read(view) if is_mapped and kind.read is not None else None
-            markup = extended.markup(path, content, kind.map, view.bag, view.numbers, view.stored)
+            markup = extended.markup(path, content, kind.map, view.bag, view.numbers, view.in_store)
             return texts_of(markup)
 
         return read

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Any, TypeVar
+from uuid import UUID
 
 from postern.model.folders import FolderNode
 from postern.model.item_store import ItemColumns, StoredItem
@@ -17,6 +19,8 @@ from postern.services.ews.access import Call, Mailbox
 
 PAGE = 200
 """Items whose contents are read at once."""
+PAGE_OCTETS = 4 << 20
+"""Octets of contents that are read at once; a larger content is read alone."""
 V = TypeVar("V")
 
 
@@ -69,11 +73,31 @@ class ItemView:
     def change_key(self) -> str:
         return change_key(self.stored.change)
 
+    @property
+    def in_store(self) -> tuple[UUID, StoredItem]:
+        return self.mailbox.id, self.stored
+
 
 async def load(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) -> list[ItemView]:
-    """Reads these items in the order of `ids`; those that are not there, or that the caller may not see, are left out. Ask for
-    few at a time where contents are needed: PAGE. A content that did not fit beside the others is asked for alone."""
+    """Reads these items in the order of `ids`; those that are not there, or that the caller may not see, are left out. Where
+    contents are needed, all of them are in memory: ask `load_pages` for those of items whose sizes are not known. A content that
+    did not fit beside the others is asked for alone."""
     return await views_of(call, mailbox, await mailbox.store.columns(mailbox.id, ids, columns_of(needs)), needs)
+
+
+async def load_pages(call: Call, mailbox: Mailbox, ids: Sequence[int], needs: Need) -> AsyncIterator[list[ItemView]]:
+    """Reads these items as `load` does, in lists whose contents fit into memory: PAGE items, or PAGE_OCTETS."""
+    page: list[int] = []
+    octets = 0
+    for start in range(0, len(ids), PAGE):
+        for item in await mailbox.store.get(mailbox.id, ids[start : start + PAGE]):
+            if page and (len(page) >= PAGE or octets + item.size > PAGE_OCTETS):
+                yield await load(call, mailbox, page, needs)
+                page, octets = [], 0
+            page.append(item.id)
+            octets += item.size
+    if page:
+        yield await load(call, mailbox, page, needs)
 
 
 async def load_one(call: Call, wanted: ItemId, needs: Need) -> ItemView:
@@ -84,6 +108,32 @@ async def load_one(call: Call, wanted: ItemId, needs: Need) -> ItemView:
     for view in await load(call, mailbox, [wanted.item], needs):
         return view
     raise EwsError(Code.ITEM_NOT_FOUND)
+
+
+class ReadOnce:
+    """Items that are read once for all that a request asks of them near each other. Those that were used last stay, up to
+    PAGE_OCTETS of contents."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self._views: OrderedDict[ItemId, ItemView] = OrderedDict()
+
+    async def view(self, wanted: ItemId, needs: Need) -> ItemView:
+        """The view of an item, with parts that are the same for all items. Raises EwsError as `load_one`."""
+        if wanted not in self._views:
+            # The new one takes the place of others before it is in memory.
+            self._leave(PAGE_OCTETS // 2)
+            view = await load_one(self.call, wanted, needs)
+            self._leave(PAGE_OCTETS - len(view.content or b""))
+            self._views[wanted] = view
+        self._views.move_to_end(wanted)
+        return self._views[wanted]
+
+    def _leave(self, octets: int) -> None:
+        """Forgets those that were used longest ago, until the others have so many octets at most."""
+        kept = sum(len(each.content or b"") for each in self._views.values())
+        while self._views and kept > octets:
+            kept -= len(self._views.popitem(last=False)[1].content or b"")
 
 
 def columns_of(needs: Need) -> Column:

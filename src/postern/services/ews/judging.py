@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from postern.protocols.ews.conditions import (
@@ -38,6 +38,9 @@ ANYWHERE = FieldPath("*")
 MISSING: Key = (0, 0.0, "")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]++)?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?", re.ASCII)
+_GAP = re.compile(r"\W")
+_TRIES = 16
+"""Places that are looked at before a text is gone through sign by sign, which takes longer, and no longer than that."""
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
@@ -140,20 +143,46 @@ def _form(text: str, condition: Contains) -> str:
     return text
 
 
-def _on_words(wanted: str, is_whole: bool) -> Callable[[str], bool]:
-    """Whether a text stands where a word begins; `is_whole`: and ends with a word."""
+def stands_on_words(text: str, wanted: str, is_whole: bool) -> bool:
+    """Whether `wanted` stands in a text where a word begins; `is_whole`: and ends with a word.
 
-    def holds(text: str) -> bool:
-        start = text.find(wanted)
-        while start >= 0:
-            end = start + len(wanted)
-            begins = start == 0 or not _is_letter(text[start - 1])
-            if begins and not (is_whole and end < len(text) and _is_letter(text[end])):
-                return True
-            start = text.find(wanted, start + 1)
-        return False
+    Bound: linear in both texts.
+    """
 
-    return holds
+    def fits(start: int) -> bool:
+        end = start + len(wanted)
+        begins = start == 0 or not _is_letter(text[start - 1])
+        return begins and not (is_whole and end < len(text) and _is_letter(text[end]))
+
+    start = text.find(wanted)
+    for _ in range(_TRIES):
+        if start < 0 or not wanted or fits(start):
+            return start >= 0
+        # The next word begins behind something that is no letter.
+        gap = _GAP.search(text, start)
+        start = text.find(wanted, gap.end()) if gap is not None else -1
+    return start >= 0 and any(fits(each) for each in _places(text, wanted, start))
+
+
+def _places(text: str, wanted: str, start: int) -> Iterator[int]:
+    """The places of a text in another, from `start` on, which may overlap: by the way of Knuth, Morris and Pratt, which never
+    goes back."""
+    borders = [0]
+    held = 0
+    for sign in wanted[1:]:
+        while held and wanted[held] != sign:
+            held = borders[held - 1]
+        held += wanted[held] == sign
+        borders.append(held)
+    held = 0
+    for place in range(start, len(text)):
+        sign = text[place]
+        while held and wanted[held] != sign:
+            held = borders[held - 1]
+        held += wanted[held] == sign
+        if held == len(wanted):
+            yield place - held + 1
+            held = borders[held - 1]
 
 
 def _is_letter(sign: str) -> bool:
@@ -164,8 +193,8 @@ _HOLDS: dict[Mode, Callable[[str], Callable[[str], bool]]] = {
     Mode.FULL: lambda wanted: lambda text: text == wanted,
     Mode.PREFIXED: lambda wanted: lambda text: text.startswith(wanted),
     Mode.SUBSTRING: lambda wanted: lambda text: wanted in text,
-    Mode.PREFIX_ON_WORDS: lambda wanted: _on_words(wanted, False),
-    Mode.EXACT_PHRASE: lambda wanted: _on_words(wanted, True),
+    Mode.PREFIX_ON_WORDS: lambda wanted: lambda text: stands_on_words(text, wanted, False),
+    Mode.EXACT_PHRASE: lambda wanted: lambda text: stands_on_words(text, wanted, True),
 }
 
 

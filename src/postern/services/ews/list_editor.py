@@ -7,11 +7,12 @@ so that its address is that of the card as it is now.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple
 
 from postern.items import contact
-from postern.items.contact import Contact
+from postern.items.contact import Contact, RenderedContact
 from postern.protocols import xml
 from postern.protocols.content_lines import Line, line, with_parameters
 from postern.protocols.ews.codes import Code
@@ -19,11 +20,12 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, read_id
 from postern.protocols.ews.names import t
 from postern.services.ews.access import Call
-from postern.services.ews.contact_editor import ContactEditor, card_of
+from postern.services.ews.contact_editor import ContactEditor, card_of, rendered_card
 from postern.services.ews.correspondents import Correspondent
 from postern.services.ews.editing import How, Saved
-from postern.services.ews.item_view import PAGE, ItemView, Need, load
+from postern.services.ews.item_view import ItemView, Need, load_pages
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 MAX_LOOKED_UP = 1_000
 """Cards that are looked up for the members of lists in one answer."""
@@ -66,24 +68,42 @@ def members_of(card: Contact) -> list[Member]:
     return members
 
 
+_ANY = 0
+"""The place of a card wherever it is."""
+
+
 async def prepare_members(views: Sequence[ItemView]) -> None:
-    """Looks up the cards that are members of these lists, all of one mailbox; `listed` tells them."""
-    uids = list(dict.fromkeys(each.uid for view in views for each in members_of(card_of(view)) if each.uid))
-    cards: dict[str, Correspondent] = {}
+    """Looks up the cards that are members of these lists, all of one mailbox; `listed` tells them. Where several folders have a
+    card, that in the folder of the list is meant."""
+    uids: dict[str, None] = {}
+    for view in views:
+        members = await aside(view.content or b"", partial(_members_in, view))
+        uids.update((each.uid, None) for each in members if each.uid)
+    cards: dict[tuple[int, str], Correspondent] = {}
     if uids:
         call, mailbox = views[0].call, views[0].mailbox
-        stored = await mailbox.store.with_uids(mailbox.id, None, uids[:MAX_LOOKED_UP])
+        stored = await mailbox.store.with_uids(mailbox.id, None, list(uids)[:MAX_LOOKED_UP])
         ids = list(stored.ids)[:MAX_LOOKED_UP]
-        for start in range(0, len(ids), PAGE):
-            for each in await load(call, mailbox, ids[start : start + PAGE], Need.CONTENT):
-                cards.setdefault(contact.render(card_of(each)).uid, correspondent_of(each))
+        async for page in load_pages(call, mailbox, ids, Need.CONTENT):
+            for each in page:
+                rendered = await rendered_card(each)
+                for folder in (each.stored.folder, _ANY):
+                    cards.setdefault((folder, rendered.uid), correspondent(each, rendered))
     for view in views:
         view.parsed[listed] = cards
 
 
+def _members_in(view: ItemView) -> list[Member]:
+    return members_of(card_of(view))
+
+
 def correspondent_of(view: ItemView) -> Correspondent:
     """A contact or a list by its first address."""
-    rendered = contact.render(card_of(view))
+    return correspondent(view, contact.render(card_of(view)))
+
+
+def correspondent(view: ItemView, rendered: RenderedContact) -> Correspondent:
+    """A contact or a list whose values are known, by its first address."""
     type_ = "PrivateDL" if rendered.kind == "group" else "Contact"
     address = next(iter(rendered.emails), "")
     return Correspondent(rendered.name, address, type_, view.id, view.stored.change)
@@ -91,9 +111,11 @@ def correspondent_of(view: ItemView) -> Correspondent:
 
 def listed(view: ItemView) -> list[Member]:
     """The members of a list, with the names and addresses of those that are cards. Ask `prepare_members` before."""
-    cards: Mapping[str, Correspondent] = view.parsed.get(listed, {})
+    cards: Mapping[tuple[int, str], Correspondent] = view.parsed.get(listed, {})
     members = members_of(card_of(view))
-    return [each._replace(who=cards.get(each.uid, each.who)) for each in members]
+    for folder in (_ANY, view.stored.folder):
+        members = [each._replace(who=cards.get((folder, each.uid), each.who)) for each in members]
+    return members
 
 
 class ListEditor(ContactEditor):

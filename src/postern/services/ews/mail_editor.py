@@ -13,7 +13,6 @@ from postern.items.calendar_properties import KEYWORDS
 from postern.items.mail_content import Attached, Form, MailContent
 from postern.items.message_properties import (
     DELIVERY_TIME,
-    FLAG_COMPLETED,
     FLAG_STATUS,
     IMPORTANCES,
     MESSAGE_FLAGS,
@@ -25,8 +24,6 @@ from postern.items.message_properties import (
     REPLY_REQUESTED,
     SENSITIVITIES,
     SUBMIT_TIME,
-    TASK_DUE,
-    TASK_START,
     MailRecord,
 )
 from postern.items.properties import Property, Type, Value
@@ -43,6 +40,7 @@ from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, Editor, How, Saved
 from postern.services.ews.fields import people
 from postern.services.ews.fields.mapped import whole
+from postern.services.ews.follow_up import read_follow_up
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
 from postern.services.ews.sending import AT_ONCE
@@ -181,23 +179,9 @@ class MailEditor(Editor):
         self.bag[REMINDER_DELTA] = minutes
 
     def set_flag(self, field: xml.Element | None) -> None:
-        """The flag for follow-up (MS-OXWSCORE section 2.2.4.19). A flag that is complete has a date, and no start and end."""
-        status = field.text_of(t("FlagStatus")) if field is not None else "NotFlagged"
-        if status not in ("NotFlagged", "Flagged", "Complete"):
-            raise EwsError(Code.SCHEMA_VALIDATION)
-        dates = {
-            name: read_time(text)
-            for name in ("StartDate", "DueDate", "CompleteDate")
-            if field is not None and (text := field.text_of(t(name)))
-        }
-        allowed = {"Flagged": {"StartDate", "DueDate"}, "Complete": {"CompleteDate"}}.get(status, set())
-        if not dates.keys() <= allowed or ("StartDate" in dates and "DueDate" not in dates):
-            raise EwsError(Code.INVALID_ARGUMENT, "These dates do not go with this flag.")
-        self.flags = self.flags | Flag.FLAGGED if status == "Flagged" else self.flags & ~Flag.FLAGGED
-        is_complete = status == "Complete"
-        self.bag[FLAG_STATUS] = {"Complete": 1, "Flagged": 2}.get(status)
-        self.bag[FLAG_COMPLETED] = dates.get("CompleteDate", int(time.time())) if is_complete else None
-        self.bag[TASK_START], self.bag[TASK_DUE] = dates.get("StartDate"), dates.get("DueDate")
+        is_flagged, bag = read_follow_up(field)
+        self.flags = self.flags | Flag.FLAGGED if is_flagged else self.flags & ~Flag.FLAGGED
+        self.bag |= bag
 
     # Properties of messages
 

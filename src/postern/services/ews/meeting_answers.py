@@ -8,10 +8,11 @@ organizer is told, in one transaction. What was answered goes to the deleted ite
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from postern.items import calendar_object, invitations, scheduling
 from postern.items.answers import REPLIED, with_proposal
@@ -38,15 +39,17 @@ from postern.services.ews import calendar_deleting, meeting_changes
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.appointments import exception_at, zone_of_days, zone_of_request
 from postern.services.ews.calendar_times import GivenTime
-from postern.services.ews.deleting import Deletion, Disposal, dispose, trash_of
+from postern.services.ews.deleting import Deletion, Disposal, dispose
 from postern.services.ews.editing import Disposition, How
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.meeting_messages import invitation_of
 from postern.services.ews.places import referred
 from postern.services.scheduling import sending
+from postern.services.scheduling.aside import aside, may_recur, read_calendar
 
 MAX_COMMENT = 20_000
 """Characters of the words beside an answer that are sent."""
+T = TypeVar("T")
 _ALL = "SendToAllAndSaveCopy"
 
 
@@ -83,15 +86,20 @@ ANSWERS: Mapping[str, Answer] = {
 
 @dataclass(slots=True)
 class _Meeting:
-    """The meeting that is answered: the copy as it becomes, what it takes the place of (None: it is new), and its folder. `key`
-    is the occurrence that is meant, `message` the view of the message that brought it."""
+    """The meeting that is answered: the copy as it becomes, what it takes the place of (None: it is new), its folder, and its
+    content. `key` is the occurrence that is meant, `message` the view of the message that brought it."""
 
     mailbox: Mailbox
     copy: CalendarObject
     resource: Resource | None
     folder: int
+    octets: bytes
     key: int | None = None
     message: ItemView | None = None
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Does work on the copy."""
+        return await aside(self.octets, work, is_long=may_recur(self.octets))
 
 
 async def answer(call: Call, response: xml.Element, how: How) -> str:
@@ -105,7 +113,7 @@ async def answer(call: Call, response: xml.Element, how: How) -> str:
         raise EwsError(said.organizer)
     if not organizer_of(copy.main):
         raise EwsError(said.not_a_request)
-    part = _part(call, meeting)
+    part = await meeting.aside(partial(_part, call, meeting))
     if status_of(part or copy.main) == "CANCELLED":
         raise EwsError(said.cancelled)
     parts = [part] if part is not None else copy.parts
@@ -115,10 +123,12 @@ async def answer(call: Call, response: xml.Element, how: How) -> str:
     comment = _comment(response)
     letters: list[bytes] = []
     if how.disposition in (Disposition.SEND_ONLY, Disposition.SEND_AND_SAVE_COPY):
-        octets = _message(call, response, meeting, address, parts, said.status, now, comment)
+        work = partial(_message, call, response, meeting, address, parts, said.status, now, comment)
+        octets = await meeting.aside(work)
         message = Sending((organizer_of(copy.main),), "REPLY", octets)
         statuses = {message.addresses[0]: SENT}
-        letters = sending.letters_of(mailbox.recipient.primary, [message], statuses, now, comment)
+        primary = mailbox.recipient.primary
+        letters = await meeting.aside(partial(sending.letters_of, primary, [message], statuses, now, comment))
     stored = await _keep(call, meeting, said.status, now, letters, how.disposition is not Disposition.SEND_ONLY)
     if meeting.message is not None:
         # The answer is given: whoever may not take the message away, or comes too late for it, has answered all the same.
@@ -139,14 +149,15 @@ async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: l
         await sending.send_alone(await meeting_changes.sender_of(call, mailbox, letters, is_kept), letters)
         return "<m:Items/>"
     if meeting.key is not None:
-        calendar_deleting.without_occurrence(copy, meeting.key, zone_of_days(call, copy), call.steps)
+        zone = zone_of_days(call, copy)
+        await meeting.aside(partial(calendar_deleting.without_occurrence, copy, meeting.key, zone, call.steps))
         number = await meeting_changes.store_answer(
             call, mailbox, resource, meeting.folder, copy, now, letters, is_kept
         )
         return await _told(mailbox, number)
     await mailbox.demand_delete([resource.id])
     store = mailbox.server.items
-    copies = list((await store.copy_items(mailbox.id, [resource.id], await trash_of(mailbox))).values())
+    copies = list((await store.copy_items(mailbox.id, [resource.id], await mailbox.trash())).values())
     try:
         sender = await meeting_changes.sender_of(call, mailbox, letters, is_kept)
         await sending.carry_out(sender, letters, resource.folder, resource.name, None, resource.tag)
@@ -166,6 +177,7 @@ async def _view(call: Call, response: xml.Element) -> ItemView:
     """The item that a response refers to, with its content; an occurrence where it refers to one."""
     view, ref = await referred(call, response)
     view.start = ref.id.start
+    await aside(view.content or b"", partial(invitation_of, view))
     return view
 
 
@@ -174,33 +186,42 @@ async def _meeting(call: Call, response: xml.Element, said: Answer) -> _Meeting:
     mailbox = view.mailbox
     invitation = invitation_of(view)
     if invitation is None:
-        read = calendar_object.read(view.content or b"")
+        octets = view.content or b""
+        read = await read_calendar(octets)
         if isinstance(read, Refused) or read.kind != "VEVENT":
             raise EwsError(said.not_a_request)
         resource = await meeting_changes.resource_of(mailbox, view.stored.id)
-        return _Meeting(mailbox, read, resource, view.node.id, view.start)
+        return _Meeting(mailbox, read, resource, view.node.id, octets, view.start)
     if invitation.method == "CANCEL":
         raise EwsError(said.cancelled)
     if invitation.method != "REQUEST" or invitation.kind != "VEVENT":
         raise EwsError(said.not_a_request)
     copy = await copy_of(mailbox, invitation.uid)
-    stored = calendar_object.read(copy.content or b"") if copy is not None else None
+    octets = (copy.content or b"") if copy is not None else view.content or b""
+    stored = await read_calendar(octets) if copy is not None else None
     if isinstance(stored, Refused):
         raise EwsError(Code.CORRUPT_DATA)
     if stored is not None and sequence_of(stored.main) > sequence_of(invitation.main):
         raise EwsError(Code.CALENDAR_MEETING_REQUEST_IS_OUT_OF_DATE)
-    applied = scheduling.apply(stored, invitation, mailbox.recipient.folded_addresses)
+    me = mailbox.recipient.folded_addresses
+    applied = await aside(octets, partial(scheduling.apply, stored, invitation, me), is_long=may_recur(octets))
     if applied.action is Action.STORE:
-        made = calendar_object.read(applied.octets)
-        if isinstance(made, Refused) or calendar_object.check(made) is not None:
-            raise EwsError(Code.CORRUPT_DATA)
-        stored = made
+        octets = applied.octets
+        stored = await aside(octets, partial(_checked, octets))
     if stored is None:
         raise EwsError(said.not_a_request)
     home = await mailbox.of_kind(FolderKind.CALENDAR)
     mailbox.demand(home, Right.CREATE | Right.EDIT_ANY | Right.EDIT_OWNED)
     folder = copy.folder if copy is not None else home.id
-    return _Meeting(mailbox, stored, copy, folder, message=view)
+    return _Meeting(mailbox, stored, copy, folder, octets, message=view)
+
+
+def _checked(octets: bytes) -> CalendarObject:
+    """A copy as it was made of an invitation. Raises EwsError ErrorCorruptData."""
+    made = calendar_object.read(octets)
+    if isinstance(made, Refused) or calendar_object.check(made) is not None:
+        raise EwsError(Code.CORRUPT_DATA)
+    return made
 
 
 async def copy_of(mailbox: Mailbox, uid: str) -> Resource | None:
@@ -300,7 +321,7 @@ async def cancel(call: Call, response: xml.Element, how: How) -> str:
     MailboxError."""
     view = await _view(call, response)
     mailbox, now = view.mailbox, int(time.time())
-    old = calendar_object.read(view.content or b"")
+    old = await read_calendar(view.content or b"")
     if isinstance(old, Refused) or invitation_of(view) is not None or not organizer_of(old.main):
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_CANCEL_ITEM)
     if organizer_of(old.main) not in mailbox.recipient.folded_addresses:

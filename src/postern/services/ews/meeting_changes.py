@@ -7,10 +7,10 @@ CalendarItemUpdateOperationType, MS-OXWSMTGS section 2.2.5).
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.implicit_scheduling import Intended, intended, write_statuses
 from postern.items.organizing import Role, Sending
@@ -26,7 +26,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import How, Saved, new_bag
 from postern.services.scheduling import sending
-from postern.services.scheduling.aside import aside
+from postern.services.scheduling.aside import aside, may_recur, read_calendar
 
 if TYPE_CHECKING:
     from postern.services.ews.calendar_editor import CalendarEditor
@@ -55,7 +55,7 @@ async def create(editor: CalendarEditor, how: How) -> Saved:
     mailbox.demand(folder, Right.CREATE, Code.CREATE_ITEM_ACCESS_DENIED)
     if not folder.is_calendar and folder.kind is not FolderKind.DELETED:
         raise EwsError(Code.CANNOT_CREATE_CALENDAR_ITEM_IN_NON_CALENDAR_FOLDER)
-    octets = editor.content()
+    octets = await asyncio.to_thread(editor.content)
     name = f"{uuid4()}{editor.name_end}"
     bag = await new_bag(mailbox, editor.bag)
     beside = Beside(None, bag)
@@ -76,8 +76,8 @@ async def update(editor: CalendarEditor, how: How, known: int | None) -> Saved:
         raise EwsError(Code.IRRESOLVABLE_CONFLICT)
     await mailbox.demand_edit([view.stored.id])
     before = view.content or b""
-    octets = await aside(before, editor.content, is_long=b"RRULE" in before)
-    old = await aside(before, lambda: calendar_object.read(before))
+    octets = await aside(before, editor.content, is_long=may_recur(before))
+    old = await read_calendar(before)
     beside = await editor.beside()
     if octets != before and not isinstance(old, Refused):
         await store(editor.call, mailbox, view.stored, before, old, editor.calendar, editor.now, how.meetings, beside)
@@ -102,9 +102,16 @@ async def store(
     tag = content_tag(before)
     put = await _sent(call, mailbox, old, new, now, mode, item.folder, resource.name, beside, tag, item.change)
     if put is None:
-        values = values_of(new, now, mailbox.recipient.folded_addresses)
-        octets = new.root.octets()
+        content = await asyncio.to_thread(_stored, mailbox, new, now, beside)
+        octets, values = content.octets, content.rendered
         await mailbox.store.edit(mailbox.id, item.id, beside, octets, values, item.item_class, item.change)
+
+
+def _stored(
+    mailbox: Mailbox, new: CalendarObject, now: int, beside: Beside, since: int | None = None
+) -> sending.Stored:
+    values = values_of(new, now, mailbox.recipient.folded_addresses)
+    return sending.Stored(new.root.octets(), class_of(new), values, beside, since)
 
 
 async def resource_of(mailbox: Mailbox, item: int) -> Resource:
@@ -136,10 +143,9 @@ async def _sent(
 
     def stored() -> sending.Stored:
         write_statuses(new, outcome.role, statuses)
-        values = values_of(new, now, mailbox.recipient.folded_addresses)
-        return sending.Stored(new.root.octets(), class_of(new), values, beside, since)
+        return _stored(mailbox, new, now, beside, since)
 
-    content = await aside(new.root.octets(), stored)
+    content = await asyncio.to_thread(stored)
     expected = ABSENT if tag is None else tag
     sender = await sender_of(call, mailbox, letters, mode not in _NOT_KEPT)
     # A calendar has each UID once (RFC 4791 section 4.1).
@@ -153,11 +159,14 @@ async def judged(
     """The meaning of a change; with `mode` "SendOnlyToAll" and its like even those are told who see nothing new. Raises EwsError
     where the owner of the calendar must not change this."""
     me = mailbox.recipient.folded_addresses
-    if new is not None and old is not None and mode in _TO_ALL:
-        for part in new.parts:
-            part.change(_forced, "ATTENDEE")
-    octets = new.root.octets() if new is not None else b""
-    outcome = await aside(octets, lambda: intended(old, new, me, now))
+
+    def outcome_of() -> Intended | Refused:
+        if new is not None and old is not None and mode in _TO_ALL:
+            for part in new.parts:
+                part.change(_forced, "ATTENDEE")
+        return intended(old, new, me, now)
+
+    outcome = await asyncio.to_thread(outcome_of)
     if isinstance(outcome, Refused):
         raise EwsError(Code.CALENDAR_IS_NOT_ORGANIZER, f"The meeting cannot be changed so: {outcome.why}.")
     return outcome
@@ -213,8 +222,7 @@ async def store_answer(
 ) -> int:
     """Stores an attendee's copy as it has become, with the letters that say so to the organizer; returns its id. `resource` is
     what it takes the place of. Raises EwsError, MailboxError."""
-    me = mailbox.recipient.folded_addresses
-    content = sending.Stored(new.root.octets(), class_of(new), values_of(new, now, me))
+    content = await asyncio.to_thread(_stored, mailbox, new, now, NOTHING_BESIDE)
     sender = await sender_of(call, mailbox, letters, is_kept)
     name = resource.name if resource is not None else f"{uuid4()}.ics"
     expected = resource.tag if resource is not None else ABSENT

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -25,16 +24,17 @@ from postern.model.items import MESSAGE
 from postern.protocols.content_lines import line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ItemId, change_key
 from postern.protocols.ical.values import address_of
 from postern.services.ews.appointments import exception_at, zone_of_days
-from postern.services.ews.item_view import ItemView
-from postern.services.scheduling.aside import aside
+from postern.services.ews.item_view import ItemView, Need, load_pages
+from postern.services.scheduling.aside import read_calendar
 
 _CALENDAR = re.compile(rb'"(?:text" "calendar|text" "x-vcalendar|application" "ics)"', re.IGNORECASE)
+_ALONE = b'("text" "calendar"'
 MAX_ADDRESSED = 1_000
 """Attendees to whom a reply to all goes."""
 REQUEST, RESPONSE, CANCELLATION = "MeetingRequest", "MeetingResponse", "MeetingCancellation"
+ELEMENTS = frozenset({REQUEST, RESPONSE, CANCELLATION})
 _BY_METHOD = {"REQUEST": REQUEST, "REPLY": RESPONSE, "COUNTER": RESPONSE, "CANCEL": CANCELLATION}
 ANSWERS = {
     "ACCEPTED": "Accept",
@@ -84,6 +84,13 @@ def element_of(view: ItemView) -> str:
     return _BY_METHOD.get(invitation.method, "")
 
 
+def is_meeting_alone(view: ItemView) -> bool:
+    """Whether a message is a meeting from its first octet to its last: then nothing is attached to it. Another calendar that is a
+    whole message is attached to it, for nothing else shows it (MS-OXCICAL section 2.1.1)."""
+    is_calendar = view.structure.startswith(_ALONE)
+    return is_calendar and view.content is not None and bool(element_of(view))
+
+
 def class_of(view: ItemView) -> str:
     """The class under which a message with a meeting is told (MS-OXOCAL section 2.2.4): "IPM.Schedule.Meeting.Request"."""
     name = element_of(view)
@@ -113,18 +120,16 @@ async def associate(views: Sequence[ItemView]) -> None:
         for each in await mailbox.store.with_uids(mailbox.id, None, list(by_uid))
         if each.folder in nodes and nodes[each.folder].is_calendar
     ]
-    stored = {item.id: item for item in await mailbox.store.get(mailbox.id, [each.id for each in copies], True)}
-    for copy in copies:
-        item = stored.get(copy.id)
-        octets = (item.content or b"") if item is not None else b""
-        read = await aside(octets, partial(calendar_object.read, octets))
-        if item is None or not isinstance(read, CalendarObject):
-            continue
-        answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")
-        number = ItemId(mailbox.id, copy.id)
-        there = Associated(str(number), change_key(item.change), sequence_of(read.main), answer)
-        for view in by_uid.get(copy.uid, ()):
-            view.parsed.setdefault(ASSOCIATED, there)
+    uids = {each.id: each.uid for each in copies}
+    async for page in load_pages(views[0].call, mailbox, list(uids), Need.CONTENT):
+        for copy in page:
+            read = await read_calendar(copy.content or b"")
+            if not isinstance(read, CalendarObject):
+                continue
+            answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")
+            there = Associated(str(copy.id), copy.change_key, sequence_of(read.main), answer)
+            for view in by_uid.get(uids[copy.stored.id], ()):
+                view.parsed.setdefault(ASSOCIATED, there)
 
 
 def as_mail(view: ItemView) -> bytes:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import uuid4
 
 from postern.items import calendar_object, contact
 from postern.items.calendar_object import Refused
 from postern.items.stored import closes, is_address, values_of
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import FOLDER_CLASSES, FolderKind, Right, is_class
 from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
 from postern.model.items import KEYWORD_BASE, NewItem
 from postern.model.mailbox import MailboxError
@@ -25,7 +26,9 @@ from postern.protocols.ews.ids import ABOVE
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside, may_recur
 
+_BY_UID = (FolderKind.CALENDAR, FolderKind.TASKS, FolderKind.CONTACTS)
 _SYSTEM = (1 << KEYWORD_BASE) - 1
 
 
@@ -74,11 +77,11 @@ async def _with_uids(target: Place, uids: Mapping[int, str]) -> list[Resource]:
 
 
 async def _copied_here(mailbox: Mailbox, ids: Sequence[int], target: Place) -> dict[int, int]:
-    """Copies items within their mailbox. A calendar has each UID once (RFC 4791 section 4.1): the copy of an appointment that it
-    has already becomes an appointment of its own."""
+    """Copies items within their mailbox. Calendars, lists of tasks and address books have each UID once (RFC 4791 section 4.1,
+    RFC 6352 section 5.1), else DAV refuses each change of both: the copy of an item that is there already is one of its own."""
     taken: set[str] = set()
     renewed: set[int] = set()
-    if target.node.is_calendar:
+    if any(is_class(target.node.folder_class, FOLDER_CLASSES[kind]) for kind in _BY_UID):
         uids = await _uids_of(mailbox, ids)
         taken = {each.uid for each in await _with_uids(target, uids)}
         for number, uid in uids.items():
@@ -111,10 +114,10 @@ async def _put_elsewhere(source: Mailbox, ids: Sequence[int], target: Place, is_
 
 
 async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: bool = False) -> int:
-    """Makes an item anew, and returns its id. One that `is_renewed` is an appointment of its own."""
+    """Makes an item anew, and returns its id. One that `is_renewed` has another UID."""
     mailbox, content = target.mailbox, item.content
     if is_renewed and content is not None:
-        content = _of_its_own(content)
+        content = await aside(content, partial(_of_its_own, content))
     if content is None:
         raise EwsError(Code.MOVE_COPY_FAILED)
     bag = await _bag(source, item.id, mailbox)
@@ -122,7 +125,8 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
     if len(named):
         me = target.mailbox.recipient.folded_addresses
         flags = item.flags & _SYSTEM
-        resource = NewResource(content, item.item_class, rendered(content, me), "", flags, item.internal_date)
+        values = await aside(content, partial(rendered, content, me), is_long=may_recur(content))
+        resource = NewResource(content, item.item_class, values, "", flags, item.internal_date)
         try:
             # An attendee has the meeting already.
             (number,) = await mailbox.store.add_with(
@@ -140,12 +144,16 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
 
 
 def _of_its_own(content: bytes) -> bytes | None:
-    """An appointment with another UID, and without those who take part: nobody tells the copy what becomes of the meeting. None
-    for what is no appointment."""
+    """A card, an appointment or a task with another UID. The last two are without those who take part: nobody tells the copy what
+    becomes of the meeting. None for what is none of them."""
+    uid = str(uuid4())
+    card = contact.read(content)
+    if not isinstance(card, Refused):
+        card.card.root.replace("UID", line("UID", uid))
+        return card.card.root.octets()
     calendar = calendar_object.read(content)
     if isinstance(calendar, Refused):
         return None
-    uid = str(uuid4())
     for part in calendar.parts:
         for name in ("ORGANIZER", "ATTENDEE", "SEQUENCE"):
             part.replace(name, None)

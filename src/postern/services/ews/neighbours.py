@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from postern.items.rendered import busy_of, status_of
 from postern.model.folders import FolderKind, FolderNode
@@ -13,11 +14,11 @@ from postern.protocols.ews.names import element, number
 from postern.protocols.ews.shapes import Shape
 from postern.services.ews import access
 from postern.services.ews.appointments import Times, of_view
-from postern.services.ews.calendar_span import Entry, Span, entries_in, of_entry
+from postern.services.ews.calendar_span import Entry, Span, entries_in, views_of
 from postern.services.ews.fields import calendar_read as read
-from postern.services.ews.item_view import ItemView, Need, load
+from postern.services.ews.item_view import ItemView, Need, load_pages
 from postern.services.ews.places import Place
-from postern.services.scheduling.aside import aside
+from postern.services.scheduling.aside import aside, may_recur
 
 MAX_VIEWS = 20
 """Appointments of one request around which is looked; further ones do not say what is beside them."""
@@ -34,7 +35,8 @@ async def look_around(views: Sequence[ItemView]) -> None:
     for view in views:
         if view.call.steps.left < access.MAX_STEPS // 2:
             return
-        it = await aside(view.content or b"", partial(of_view, view))
+        octets = view.content or b""
+        it = await aside(octets, partial(of_view, view), is_long=may_recur(octets))
         times = it.times
         folder = await _calendar_of(view)
         if times is None or it.is_master or folder is None:
@@ -59,27 +61,38 @@ async def _calendar_of(view: ItemView) -> FolderNode | None:
 
 async def _sorted(view: ItemView, entries: Sequence[Entry], times: Times) -> tuple[list[str], list[str]]:
     """The elements of those that overlap, and of those that begin or end where this one ends or begins."""
-    conflicting: list[str] = []
-    adjacent: list[str] = []
-    uid = of_view(view).calendar.uid
-    shown = entries[:MAX_NEIGHBOURS]
-    ids = list(dict.fromkeys(entry.item for entry in shown))
-    loaded = {each.stored.id: each for each in await load(view.call, view.mailbox, ids, Need.CONTENT)} if ids else {}
-    for entry in shown:
-        other = loaded.get(entry.item)
-        if other is None:
-            continue
-        neighbour = of_entry(other, entry)
-        it = of_view(neighbour)
-        place = it.times
-        is_free = busy_of(it.part, it.content.me) is Busy.FREE or status_of(it.part) == "CANCELLED"
-        if place is None or it.calendar.uid == uid or is_free:
-            continue
-        if place.start < times.end and place.end > times.start:
-            conflicting.append(_item(neighbour))
-        elif times.start in (place.start, place.end) or times.end in (place.start, place.end):
-            adjacent.append(_item(neighbour))
-    return conflicting, adjacent
+    by_item: dict[int, list[Entry]] = {}
+    for entry in entries[:MAX_NEIGHBOURS]:
+        by_item.setdefault(entry.item, []).append(entry)
+    beside: dict[Entry, _Neighbour] = {}
+    async for page in load_pages(view.call, view.mailbox, list(by_item), Need.CONTENT):
+        for whole in page:
+            for entry, other in await views_of(whole, by_item[whole.stored.id]):
+                neighbour = await aside(other.content or b"", partial(_neighbour, view, other, times))
+                if neighbour is not None:
+                    beside[entry] = neighbour
+    told = [beside[entry] for entry in entries if entry in beside]
+    return [each.markup for each in told if each.conflicts], [each.markup for each in told if not each.conflicts]
+
+
+class _Neighbour(NamedTuple):
+    """An appointment beside another as an element, and whether the two overlap."""
+
+    markup: str
+    conflicts: bool
+
+
+def _neighbour(view: ItemView, other: ItemView, times: Times) -> _Neighbour | None:
+    """Another appointment beside the one of `view`; None: it is the same, or free, or apart from it."""
+    it = of_view(other)
+    place = it.times
+    is_free = busy_of(it.part, it.content.me) is Busy.FREE or status_of(it.part) == "CANCELLED"
+    if place is None or it.calendar.uid == of_view(view).calendar.uid or is_free:
+        return None
+    conflicts = place.start < times.end and place.end > times.start
+    if conflicts or place.start in (times.start, times.end) or place.end in (times.start, times.end):
+        return _Neighbour(_item(other), conflicts)
+    return None
 
 
 def _item(view: ItemView) -> str:

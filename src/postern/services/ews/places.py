@@ -19,6 +19,7 @@ from postern.protocols.ews.names import t
 from postern.services.ews import occurrences
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.item_view import ItemView, Need, load_one
+from postern.services.ews.occurrences import SeriesRead
 from postern.services.ews.operation import as_error
 
 DISTINGUISHED: Mapping[str, FolderKind] = MappingProxyType(
@@ -131,12 +132,13 @@ async def item_refs(call: Call, named: xml.Element | None, most: int) -> list[It
     ids = named.elements if named is not None else []
     if not 0 < len(ids) <= most:
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {most} items.")
-    return [await _ref_or_error(call, each) for each in ids]
+    series = SeriesRead(call)
+    return [await _ref_or_error(series, each) for each in ids]
 
 
-async def _ref_or_error(call: Call, named: xml.Element) -> ItemRef | EwsError:
+async def _ref_or_error(series: SeriesRead, named: xml.Element) -> ItemRef | EwsError:
     try:
-        return await resolved_ref(call, named)
+        return await _resolved(series, named)
     except (EwsError, MailboxError, DirectoryUnavailable) as error:
         return as_error(error)
 
@@ -144,10 +146,14 @@ async def _ref_or_error(call: Call, named: xml.Element) -> ItemRef | EwsError:
 async def resolved_ref(call: Call, named: xml.Element) -> ItemRef:
     """Reads an ItemId, or looks up what an OccurrenceItemId or a RecurringMasterItemId names. Raises EwsError as `item_ref` and
     `occurrences.resolve`."""
+    return await _resolved(SeriesRead(call), named)
+
+
+async def _resolved(series: SeriesRead, named: xml.Element) -> ItemRef:
     if named.name not in occurrences.NAMES:
         return item_ref(named)
     key = named.attributes.get("ChangeKey", "")
-    return ItemRef(await occurrences.resolve(call, named), read_change_key(key) if key else None)
+    return ItemRef(await occurrences.resolve(series, named), read_change_key(key) if key else None)
 
 
 async def referred(call: Call, response: xml.Element) -> tuple[ItemView, ItemRef]:

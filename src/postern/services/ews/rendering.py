@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from postern.model.item_store import PropertyName, StoredItem
+from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
-from postern.net.turns import turns_of
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId
@@ -16,21 +15,19 @@ from postern.protocols.ews.paths import ExtendedPath, FieldPath, IndexedPath, pa
 from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.uris import URIS
 from postern.protocols.ews.versions import Version
-from postern.services.ews import extended
+from postern.services.ews import extended, meeting_messages
 from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.appointments import of_view
+from postern.services.ews.appointments import occurrence_named
 from postern.services.ews.fields.field import Field, Prepare
 from postern.services.ews.fields.item import EXTENDED, ITEM_ID, MIME_CONTENT
 from postern.services.ews.fields.item_values import MIME_END, MIME_START
-from postern.services.ews.item_reading import PAGE_OCTETS, completed, prepare, read_views
-from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, load, needed, views_of
+from postern.services.ews.item_reading import completed, prepare, read_views
+from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, columns_of, needed, views_of
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of, kind_of_view
-from postern.services.ews.occurrences import appointment_view
+from postern.services.ews.occurrences import SeriesRead
 from postern.services.ews.places import Place
-from postern.services.scheduling.aside import aside
+from postern.services.scheduling.aside import AT_ONCE, aside, may_recur
 
-AT_ONCE = 65_536
-"""Octets of a content that is worked on in the loop; a larger one is so in a thread."""
 _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:ConversationId", "item:InstanceKey"})
 
 
@@ -130,7 +127,7 @@ class Rendering:
         content = kind.read(view) if kind.read is not None and self.extended and self.reads_content(kind) else None
         for each in self.fields(kind):
             if each is EXTENDED:
-                stored = None if self.is_attached else view.stored
+                stored = None if self.is_attached else view.in_store
                 parts.extend(
                     extended.markup(path, content, kind.map, view.bag, view.numbers, stored) for path in self.extended
                 )
@@ -153,42 +150,42 @@ class Rendered:
         return any(not isinstance(part, str) for part in self.parts)
 
 
-async def markup_of(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> dict[int, str]:
-    """The elements of these items, by id; those that are not there, or that the caller may not see, are left out."""
+async def markup_of(
+    call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering, most: int | None = None
+) -> dict[int, str]:
+    """The elements of these items, by id; those that are not there, or that the caller may not see, are left out, and those after
+    the one with which they have more than `most` characters together."""
     elements: dict[int, str] = {}
+    length = 0
     async for part in read_views(call, mailbox, ids, rendering):
-        await _render(part, rendering, elements)
+        for view in part:
+            elements[view.stored.id] = await markup_of_view(view, rendering)
+            length += len(elements[view.stored.id])
+            if most is not None and length > most:
+                return elements
     return elements
 
 
-async def _render(views: Sequence[ItemView], rendering: Rendering, elements: dict[int, str]) -> None:
-    """Adds the elements of these items, by id."""
-    for view in views:
-        parts = await _parts(view, rendering)
-        elements[view.stored.id] = "".join([part for part in parts if isinstance(part, str)])
+async def markup_of_view(view: ItemView, rendering: Rendering) -> str:
+    """The element of an item that was read and prepared."""
+    return "".join([part for part in await _parts(view, rendering) if isinstance(part, str)])
 
 
 async def streamed(call: Call, mailbox: Mailbox, ids: Sequence[int], rendering: Rendering) -> AsyncIterator[Rendered]:
-    """The elements of these items, while others are still to be read; those that are not there, or that the caller may not see,
-    are left out. They come in the order of `ids` but for kinds that need different parts of an item."""
-    by_needs: dict[Need, list[StoredItem]] = {}
-    for item in await mailbox.store.get(mailbox.id, ids) if ids else []:
-        by_needs.setdefault(rendering.needs_of(kind_of(item.item_class)), []).append(item)
-    for needs, items in by_needs.items():
-        for page in _pages(items, needs):
-            views = await load(call, mailbox, page, needs)
-            async for part in completed(call, mailbox, views, needs, rendering):
-                for view in part:
-                    yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
-            if needs & Need.CONTENT:
-                await turns_of(asyncio.get_running_loop()).come()
+    """The elements of these items, each named once, in the order of `ids` while others are still to be read; those that are not
+    there, or that the caller may not see, are left out."""
+    async for part in read_views(call, mailbox, ids, rendering):
+        for view in part:
+            yield Rendered(view.stored.id, await _parts(view, rendering, is_streamed=True))
 
 
 async def _parts(view: ItemView, rendering: Rendering, is_streamed: bool = False) -> list[str | bytes]:
-    """One item in parts. Work on a large content is done in a thread, and on HTML that is filtered."""
-    if view.content is not None and (len(view.content) > AT_ONCE or rendering.shape.filters_html):
-        return await asyncio.to_thread(rendering.parts, view, is_streamed)
-    return rendering.parts(view, is_streamed)
+    """One item in parts. Work on a large content is done in a thread, and on HTML that is filtered, and on rules of recurrence:
+    an occurrence has none, and a mail may have them in any encoding."""
+    octets = view.content or b""
+    is_long = rendering.shape.filters_html or kind_of_view(view).element in meeting_messages.ELEMENTS
+    is_long = is_long or (view.start is None and may_recur(octets))
+    return await aside(octets, partial(rendering.parts, view, is_streamed), is_long=bool(octets) and is_long)
 
 
 async def markup_of_walk(
@@ -206,7 +203,8 @@ async def markup_of_walk(
         told = await mailbox.store.walk(mailbox.id, place.node.id, after, count, columns_of(reads), until)
         views = await views_of(call, mailbox, told, reads)
         async for part in completed(call, mailbox, views[: count - 1], reads, rendering):
-            await _render(part, rendering, elements)
+            for view in part:
+                elements[view.stored.id] = await markup_of_view(view, rendering)
         if len(told.items) < count:
             return elements, told.items[-1].uid if told.items else after, True
         after = told.items[-2].uid
@@ -214,24 +212,10 @@ async def markup_of_walk(
             return elements, after, False
 
 
-def _pages(items: Sequence[StoredItem], needs: Need) -> Iterator[list[int]]:
-    """The ids, as many at a time as are read at once: PAGE, or contents of PAGE_OCTETS together."""
-    page: list[int] = []
-    octets = 0
-    for item in items:
-        if page and (len(page) >= PAGE or (needs & Need.CONTENT and octets + item.size > PAGE_OCTETS)):
-            yield page
-            page, octets = [], 0
-        page.append(item.id)
-        octets += item.size
-    if page:
-        yield page
-
-
-async def markup_of_occurrence(call: Call, wanted: ItemId, rendering: Rendering) -> str:
+async def markup_of_occurrence(series: SeriesRead, wanted: ItemId, rendering: Rendering) -> str:
     """The element of one occurrence of a series. Raises EwsError as `appointments.of_view`."""
-    view = await appointment_view(call, wanted, Need.BAG)
-    octets = view.content or b""
-    await aside(octets, lambda: of_view(view), is_long=b"RRULE" in octets)
+    whole = await series.whole(wanted)
+    octets = whole.content or b""
+    view = await aside(octets, partial(occurrence_named, whole, wanted.start), is_long=may_recur(octets))
     await prepare(view.mailbox, [view], rendering)
-    return rendering.markup(view)
+    return await markup_of_view(view, rendering)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from postern.items import calendar_object, task, task_progress
@@ -29,6 +31,7 @@ from postern.services.ews.fields.mapped import MapSource
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.map_editor import MapEditor
 from postern.services.ews.places import ItemRef, Place
+from postern.services.scheduling.aside import aside, may_recur, read_calendar
 
 
 def task_of(view: ItemView) -> CalendarContent:
@@ -135,7 +138,7 @@ class TaskEditor(MapEditor):
 
     async def rendered(self) -> RenderedItem | None:
         self.apply()
-        return values_of(self.item.calendar, self._now)
+        return await asyncio.to_thread(values_of, self.item.calendar, self._now)
 
     async def update(self, how: How, known: int | None) -> Saved:
         """Stores the changed task. An occurrence that is done becomes a task of its own, and the series goes on."""
@@ -155,10 +158,11 @@ class TaskEditor(MapEditor):
 
     async def _leave(self, octets: bytes) -> list[int]:
         """Stores the occurrence that is done, with what the bag of the series has, and with what the request puts there."""
-        calendar = calendar_object.read(octets)
+        calendar = await read_calendar(octets)
         assert isinstance(calendar, CalendarObject)
         mailbox = self.place.mailbox
-        resource = NewResource(octets, self.item_class, values_of(calendar, self._now), f"{uuid4()}.ics")
+        values = await aside(octets, partial(values_of, calendar, self._now), is_long=may_recur(octets))
+        resource = NewResource(octets, self.item_class, values, f"{uuid4()}.ics")
         bag = dict(self.view.bag) if self.view is not None else {}
         # Who made the series has not made what is left of it.
         bag.pop(MAKER_TAG, None)
@@ -170,20 +174,25 @@ class TaskEditor(MapEditor):
         return await mailbox.store.add_with(mailbox.id, self.place.node.id, [resource], bag)
 
 
+def _advanced(octets: bytes) -> tuple[bytes, RenderedItem] | None:
+    """A series of tasks without its current occurrence, and its values; None: nothing comes after it."""
+    calendar = calendar_object.read(octets)
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    if isinstance(calendar, Refused) or not calendar.parts or not task_progress.advance(calendar, now):
+        return None
+    return calendar.root.octets(), values_of(calendar, int(time.time()))
+
+
 async def delete_task(call: Call, mailbox: Mailbox, stored: StoredItem, ref: ItemRef, deletion: Deletion) -> None:
     """Deletes a task, or only its current occurrence where the request says so: then a series goes on."""
     if ref.id.start is not None:
         raise EwsError(Code.CANNOT_DELETE_TASK_OCCURRENCE)
     if deletion.tasks == "SpecifiedOccurrenceOnly":
         for item in await mailbox.store.get(mailbox.id, [stored.id], True):
-            calendar = calendar_object.read(item.content or b"")
-            now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-            if isinstance(calendar, CalendarObject) and calendar.parts and task_progress.advance(calendar, now):
+            octets = item.content or b""
+            advanced = await aside(octets, partial(_advanced, octets), is_long=may_recur(octets))
+            if advanced is not None:
                 # The series stays and is changed: that takes the right to edit it, as it does over CalDAV.
-                values = values_of(calendar, int(time.time()))
-                octets = calendar.root.octets()
-                await mailbox.store.edit(
-                    mailbox.id, stored.id, NOTHING_BESIDE, octets, values, unchanged_since=item.change
-                )
+                await mailbox.store.edit(mailbox.id, stored.id, NOTHING_BESIDE, *advanced, unchanged_since=item.change)
                 return
     await dispose(mailbox, [stored.id], deletion.disposal)

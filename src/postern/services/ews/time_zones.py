@@ -11,9 +11,11 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.time_zones import GivenZone, definition_markup, read_definition, read_meeting_zone
 from postern.protocols.ical.windows_zones import IANA
-from postern.protocols.ical.zone_rules import ZoneRules, rules_of
-from postern.protocols.ical.zones import UTC_ZONE, NamedZone
+from postern.protocols.ical.zone_rules import ZoneRules, rules_of, rules_of_calendar
+from postern.protocols.ical.zones import UTC_ZONE, NamedZone, Zone
 
+CUSTOM, UTC = "tzone://Microsoft/Custom", "tzone://Microsoft/Utc"
+"""The ids that Exchange gives a zone without a name of Windows', and UTC. A client that was told the second asks for it."""
 _ALIKE: dict[int, dict[ZoneRules, list[str]]] = {}
 """Windows' names by the rules that their zones have, by year."""
 
@@ -76,19 +78,30 @@ def rules_in(name: str, year: int) -> ZoneRules:
 @lru_cache(maxsize=1_024)
 def _windows_name(zone: str, year: int) -> str:
     direct = [name for name, iana in IANA.items() if iana == zone]
-    if zone == UTC_ZONE.name:
+    rules = rules_in(zone, year)
+    if zone.partition("/")[0] in ("Etc", zone) and rules == rules_in(UTC_ZONE.name, year):
+        # "Zulu" and "Utc" are no places: of Windows' zones with these rules they are UTC, and not Greenwich.
         direct = ["UTC"]
     if direct:
         return direct[0]
-    alike = _by_rules(year).get(rules_in(zone, year), [])
+    alike = _by_rules(year).get(rules, [])
     near = [name for name in alike if IANA[name].partition("/")[0] == zone.partition("/")[0]]
     return (near or alike or [zone])[0]
 
 
-def windows_name(zone: NamedZone) -> str:
+def windows_name(zone: Zone) -> str:
     """Windows' name for a zone: that of a zone with the same rules, where Windows has none for this one. A zone that is like none
-    of Windows' keeps its name."""
-    return _windows_name(zone.name, this_year())
+    of Windows' keeps its name, and is CUSTOM if only its calendar knows it."""
+    if isinstance(zone, NamedZone):
+        return _windows_name(zone.name, this_year())
+    return next(iter(_by_rules(this_year()).get(rules_now(zone), ())), CUSTOM)
+
+
+def rules_now(zone: Zone) -> ZoneRules:
+    """The rules that a zone has this year."""
+    if isinstance(zone, NamedZone):
+        return rules_in(zone.name, this_year())
+    return rules_of_calendar(zone, this_year())
 
 
 def shown_name(name: str, year: int) -> str:
@@ -99,8 +112,18 @@ def shown_name(name: str, year: int) -> str:
     return f"({place}) {name}"
 
 
-def markup(tag: str, zone: NamedZone, is_whole: bool = False) -> str:
-    """A zone as a TimeZoneDefinitionType in an element such as "t:StartTimeZone"; `is_whole`: with its rules."""
-    year = this_year()
+def markup(tag: str, zone: Zone, is_whole: bool = False) -> str:
+    """A zone as a TimeZoneDefinitionType in an element such as "t:StartTimeZone"; `is_whole`: with its rules. One that nobody
+    knows by its name always has them."""
     name = windows_name(zone)
-    return definition_markup(tag, name, shown_name(name, year), rules_in(zone.name, year) if is_whole else None)
+    if name == CUSTOM:
+        return definition_markup(tag, name, zone.name, rules_now(zone))
+    return definition_markup(tag, name, shown_name(name, this_year()), rules_now(zone) if is_whole else None)
+
+
+def definition_named(tag: str, name: str, is_whole: bool) -> str:
+    """The zone that has one of Windows' names, or UTC; "" where there is none."""
+    if name == UTC:
+        return definition_markup(tag, UTC, "UTC", ZoneRules(0) if is_whole else None)
+    zone = zone_named(name) if name in IANA else None
+    return markup(tag, zone, is_whole) if zone is not None else ""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from postern.items.properties import Type
 from postern.items.property_values import decoded, encoded
-from postern.model.folders import FolderKind, FolderNode, Right
+from postern.model.folders import FolderNode, Right
 from postern.model.item_store import PropertyName
 from postern.model.mailbox import MailboxError
 from postern.protocols import xml
@@ -22,7 +22,7 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ABOVE, ItemId
 from postern.protocols.ews.names import element
 from postern.protocols.ews.user_configurations import Configuration, Entry, read_name
-from postern.services.ews import places
+from postern.services.ews import above, places
 from postern.services.ews.access import Call
 from postern.services.ews.places import Place
 
@@ -39,8 +39,9 @@ class Kept:
         self._place = place
         self.name = name
         self._home = home
-        above = f"{place.node.id}" if place.node.id in ABOVE else ""
-        self._property = PropertyName(SET, None, f"{above}:{name}")
+        # The folders above the tree have no bag: their configurations are in that of the inbox, under other names.
+        owner = f"{place.node.id}" if place.node.id in ABOVE else ""
+        self._property = PropertyName(SET, None, f"{owner}:{name}")
 
     @classmethod
     async def named(cls, call: Call, name: xml.Element | None) -> Kept:
@@ -48,9 +49,7 @@ class Kept:
         ErrorInvalidRequest."""
         text = read_name(name)
         place = await places.target(call, name, Code.FOLDER_NOT_FOUND)
-        # The folders above the tree have no bag: their configurations are in that of the inbox, under other names.
-        is_above = place.node.id in ABOVE
-        return cls(place, text, await place.mailbox.of_kind(FolderKind.INBOX) if is_above else place.node)
+        return cls(place, text, await above.home_of(place.mailbox, place.node))
 
     @property
     def markup(self) -> str:

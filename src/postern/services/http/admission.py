@@ -31,6 +31,11 @@ ANOTHER_SITE = "another-site"
 _KEY = os.urandom(32)
 """The key of this process for digests of credentials. They are compared, and tell nothing without it."""
 _UNDECIDED = Answer(HTTPStatus.SERVICE_UNAVAILABLE, [(b"retry-after", b"5")])
+_NOTHING_ENABLED = Answer(
+    HTTPStatus.FORBIDDEN,
+    text="Forbidden: no way to log on is enabled here. An administrator sees more by `postern verify`.",
+)
+"""The answer on a route whose rows list NTLM and Kerberos alone, where neither is set up."""
 _NAMES = {Mechanism.KERBEROS: (Mechanism.KERBEROS, Mechanism.NEGOTIATE)}
 
 
@@ -168,6 +173,8 @@ class Admission:
         status = HTTPStatus(outcome.status)
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             return _UNDECIDED
+        if status is HTTPStatus.FORBIDDEN:
+            return _NOTHING_ENABLED
         return Answer(status, _fields(outcome.challenges) if status is HTTPStatus.UNAUTHORIZED else ())
 
     def refuse_clear(self, guard: Guard) -> Answer:

@@ -27,15 +27,16 @@ certificate."""
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A refusal, or what else needs no application. `ends` has the connection end with it."""
+    """A refusal, or what else needs no application. `ends` has the connection end with it. `text` says more than the status."""
 
     status: HTTPStatus
     fields: Sequence[Field] = ()
     ends: bool = False
+    text: str = ""
 
     @property
     def body(self) -> bytes:
-        return b"" if self.status is HTTPStatus.NO_CONTENT else self.status.phrase.encode() + b"\n"
+        return b"" if self.status is HTTPStatus.NO_CONTENT else (self.text or self.status.phrase).encode() + b"\n"
 
 
 def last_words(status: HTTPStatus, is_tls: bool) -> bytes:

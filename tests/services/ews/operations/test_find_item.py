@@ -18,7 +18,7 @@ from postern.model.folders import FolderKind, Right
 from postern.model.item_store import PropertyName
 from postern.model.items import Flag, FlagChange, NewItem
 from postern.protocols.ews.ids import FolderId
-from postern.services.ews import item_reading
+from postern.services.ews import finding, item_reading
 from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.site import Answer, EwsSite
 
@@ -289,13 +289,18 @@ def test_results_are_sorted_by_any_property() -> None:
     asyncio.run(steps())
 
 
-def test_items_are_sorted_by_their_uids() -> None:
+def test_items_are_sorted_by_their_uids(monkeypatch: pytest.MonkeyPatch) -> None:
     # DavMail takes no item without this number, and asks for the next page by the last one (mguessan/davmail#162).
     uid = '<t:ExtendedFieldURI PropertyTag="0xe23" PropertyType="Integer"/>'
 
     async def steps() -> None:
         inbox = await Inbox.filled()
         held = sorted(inbox.site.mailboxes._folder(GUID, inbox.folder).items)
+        above = compare("IsGreaterThan", uid, str(held[3]))
+        answer = await inbox.site.ask(find(inbox.folder, above, by(uid), paths=uid))
+        assert list(map(int, answer.texts(".//t:Value"))) == held[4:]
+        # The store sorts them: no item is read for it.
+        monkeypatch.setattr(finding, "MAX_READ", 0)
         for way, expected in (("Ascending", held), ("Descending", held[::-1])):
             told: list[int] = []
             for start in range(0, len(held), 3):
@@ -303,9 +308,6 @@ def test_items_are_sorted_by_their_uids() -> None:
                 answer = await inbox.site.ask(find(inbox.folder, order=by(uid, way), view=view, paths=uid))
                 told += map(int, answer.texts(".//t:Value"))
             assert told == expected
-        above = compare("IsGreaterThan", uid, str(held[3]))
-        answer = await inbox.site.ask(find(inbox.folder, above, by(uid), paths=uid))
-        assert list(map(int, answer.texts(".//t:Value"))) == held[4:]
 
     asyncio.run(steps())
 
@@ -458,7 +460,7 @@ def test_what_cannot_be_searched_is_told() -> None:
             (contains(RECEIVED, "a"), "ErrorContainsFilterWrongType"),
             (f"<t:Excludes>{COUNT}<t:Bitmask Value='x'/></t:Excludes>", "ErrorInvalidExcludesRestriction"),
             ("<t:And/>", "ErrorInvalidRestriction"),
-            ("<t:Near/>", "ErrorInvalidRestriction"),
+            ("<t:Near/>", "ErrorSchemaValidation"),
             (f"<t:Contains>{SUBJECT}</t:Contains>", "ErrorInvalidRestriction"),
             (contains(SUBJECT, "a", "Somewhere"), "ErrorSchemaValidation"),
         ):
@@ -495,6 +497,38 @@ def test_a_property_that_no_list_has_is_not_for_this_operation(uri: str) -> None
         mime = "<t:IncludeMimeContent>true</t:IncludeMimeContent><t:AdditionalProperties>"
         told = await site.ask(find(inbox).replace("<t:AdditionalProperties>", mime))
         assert told.codes == ["ErrorInvalidPropertyForOperation"]
+
+    asyncio.run(steps())
+
+
+LUNCH = contains(SUBJECT, "Lunch")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        # A condition beside the Restriction, one in the wrong namespace, and one of two.
+        (f"<m:Restriction>{LUNCH}</m:Restriction>", LUNCH),
+        ("m:Restriction", "t:Restriction"),
+        ("</m:Restriction>", "</m:Restriction><m:Restriction/>"),
+        ("m:ParentFolderIds", "m:ParentFolderIDs"),
+        ('Traversal="Shallow"', 'Traversal="Shallow" MaxEntriesReturned="1"'),
+    ],
+)
+def test_what_the_schema_has_not_is_a_fault(right: str, wrong: str) -> None:
+    """Else a client would get every item where it asked for some."""
+
+    async def steps() -> None:
+        inbox = await Inbox.filled()
+        request = (
+            '<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>'
+            f"<m:Restriction>{LUNCH}</m:Restriction><m:ParentFolderIds>"
+            '<t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
+        )
+        assert len((await inbox.site.ask(request)).all(".//t:ItemId")) == 2
+        assert right in request
+        answer = await inbox.site.ask(request.replace(right, wrong))
+        assert (answer.status, answer.fault) == (500, "ErrorSchemaValidation"), answer.text
 
     asyncio.run(steps())
 

@@ -28,6 +28,9 @@ def test_the_date_is_told_to_its_owner_alone(ends: float | None, told: str, monk
         for address in (ALICE, f"post.{ALICE}", ""):
             answer = await site.ask(asked(address))
             assert answer.texts("m:PasswordExpirationDate") == [told]
+        # As Evolution writes it.
+        elsewhere = asked(BOB).replace("m:Mailbox", "t:Mailbox")
+        assert (await site.ask(elsewhere)).texts("m:ResponseCode") == ["ErrorAccessDenied"]
         assert (await site.ask(asked(BOB))).texts("m:ResponseCode") == ["ErrorAccessDenied"]
         assert (await site.ask(asked(), version="Exchange2010_SP1")).fault == "ErrorInvalidRequest"
 

@@ -22,7 +22,7 @@ from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import Version
 from postern.protocols.ical.rule import read_rule
 from postern.protocols.ical.values import address_of, read_interval, read_when
-from postern.protocols.ical.zones import UTC_ZONE, NamedZone, Zone
+from postern.protocols.ical.zones import UTC_ZONE, Zone
 from postern.services.ews import time_zones
 from postern.services.ews.appointments import Appointment, Times, of_view
 from postern.services.ews.fields.field import Read
@@ -210,7 +210,7 @@ def duration(it: Appointment) -> str:
 
 
 def zone_name(it: Appointment) -> str:
-    return value("t:TimeZone", _windows(it.zone))
+    return value("t:TimeZone", _known_name(it.zone))
 
 
 def reply_time(it: Appointment) -> str:
@@ -290,32 +290,28 @@ def deleted_occurrences(it: Appointment) -> str:
 def meeting_zone(view: ItemView, shape: Shape) -> str:
     """The zone as Exchange 2007 has it; from 2010 on StartTimeZone takes its place (MS-OXWSMTGS section 2.2.4.4)."""
     zone = of_view(view).zone
-    if not isinstance(zone, NamedZone):
-        return ""
+    return meeting_zone_markup(_known_name(zone), time_zones.rules_now(zone))
+
+
+def _known_name(zone: Zone) -> str:
     name = time_zones.windows_name(zone)
-    return meeting_zone_markup(name, time_zones.rules_in(zone.name, time_zones.this_year()))
+    return zone.name if name == time_zones.CUSTOM else name
 
 
 def start_zone(it: Appointment) -> str:
-    zone = it.zone
-    return time_zones.markup("t:StartTimeZone", zone) if isinstance(zone, NamedZone) else ""
+    return time_zones.markup("t:StartTimeZone", it.zone)
 
 
 def end_zone(it: Appointment) -> str:
-    zone = it.end_zone
-    return time_zones.markup("t:EndTimeZone", zone) if isinstance(zone, NamedZone) else ""
-
-
-def _windows(zone: Zone) -> str:
-    return time_zones.windows_name(zone) if isinstance(zone, NamedZone) else zone.name
+    return time_zones.markup("t:EndTimeZone", it.end_zone)
 
 
 def start_zone_id(it: Appointment) -> str:
-    return value("t:StartTimeZoneId", _windows(it.zone))
+    return value("t:StartTimeZoneId", time_zones.windows_name(it.zone))
 
 
 def end_zone_id(it: Appointment) -> str:
-    return value("t:EndTimeZoneId", _windows(it.end_zone))
+    return value("t:EndTimeZoneId", time_zones.windows_name(it.end_zone))
 
 
 def start_clock(it: Appointment) -> str:

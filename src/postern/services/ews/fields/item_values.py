@@ -33,6 +33,7 @@ from postern.protocols.mime.words import decode_words
 from postern.services.access.guarded import MAKER
 from postern.services.ews.fields import bag, body, mime
 from postern.services.ews.item_view import ItemView
+from postern.services.ews.meeting_messages import is_meeting_alone
 
 MAX_HEADERS = 500
 """Fields of a header that InternetMessageHeaders tells."""
@@ -42,7 +43,7 @@ _EVERY = Right(0x1FFB)
 _LANGUAGE = re.compile(r"[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*+")
 MAX_LANGUAGE = 35
 """Characters of a language's tag (RFC 5646 section 4.4.1)."""
-_PLAIN = b'("text" "'
+_PLAIN = (b'("text" "plain"', b'("text" "html"')
 
 
 def language(told: str) -> str:
@@ -91,7 +92,8 @@ def has_attachments(view: ItemView, shape: Shape) -> str:
     rendered = view.structure
     # Nearly all messages without an attachment are one text, or a text and HTML.
     plain = rendered.startswith(_PLAIN) and b'"attachment"' not in rendered and b"name" not in rendered
-    return boolean("t:HasAttachments", not plain and layout.has_attachments(mime.structure(view)))
+    is_bare = plain or is_meeting_alone(view)
+    return boolean("t:HasAttachments", not is_bare and layout.has_attachments(mime.structure(view)))
 
 
 def sent(view: ItemView, shape: Shape) -> str:

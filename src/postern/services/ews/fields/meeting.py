@@ -59,11 +59,11 @@ def _response_type(view: ItemView, shape: Shape) -> str:
 
 def _request_type(view: ItemView, shape: Shape) -> str:
     """Whether a request is new (MS-OXOCAL section 2.2.6.5)."""
-    there, sequence = _associated(view), sequence_of(of_view(view).part)
-    if there.sequence > sequence:
+    it = of_view(view)
+    if _associated(view).sequence > sequence_of(it.part):
         kind = "Outdated"
-    else:
-        kind = "NewMeetingRequest" if sequence == 0 else "FullUpdate"
+    else:  # a series comes with its exceptions, of which one may have been moved
+        kind = "FullUpdate" if any(map(sequence_of, it.calendar.parts)) else "NewMeetingRequest"
     return value("t:MeetingRequestType", kind)
 
 

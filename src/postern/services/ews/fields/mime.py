@@ -96,13 +96,15 @@ def with_content(view: ItemView, octets: bytes, first: int) -> ItemView:
     """The view of a message that is attached to another: what is rendered of others at delivery is rendered now. `first` is the
     number of its first part in the item."""
     check = parts_in_item(view)[1]
-    view.content = octets
-    view.header = octets[: header_end(octets, 0, len(octets))]
     part = scan(octets)
-    view.envelope = render_envelope(part.fields)
-    view.structure = render_structure(octets, part)[0]
-    view.stored = replace(view.stored, size=len(octets), item_class=MESSAGE, flags=int(Flag.SEEN))
     # What the bag of the item says, as that it is done, is said of the item.
-    view.bag = {}
-    view.parsed = {parts_in_item: (first, check)}
-    return view
+    return replace(
+        view,
+        content=octets,
+        header=octets[: header_end(octets, 0, len(octets))],
+        envelope=render_envelope(part.fields),
+        structure=render_structure(octets, part)[0],
+        stored=replace(view.stored, size=len(octets), item_class=MESSAGE, flags=int(Flag.SEEN)),
+        bag={},
+        parsed={parts_in_item: (first, check)},
+    )

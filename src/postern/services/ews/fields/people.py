@@ -26,14 +26,15 @@ def mailbox(name: str, address: str) -> str:
 
 
 def of_person(person: Person) -> str:
-    return mailbox(decode_words(person.name).strip(), person.address)
+    """A Mailbox with what a field tells of a person; "" where that is nothing, as `<>` in From."""
+    name = name_of(person)
+    return mailbox(name, person.address) if name else ""
 
 
 def single(name: str, people: Iterable[Person]) -> str:
     """An element with the first of these people; "" without any."""
-    for person in people:
-        return f"<t:{name}>{of_person(person)}</t:{name}>"
-    return ""
+    inner = next((told for told in map(of_person, people) if told), "")
+    return f"<t:{name}>{inner}</t:{name}>" if inner else ""
 
 
 def several(name: str, people: Iterable[Person]) -> str:
@@ -44,7 +45,12 @@ def several(name: str, people: Iterable[Person]) -> str:
 
 def shown(people: Iterable[Person]) -> str:
     """The names of people as PidTagDisplayTo has them (MS-OXOMSG section 2.2.1.9)."""
-    return "; ".join([decode_words(each.name).strip() or each.address for each in people])
+    return "; ".join([each for each in map(name_of, people) if each])
+
+
+def name_of(person: Person) -> str:
+    """The name by which a person is shown: without one it is the address."""
+    return decode_words(person.name).strip() or person.address
 
 
 def read_mailbox(wanted: xml.Element) -> tuple[str, str]:

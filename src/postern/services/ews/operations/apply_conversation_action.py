@@ -5,7 +5,7 @@ The actions that would also be done to messages which come later are rules, and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from postern.model.item_store import StoredItem
 from postern.model.items import Flag
@@ -17,11 +17,17 @@ from postern.protocols.ews.times import read_time
 from postern.protocols.ews.versions import Version
 from postern.services.ews import moving, places
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.conversations_named import NamedConversation, named_conversations
 from postern.services.ews.deleting import Disposal, dispose
+from postern.services.ews.editing import bag_of
+from postern.services.ews.follow_up import FollowUp, read_follow_up
 from postern.services.ews.operation import Batch, attempted
-from postern.services.ews.operations.get_conversation_items import found
 
 MAX_ACTIONS = 100
+PAGE = 1_000
+"""Messages to which an action is applied by one call of the store."""
+MAX_DATED = 1_000
+"""Messages of one action that get a flag with dates, or that is complete: each of them is written to by itself."""
 _LATER = frozenset({"AlwaysCategorize", "AlwaysDelete", "AlwaysMove", "SetRetentionPolicy"})
 
 
@@ -29,40 +35,58 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
     actions = (request.find(m("ConversationActions")) or xml.Element("")).find_all(t("ConversationAction"))
     if not 0 < len(actions) <= MAX_ACTIONS:
         raise EwsError(Code.INVALID_REQUEST, f"A request has 1 to {MAX_ACTIONS} actions.")
-    for each in actions:
-        yield await attempted(_apply(call, each))
+    conversations = await named_conversations(call, [each.find(t("ConversationId")) for each in actions])
+    for action, conversation in zip(actions, conversations, strict=True):
+        yield await attempted(_apply(call, action, conversation))
 
 
-async def _apply(call: Call, action: xml.Element) -> str:
+async def _apply(call: Call, action: xml.Element, conversation: NamedConversation | EwsError) -> str:
     name = action.text_of(t("Action"))
     if name in _LATER:
         raise EwsError(Code.INVALID_OPERATION, "Actions on messages that come later are not supported by this server.")
-    mailbox, _, ids = await found(call, action.find(t("ConversationId")))
-    items = await _meant(call, mailbox, ids, action)
-    if not items:
-        return ""
-    numbers = [item.id for item in items]
-    if name == "Delete":
-        await dispose(mailbox, numbers, _disposal(action.text_of(t("DeleteType"))))
-    elif name in ("Move", "Copy"):
-        target = await places.target(call, action.find(t("DestinationFolderId")))
-        await moving.put(mailbox, numbers, target, name == "Move")
-    elif name == "SetReadState":
-        await _set(mailbox, items, Flag.SEEN, is_true(action.text_of(t("IsRead"))))
-    elif name == "Flag" and call.header.version >= Version.V2013:
-        await _set(mailbox, items, Flag.FLAGGED, action.text_of(t("Flag"), t("FlagStatus")) == "Flagged")
-    else:
-        raise EwsError(Code.SCHEMA_VALIDATION)
+    if isinstance(conversation, EwsError):
+        raise conversation
+    mailbox = conversation.mailbox
+    apply = await _action(call, mailbox, name, action)
+    items = await _meant(call, conversation, action)
+    if len(items) > MAX_DATED and name == "Flag" and any(read_follow_up(action.find(t("Flag"))).bag.values()):
+        raise EwsError(Code.INVALID_OPERATION, f"At most {MAX_DATED} messages get a flag with dates.")
+    for start in range(0, len(items), PAGE):
+        await apply(items[start : start + PAGE])
     return ""
 
 
-async def _meant(call: Call, mailbox: Mailbox, ids: list[int], action: xml.Element) -> list[StoredItem]:
+async def _action(
+    call: Call, mailbox: Mailbox, name: str, action: xml.Element
+) -> Callable[[Sequence[StoredItem]], Awaitable[object]]:
+    """Returns the work that an action does on messages. Raises EwsError."""
+    if name == "Delete":
+        disposal = _disposal(action.text_of(t("DeleteType")))
+        return lambda items: dispose(mailbox, _numbers(items), disposal)
+    if name in ("Move", "Copy"):
+        target = await places.target(call, action.find(t("DestinationFolderId")))
+        return lambda items: moving.put(mailbox, _numbers(items), target, name == "Move")
+    if name == "SetReadState":
+        is_read = is_true(action.text_of(t("IsRead")))
+        return lambda items: mailbox.mark(items, Flag.SEEN, is_read)
+    if name == "Flag" and call.header.version >= Version.V2013:
+        flag = read_follow_up(action.find(t("Flag")))
+        return lambda items: _flag(mailbox, items, flag)
+    raise EwsError(Code.SCHEMA_VALIDATION)
+
+
+def _numbers(items: Sequence[StoredItem]) -> list[int]:
+    return [item.id for item in items]
+
+
+async def _meant(call: Call, conversation: NamedConversation, action: xml.Element) -> list[StoredItem]:
     """The messages of a conversation that an action is for: in its folder, and not newer than the client knows."""
-    items = await mailbox.store.get(mailbox.id, ids)
+    items = await conversation.seen()
     context = action.find(t("ContextFolderId"))
     if context is not None:
         place = await places.target(call, context, Code.FOLDER_NOT_FOUND)
-        items = [item for item in items if (mailbox.id, item.folder) == (place.mailbox.id, place.node.id)]
+        folder = place.mailbox.id, place.node.id
+        items = [item for item in items if (conversation.mailbox.id, item.folder) == folder]
     known = action.text_of(t("ConversationLastSyncTime"))
     if known:
         until = read_time(known)
@@ -70,11 +94,15 @@ async def _meant(call: Call, mailbox: Mailbox, ids: list[int], action: xml.Eleme
     return items
 
 
-async def _set(mailbox: Mailbox, items: list[StoredItem], flag: Flag, is_set: bool) -> None:
+async def _flag(mailbox: Mailbox, items: Sequence[StoredItem], flag: FollowUp) -> None:
+    """Sets the flag for follow-up. What the bag of a message has of it is written where it is something else."""
+    await mailbox.mark(items, Flag.FLAGGED, flag.is_flagged)
+    values = await bag_of(mailbox, flag.bag)
+    is_empty = all(held is None for held in flag.bag.values())
+    bags = await mailbox.store.bags(mailbox.id, _numbers(items)) if is_empty else {}
     for item in items:
-        flags = item.flags | flag if is_set else item.flags & ~flag
-        if flags != item.flags:
-            await mailbox.change_flags(item.id, flags)
+        if not is_empty or values.keys() & bags.get(item.id, {}).keys():
+            await mailbox.store.set_properties(mailbox.id, item.id, values)
 
 
 def _disposal(text: str) -> Disposal:

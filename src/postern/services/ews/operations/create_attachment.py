@@ -14,7 +14,7 @@ from postern.services.ews import attached, calendar_attachments, line_attachment
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import holder
 from postern.services.ews.editing import Disposition, How
-from postern.services.ews.item_view import ItemView
+from postern.services.ews.item_view import ItemView, ReadOnce
 from postern.services.ews.kinds import kind_of
 from postern.services.ews.mail_editor import MailEditor
 from postern.services.ews.operation import Batch, attempted
@@ -29,7 +29,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
     if parent is None or not 0 < len(wanted) <= MAX_ATTACHMENTS:
         raise EwsError(Code.INVALID_REQUEST, f"A request makes 1 to {MAX_ATTACHMENTS} attachments of an item.")
     ref = item_ref(xml.Element(t("ItemId"), parent.attributes))
-    view = await holder(call, ref.id.mailbox, ref.id.item)
+    view = await holder(ReadOnce(call), ref.id.mailbox, ref.id.item)
     if ref.change is not None and ref.change < view.stored.change:
         raise EwsError(Code.STALE_OBJECT)
     if kind_of(view.stored.item_class).element == "CalendarItem":
@@ -50,7 +50,7 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         return
     await editor.update(How(Disposition.SAVE_ONLY), None)
     written = editor.message.parts.written_order
-    ids = attached.ids(await holder(call, ref.id.mailbox, ref.id.item))
+    ids = attached.ids(await holder(ReadOnce(call), ref.id.mailbox, ref.id.item))
     for each in made:
         if isinstance(each, EwsError):
             yield each

@@ -21,7 +21,7 @@ from postern.services.ews.responses import RESPONSES
 
 MAX_ITEMS = 1_000
 AT_ONCE = 65_536
-"""Characters of a property that is read in the loop; a longer one is read in a thread."""
+"""Characters of the properties of one item that are read in the loop; more are read in a thread."""
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
@@ -55,11 +55,16 @@ async def _create(call: Call, made: xml.Element, how: How) -> str:
         own = await call.own()
         place = Place(own, await own.of_kind(kind.home))
     editor = kind.edit(call, place, None)
-    if any(len(part.text) > AT_ONCE for part in made.walk()):
+    if is_large(made):
         await asyncio.to_thread(put_all, kind, editor, made)
     else:
         put_all(kind, editor, made)
     return items_markup(kind, await editor.create(how))
+
+
+def is_large(values: xml.Element) -> bool:
+    """Whether values are too long to be read in the loop."""
+    return sum(len(part.text) for part in values.walk()) > AT_ONCE
 
 
 def items_markup(kind: ItemKind, saved: Saved | None) -> str:

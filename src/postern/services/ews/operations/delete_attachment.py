@@ -17,6 +17,7 @@ from postern.services.ews import calendar_attachments, line_attachments
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import find, holder, read_attachment_id
 from postern.services.ews.editing import Disposition, How, Saved
+from postern.services.ews.item_view import ReadOnce
 from postern.services.ews.kinds import kind_of
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.operations.create_attachment import mail_editor
@@ -53,7 +54,7 @@ async def _delete(
     call: Call, mailbox: UUID, item: int, wanted: list[AttachmentId]
 ) -> dict[AttachmentId, str | EwsError]:
     """Deletes attachments of one item, and says of each what became of it."""
-    view = await holder(call, mailbox, item)
+    view = await holder(ReadOnce(call), mailbox, item)
     if kind_of(view.stored.item_class).element == "CalendarItem":
         stored, missing = await calendar_attachments.delete(call, view, wanted)
         return {each: missing.get(each) or (_root(stored) if stored is not None else "") for each in wanted}

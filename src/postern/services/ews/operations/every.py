@@ -35,6 +35,7 @@ from postern.services.ews.operations.get_user_availability import GET_USER_AVAIL
 from postern.services.ews.operations.get_user_configuration import GET_USER_CONFIGURATION
 from postern.services.ews.operations.get_user_photo import GET_USER_PHOTO
 from postern.services.ews.operations.inbox_rules import GET_INBOX_RULES, UPDATE_INBOX_RULES
+from postern.services.ews.operations.mail_apps import GET_APP_MANIFESTS, GET_APP_MARKETPLACE_URL
 from postern.services.ews.operations.mark_as_junk import MARK_AS_JUNK
 from postern.services.ews.operations.move_folder import COPY_FOLDER, MOVE_FOLDER
 from postern.services.ews.operations.move_item import ARCHIVE_ITEM, COPY_ITEM, MOVE_ITEM
@@ -124,6 +125,9 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_USER_AVAILABILITY,
     # MS-OXWSGTZ
     GET_SERVER_TIME_ZONES,
+    # MS-OXWSCEXT
+    GET_APP_MANIFESTS,
+    GET_APP_MARKETPLACE_URL,
     # MS-OXWSPED
     GET_PASSWORD_EXPIRATION_DATE,
     # MS-OXWOOF

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from postern.model.folders import Right
 from postern.protocols import xml
@@ -14,13 +13,12 @@ from postern.protocols.ews.names import unsigned
 from postern.protocols.ews.times import read_local
 from postern.services.ews.access import Call
 from postern.services.ews.appointments import zone_of_request
-from postern.services.ews.calendar_span import PAGE, Entry, Span, entries_in, of_entry
+from postern.services.ews.calendar_span import Entry, Span, entries_in, views_of
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.item_reading import prepare
-from postern.services.ews.item_view import Need, load
+from postern.services.ews.item_view import Need, load_pages
 from postern.services.ews.places import Place
-from postern.services.ews.rendering import Rendering
-from postern.services.scheduling.aside import aside
+from postern.services.ews.rendering import Rendering, markup_of_view
 
 MAX_SPAN = 731 * 86_400
 """Seconds of a view: two years (ErrorCalendarViewRangeTooBig)."""
@@ -62,14 +60,14 @@ async def root_folder(call: Call, place: Place, span: Span, rendering: Rendering
 
 
 async def _elements(call: Call, place: Place, entries: Sequence[Entry], rendering: Rendering) -> list[str]:
-    """The elements of these entries. Contents are read a page at a time, and each once for all of its occurrences on the page."""
-    mailbox, elements = place.mailbox, list[str]()
-    for begin in range(0, len(entries), PAGE):
-        page = entries[begin : begin + PAGE]
-        ids = list(dict.fromkeys(entry.item for entry in page))
-        views = {view.stored.id: view for view in await load(call, mailbox, ids, Need.CONTENT | Need.BAG)}
-        shown = [of_entry(views[entry.item], entry) for entry in page if entry.item in views]
-        await prepare(mailbox, shown, rendering)
-        for view in shown:
-            elements.append(await aside(view.content or b"", partial(rendering.markup, view)))
-    return elements
+    """The elements of these entries. Each content is read once for all of its occurrences."""
+    mailbox, elements = place.mailbox, dict[Entry, str]()
+    by_item: dict[int, list[Entry]] = {}
+    for entry in entries:
+        by_item.setdefault(entry.item, []).append(entry)
+    async for views in load_pages(call, mailbox, list(by_item), Need.CONTENT | Need.BAG):
+        shown = {entry: view for whole in views for entry, view in await views_of(whole, by_item[whole.stored.id])}
+        await prepare(mailbox, list(shown.values()), rendering)
+        for entry, view in shown.items():
+            elements[entry] = await markup_of_view(view, rendering)
+    return [elements[entry] for entry in entries if entry in elements]

@@ -54,11 +54,10 @@ async def run(call: Call, request: xml.Element) -> str:
     if place.node.id > 0:
         mailbox.demand(place.node, Right.READ_ANY)
     folders = await _folders(place, request.attributes.get("Traversal") == "Deep")
-    numbers = await call.access.conversations.of(mailbox.id, mailbox.server.items)
+    numbers, dates = await call.access.conversations.dated(mailbox.id, mailbox.server.items)
     here: dict[int, list[int]] = {}
-    for item in await _newest_first(folders):
-        if item in numbers:
-            here.setdefault(numbers[item], []).append(item)
+    for item in await _newest_first(folders, dates):
+        here.setdefault(numbers[item], []).append(item)
     if condition is not None:
         # A conversation is shown whole if one of its messages is what is looked for.
         finder = Finder(call, Search(condition), Indexed(0, False, MAX_ITEMS))
@@ -93,16 +92,15 @@ async def _folders(place: Place, is_deep: bool) -> list[Place]:
     return [Place(mailbox, node) for node in chosen if mailbox.rights_in(node) & Right.READ_ANY]
 
 
-async def _newest_first(folders: Sequence[Place]) -> Sequence[int]:
-    """The items of folders, up to MAX_ITEMS of each; those of several folders by when they came into the mailbox."""
+async def _newest_first(folders: Sequence[Place], dates: Mapping[int, int]) -> Sequence[int]:
+    """The items of folders that are in conversations, up to MAX_ITEMS of each; those of several folders by when they came into
+    the mailbox (`dates`)."""
     order = [SortKey("arrival", True)]
-    pages = [
-        (await each.mailbox.store.find(each.mailbox.id, each.node.id, order, 0, MAX_ITEMS)).ids for each in folders
-    ]
-    if len(pages) < 2:
-        return pages[0] if pages else ()
-    items = await _stored(folders[0].mailbox, {item for ids in pages for item in ids})
-    return [item.id for item in sorted(items, key=lambda item: item.internal_date, reverse=True)]
+    items: list[int] = []
+    for each in folders:
+        ids = (await each.mailbox.store.find(each.mailbox.id, each.node.id, order, 0, MAX_ITEMS)).ids
+        items += [item for item in ids if item in dates]
+    return items if len(folders) < 2 else sorted(items, key=dates.__getitem__, reverse=True)
 
 
 def _condition(call: Call, request: xml.Element) -> Condition | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from postern.model.folders import FolderKind
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -15,9 +17,10 @@ from postern.protocols.ews.views import Indexed, read_order, read_view
 from postern.services.ews import card_search, personas, places
 from postern.services.ews.access import Call
 from postern.services.ews.finding import part
-from postern.services.ews.item_view import PAGE, Need, load, load_one
+from postern.services.ews.item_view import Need, load_one, load_pages
 from postern.services.ews.operation import Direct
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 MAX_FOUND = 1_000
 """Entries of the directory that one search tells."""
@@ -107,10 +110,10 @@ async def _cards(call: Call, place: Place | None, wanted: list[int], shape: Shap
     if place is None or not wanted:
         return markup
     numbers = await place.mailbox.numbers(personas.BAG_NAMES)
-    for start in range(0, len(wanted), PAGE):
-        for view in await load(call, place.mailbox, wanted[start : start + PAGE], Need.CONTENT | Need.BAG):
+    async for views in load_pages(call, place.mailbox, wanted, Need.CONTENT | Need.BAG):
+        for view in views:
             view.numbers = numbers
-            markup[view.stored.id] = personas.of_card(view, shape)
+            markup[view.stored.id] = await aside(view.content or b"", partial(personas.of_card, view, shape))
     return markup
 
 
@@ -138,7 +141,7 @@ async def get(call: Call, request: xml.Element) -> str:
     if not view.stored.item_class.lower().startswith(_CARDS):
         raise EwsError(Code.ITEM_NOT_FOUND)
     view.numbers = await view.mailbox.numbers(personas.BAG_NAMES)
-    return personas.of_card(view, shape, "m:Persona")
+    return await aside(view.content or b"", partial(personas.of_card, view, shape, "m:Persona"))
 
 
 FIND_PEOPLE = Direct("FindPeople", Version.V2013, "MS-OXWSPERS 3.1.4.1", find)

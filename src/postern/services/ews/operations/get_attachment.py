@@ -16,6 +16,7 @@ from postern.services.ews import attached, calendar_attachments, line_attachment
 from postern.services.ews.access import Call
 from postern.services.ews.attached_places import AttachmentPlace, find, holder, read_attachment_id
 from postern.services.ews.fields import mime
+from postern.services.ews.item_view import ReadOnce
 from postern.services.ews.kinds import kind_of
 from postern.services.ews.operation import Batch, Long, attempted
 from postern.services.ews.rendering import Rendering
@@ -29,13 +30,14 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[Long | EwsError
     named = (request.find(m("AttachmentIds")) or xml.Element("")).elements
     if not 0 < len(named) <= MAX_IDS:
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_IDS} attachments.")
+    items = ReadOnce(call)
     for each in named:
-        yield await attempted(_attachment(call, each, rendering))
+        yield await attempted(_attachment(items, each, rendering))
 
 
-async def _attachment(call: Call, named: xml.Element, rendering: Rendering) -> Long:
+async def _attachment(items: ReadOnce, named: xml.Element, rendering: Rendering) -> Long:
     wanted = read_attachment_id(named)
-    view = await holder(call, wanted.mailbox, wanted.item)
+    view = await holder(items, wanted.mailbox, wanted.item)
     if kind_of(view.stored.item_class).element == "CalendarItem":
         return await asyncio.to_thread(calendar_attachments.get, view, wanted)
     if line_attachments.has_lines(view):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 from uuid import UUID
 
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.ids import ConversationId, read_id
 from postern.protocols.ews.names import element, m, t, unsigned, value
-from postern.protocols.ews.shapes import read_shape
+from postern.protocols.ews.paths import FieldPath, path_markup
+from postern.protocols.ews.shapes import Shape, read_shape
 from postern.protocols.ews.versions import Version
 from postern.services.ews import places
-from postern.services.ews.access import Call, Mailbox
-from postern.services.ews.conversation_index import members
+from postern.services.ews.access import Call
+from postern.services.ews.conversations_named import NamedConversation, named_conversations
 from postern.services.ews.fields import mime
+from postern.services.ews.fields.item import MIME_CONTENT
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.rendering import Rendering, markup_of
@@ -24,11 +26,17 @@ from postern.services.ews.rendering import Rendering, markup_of
 MAX_CONVERSATIONS = 100
 MAX_ITEMS = 500
 """Messages of one conversation that are told."""
+MAX_MARKUP = 16 << 20
+"""Characters of the messages of one conversation, beside the one that goes beyond: of those after it, only the ids are told."""
 _ORDERS = ("TreeOrderAscending", "TreeOrderDescending", "DateOrderAscending", "DateOrderDescending")
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
-    rendering = Rendering(read_shape(request.find(m("ItemShape"))), call.header.version)
+    shape = read_shape(request.find(m("ItemShape")))
+    if shape.mime or FieldPath(MIME_CONTENT.uri) in shape.paths:
+        # A conversation is one piece of markup: GetItem sends contents piece by piece.
+        raise EwsError(Code.INVALID_PROPERTY_FOR_OPERATION, path=path_markup(FieldPath(MIME_CONTENT.uri)))
+    rendering = Rendering(shape, call.header.version)
     wanted = (request.find(m("Conversations")) or xml.Element("")).find_all(t("Conversation"))
     if not 0 < len(wanted) <= MAX_CONVERSATIONS:
         raise EwsError(Code.INVALID_REQUEST, f"A request names 1 to {MAX_CONVERSATIONS} conversations.")
@@ -40,49 +48,37 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
     most = unsigned(request.text_of(m("MaxItemsToReturn")) or str(MAX_ITEMS))
     if order not in _ORDERS or most is None:
         raise EwsError(Code.SCHEMA_VALIDATION)
-    bound = min(most, MAX_ITEMS)
-    for each in wanted:
-        named = each.find(t("ConversationId"))
-        yield await attempted(_conversation(call, named, rendering, order, bound, without))
+    asked = _Asked(rendering, order, min(most, MAX_ITEMS), without)
+    for conversation in await named_conversations(call, [each.find(t("ConversationId")) for each in wanted]):
+        yield conversation if isinstance(conversation, EwsError) else await attempted(_told(call, conversation, asked))
 
 
-async def found(call: Call, named: xml.Element | None) -> tuple[Mailbox, ConversationId, list[int]]:
-    """The mailbox of a ConversationId, and the messages in it that the caller may see, the newest first. Raises EwsError:
-    ErrorInvalidIdMalformed and its like; ErrorItemNotFound where there is none."""
-    wanted = read_id(named.attributes.get("Id", "") if named is not None else "")
-    if not isinstance(wanted, ConversationId):
-        raise EwsError(Code.INVALID_ID_MALFORMED)
-    mailbox = await call.mailbox_with(wanted.mailbox)
-    await mailbox.nodes()
-    numbers = await call.access.conversations.of(mailbox.id, mailbox.server.items)
-    ids = members(numbers, [wanted.conversation])[wanted.conversation]
-    seen = [item.id for item in await mailbox.store.get(mailbox.id, ids)] if ids else []
-    if not seen:
-        raise EwsError(Code.ITEM_NOT_FOUND)
-    return mailbox, wanted, seen
+class _Asked(NamedTuple):
+    """The shape of a message, the order of messages, how many at most, and the folders whose messages are left out."""
+
+    rendering: Rendering
+    order: str
+    most: int
+    without: set[tuple[UUID, int]]
 
 
-async def _conversation(
-    call: Call,
-    named: xml.Element | None,
-    rendering: Rendering,
-    order: str,
-    bound: int,
-    without: set[tuple[UUID, int]],
-) -> str:
-    mailbox, wanted, ids = await found(call, named)
+async def _told(call: Call, conversation: NamedConversation, asked: _Asked) -> str:
+    mailbox = conversation.mailbox
+    ids = [item.id for item in await conversation.seen(2 * MAX_ITEMS)]
     views: list[ItemView] = []
-    for start in range(0, min(len(ids), 2 * MAX_ITEMS), PAGE):
+    for start in range(0, len(ids), PAGE):
         for view in await load(call, mailbox, ids[start : start + PAGE], Need.ENVELOPE):
-            if (mailbox.id, view.node.id) not in without:
+            if (mailbox.id, view.node.id) not in asked.without:
                 views.append(view)
-    nodes = _nodes(views, order)
-    shown = [view for node in nodes for view in node][:bound]
-    elements = await markup_of(call, mailbox, [view.stored.id for view in shown], rendering)
-    markup = "".join([_node([view for view in node if view in shown], elements) for node in nodes])
+    nodes = _nodes(views, asked.order)
+    shown = [view.stored.id for node in nodes for view in node][: asked.most]
+    elements = await markup_of(call, mailbox, shown, asked.rendering, MAX_MARKUP)
+    rest = [number for number in shown if number not in elements]
+    elements |= await markup_of(call, mailbox, rest, Rendering(Shape(), call.header.version))
+    markup = "".join([_node(node, elements) for node in nodes])
     state = base64.b64encode(b"%d" % max((view.stored.change for view in views), default=0)).decode("ascii")
     return (
-        f"<m:Conversation>{element('t:ConversationId', Id=str(wanted))}{value('t:SyncState', state)}"
+        f"<m:Conversation>{element('t:ConversationId', Id=str(conversation.id))}{value('t:SyncState', state)}"
         f"<t:ConversationNodes>{markup}</t:ConversationNodes></m:Conversation>"
     )
 

@@ -6,7 +6,7 @@ from postern.model.domains import fold
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import m, value
+from postern.protocols.ews.names import m, t, value
 from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
@@ -18,7 +18,8 @@ NEVER = "9999-12-31T23:59:59Z"
 
 async def run(call: Call, request: xml.Element) -> str:
     """The date on which the caller's own password expires, as an Active Directory knows it; no other directory has such dates."""
-    address = request.text_of(m("MailboxSmtpAddress"))
+    # Evolution writes it in the other namespace.
+    address = request.text_of(m("MailboxSmtpAddress")) or request.text_of(t("MailboxSmtpAddress"))
     own = (await call.own()).recipient
     if address and fold(address) not in own.folded_addresses:
         raise EwsError(Code.ACCESS_DENIED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from postern.items.zones import zone_named
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -26,8 +25,8 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
         raise EwsError(Code.INVALID_REQUEST, f"A request asks for at most {MAX_IDS} time zones.")
     is_whole = is_true(request.attributes.get("ReturnFullTimeZoneData", "true"))
     # A name that Windows does not have is left out of the answer.
-    zones = [zone for name in dict.fromkeys(names) if name in IANA and (zone := zone_named(name)) is not None]
-    definitions = "".join([time_zones.markup("t:TimeZoneDefinition", zone, is_whole) for zone in zones])
+    told = [time_zones.definition_named("t:TimeZoneDefinition", name, is_whole) for name in dict.fromkeys(names)]
+    definitions = "".join(told)
     yield f"<m:TimeZoneDefinitions>{definitions}</m:TimeZoneDefinitions>"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 
 from postern.items import attachments
 from postern.model.folders import FolderKind, Right
@@ -13,8 +14,9 @@ from postern.protocols.ews.names import boolean, m, value
 from postern.protocols.ews.versions import Version
 from postern.services.ews.access import Call
 from postern.services.ews.contact_editor import card_of
-from postern.services.ews.item_view import Need, load
+from postern.services.ews.item_view import ItemView, Need, load_pages
 from postern.services.ews.operation import Direct
+from postern.services.scheduling.aside import aside
 
 SIZES = frozenset({f"HR{edge}x{edge}" for edge in (48, 64, 96, 120, 240, 360, 432, 504, 648)})
 """UserPhotoSizeType (MS-OXWSCONT section 2.2.5.8). A picture is told as it is, whatever size is asked for."""
@@ -41,9 +43,16 @@ async def _picture(call: Call, address: str) -> bytes | None:
     place = await own.of_kind(FolderKind.CONTACTS)
     own.demand(place, Right.READ_ANY)
     ids = (await own.store.with_addresses(own.id, [address])).get(address, [])
-    for view in await load(call, own, ids[:MAX_CARDS], Need.CONTENT):
-        if not view.stored.item_class.lower().startswith("ipm.contact"):
-            continue
+    async for views in load_pages(call, own, ids[:MAX_CARDS], Need.CONTENT):
+        for view in views:
+            picture = await aside(view.content or b"", partial(_picture_in, view))
+            if picture is not None:
+                return picture
+    return None
+
+
+def _picture_in(view: ItemView) -> bytes | None:
+    if view.stored.item_class.lower().startswith("ipm.contact"):
         for attachment in attachments.of_contact(card_of(view)):
             if attachment.line.name == "PHOTO" and attachment.octets:
                 return attachment.octets

@@ -59,7 +59,9 @@ async def _subscribe(call: Call, request: xml.Element) -> str:
     made = SubscriptionId(kind, user, mailbox.id, events, minutes, change, now, os.urandom(NONCE), folders)
     if kind is SubscriptionKind.PUSH:
         if call.access.pushing is None:
-            raise EwsError(Code.INVALID_SUBSCRIPTION_REQUEST, "This server sends no notifications: pull them.")
+            raise EwsError(
+                Code.INVALID_SUBSCRIPTION_REQUEST, "This server sends no notifications to a URL: pull or stream them."
+            )
         await call.access.pushing.begin(call, made, wanted.text_of(t("URL")))
     else:
         subscriptions.add(made)

@@ -21,9 +21,9 @@ from postern.services.ews.fields.field import Field
 from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.kinds import MAX_PROPERTIES, ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
-from postern.services.ews.operations.create_item import items_markup
+from postern.services.ews.operations.create_item import AT_ONCE, is_large, items_markup
 from postern.services.ews.places import ItemRef, Place, resolved_ref
-from postern.services.scheduling.aside import aside
+from postern.services.scheduling.aside import aside, may_recur
 
 MAX_CHANGES = 1_000
 MAX_APPENDS = 50
@@ -61,7 +61,7 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
     is_sent = how.disposition not in (None, Disposition.SAVE_ONLY)
     for is_last in (False, False, True):
         try:
-            return await _changed(call, ref, parts, how)
+            return await _changed(call, ref, updates, how)
         except MailboxError as error:
             # Somebody else was quicker. Where the client does not mind other changes (MS-OXWSCORE section 2.2.5.4), his is made
             # once more, of what the item has become; but not what may have been sent already.
@@ -70,21 +70,25 @@ async def _change(call: Call, change: xml.Element, how: How) -> str:
     raise AssertionError("unreachable")
 
 
-async def _changed(call: Call, ref: ItemRef, parts: Sequence[xml.Element], how: How) -> str:
+async def _changed(call: Call, ref: ItemRef, updates: xml.Element, how: How) -> str:
     """Reads an item, and stores what these updates make of it."""
+    parts = updates.elements
     view = await whole(call, ref)
     kind = kind_of(view.stored.item_class)
     if kind.edit is None:
         raise EwsError(Code.INVALID_PROPERTY_SET)
     octets = view.content or b""
     edit = partial(kind.edit, call, Place(view.mailbox, view.node), view)
-    editor = await aside(octets, edit, is_long=b"RRULE" in octets)
-    turns = turns_of(asyncio.get_running_loop())
-    for place, each in enumerate(parts):
-        if place:
-            # A header or a list of people may be long, and each change of it reads it all.
-            await turns.come()
-        _apply(kind, editor, each)
+    editor = await aside(octets, edit, is_long=may_recur(octets))
+    if len(octets) > AT_ONCE or is_large(updates):
+        await asyncio.to_thread(_apply_all, kind, editor, parts)
+    else:
+        turns = turns_of(asyncio.get_running_loop())
+        for place, each in enumerate(parts):
+            if place:
+                # A header or a list of people may be long, and each change of it reads it all.
+                await turns.come()
+            _apply(kind, editor, each)
     known = ref.change if how.conflict is Conflict.NEVER_OVERWRITE else None
     saved = await editor.update(how, known)
     conflicts = "<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>"
@@ -96,6 +100,11 @@ async def whole(call: Call, ref: ItemRef) -> ItemView:
     view = await load_one(call, ref.id, Need.CONTENT | Need.HEADER | Need.BAG)
     view.start = ref.id.start
     return view
+
+
+def _apply_all(kind: ItemKind, editor: Editor, updates: Sequence[xml.Element]) -> None:
+    for each in updates:
+        _apply(kind, editor, each)
 
 
 def _apply(kind: ItemKind, editor: Editor, update: xml.Element) -> None:
