@@ -541,18 +541,21 @@ def test_an_appointment_has_files() -> None:
     work(steps)
 
 
-def test_the_end_is_shown_in_a_zone_of_its_own() -> None:
+def test_the_zone_of_the_end_alone_moves_the_end() -> None:
     async def steps(site: EwsSite) -> None:
-        item = id_of(await site.ask(made(SERIES)))
-        third = id_of(await site.ask(read(occurrence(item, 3))))
-        assert (await site.ask(changed(third, "item:Subject", "<t:Subject>Tea</t:Subject>"))).codes == ["NoError"]
+        item = id_of(await site.ask(made(HOUR + ZONE)))
         zone = '<t:EndTimeZone Id="Eastern Standard Time"/>'
         assert (await site.ask(changed(item, "calendar:EndTimeZone", zone))).codes == ["NoError"]
         told = await site.ask(read(item))
         assert [each.attrib["Id"] for each in told.all(".//t:EndTimeZone")] == ["Eastern Standard Time"]
         assert [each.attrib["Id"] for each in told.all(".//t:StartTimeZone")] == ["W. Europe Standard Time"]
-        assert told.texts(".//t:CalendarItem/t:End") == ["2026-12-01T09:00:00Z"]
-        assert len(told.all(".//t:ModifiedOccurrences/t:Occurrence")) == 1, "nothing has moved"
+        # The clock shows ten there, as it did.
+        assert told.texts(".//t:Start") == ["2026-12-01T08:00:00Z"]
+        assert told.texts(".//t:CalendarItem/t:End") == ["2026-12-01T15:00:00Z"]
+        earlier = zone.replace("Eastern", "Tokyo")
+        assert (await site.ask(changed(item, "calendar:EndTimeZone", earlier))).codes == [
+            "ErrorCalendarEndDateIsEarlierThanStartDate"
+        ]
 
     work(steps)
 

@@ -59,15 +59,11 @@ def finish(editor: CalendarEditor) -> bytes:
     there is no start."""
     part = editor.part
     write_attendees(editor)
-    # The zone in which the end is shown moves nothing.
-    names = (
-        ("DTSTART", "DTEND", "RRULE") if _has_times(editor) or editor.pending.end_zone is None else ("DTSTART", "RRULE")
-    )
-    was = [_shown(part, name) for name in names]
+    was = [_shown(part, name) for name in ("DTSTART", "DTEND", "RRULE")]
     _write_times(editor, part)
     if editor.pending.recurrence is not True:
         _write_recurrence(editor, part)
-    is_moved = was != [_shown(part, name) for name in names]
+    is_moved = was != [_shown(part, name) for name in ("DTSTART", "DTEND", "RRULE")]
     if editor.key is None and editor.view is not None and is_moved:
         _forget_exceptions(editor)
     if editor.key is not None and is_moved:
@@ -90,18 +86,13 @@ def _shown(part: Component, name: str) -> str:
     return "" if entry is None else f"{entry.parameter('TZID')}:{entry.value}"
 
 
-def _has_times(editor: CalendarEditor) -> bool:
-    """Whether a request says of an appointment when it is, and not only in which zone its end is shown."""
-    pending = editor.pending
-    return any(each is not None for each in (pending.start, pending.end, pending.all_day, pending.start_zone))
-
-
 def _write_times(editor: CalendarEditor, part: Component) -> None:
     pending = editor.pending
     old = timing_of(part, editor.calendar.zones, editor.mapped.floating)
     # What is of whole days has no zone of its end.
-    has_end_zone = pending.end_zone is not None and not editor.mapped.all_day
-    if old is not None and not _has_times(editor) and not has_end_zone:
+    end_zone_alone = pending.end_zone if not editor.mapped.all_day else None
+    times = (pending.start, pending.end, pending.all_day, pending.start_zone, end_zone_alone)
+    if old is not None and all(each is None for each in times):
         return
     there = _zone_there(editor, part)
     zone = pending.start_zone or there or zone_of_request(editor.call)
