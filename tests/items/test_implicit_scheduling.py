@@ -42,6 +42,14 @@ def test_what_is_nobodys_meeting_means_nothing() -> None:
     assert outcome == Intended(Role.NONE, [])
 
 
+def test_what_is_for_the_server_alone_is_never_kept() -> None:
+    """RFC 6638 section 7.2, also in a meeting in which the owner of the calendar has no part."""
+    forced = _meeting(kim="SCHEDULE-FORCE-SEND=REQUEST;PARTSTAT=NEEDS-ACTION")
+    for me in (ANNA, LEE, "eve@x.test"):
+        outcome, written = _judged(None, forced, me)
+        assert outcome.is_written and "SCHEDULE-FORCE-SEND" not in written
+
+
 def test_the_octets_stay_where_nothing_is_written() -> None:
     lines = _meeting("SUMMARY:A  strange   line", "x-folded:" + "y" * 100, *SERIES)
     outcome, written = _judged(None, lines, ANNA)

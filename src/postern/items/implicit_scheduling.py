@@ -65,7 +65,7 @@ def intended(
     before = Role.NONE if old is None else role_of(old, me)
     after = Role.NONE if new is None else role_of(new, me)
     if before is Role.NONE and after is Role.NONE:
-        return Intended(Role.NONE, [])
+        return Intended(Role.NONE, [], new is not None and _without_force(new))
     refused = _refused(old, new, before, after, me)
     if refused is not None:
         return refused

@@ -191,6 +191,10 @@ def test_a_message_that_a_client_asks_for_is_sent_though_nothing_changed() -> No
         assert await post.collect() == [f"REQUEST {BOB}"]
         assert b"FORCE-SEND" not in (await alice.get(path)).content
         assert b"SCHEDULE-" not in post.sent[-1][2].root.octets()
+        # It is not kept either where the meeting is one of others.
+        theirs = forced.replace(ALICE.encode(), b"eve@else.test").replace(b"UID:", b"UID:of-others-")
+        assert (await alice.put(f"{CALENDAR}n.ics", content=theirs)).status_code == 201
+        assert await post.collect() == [] and b"FORCE-SEND" not in (await alice.get(f"{CALENDAR}n.ics")).content
 
     work(steps)
 

@@ -6,10 +6,13 @@ covers: responses
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from postern.model.folders import FolderKind
-from postern.model.items import Flag
-from postern.protocols.ews.ids import read_id
+from postern.model.items import Flag, FlagChange
+from postern.protocols.ews.ids import ItemId, read_id
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
 from tests.services.ews.test_items import read
@@ -91,5 +94,26 @@ def test_what_cannot_be_answered_is_refused() -> None:
         assert quiet.codes == ["NoError"]
         told = await site.ask(read(item, base="Default"))
         assert told.texts(".//t:IsRead") == ["true"] and not told.all(".//t:SuppressReadReceipt")
+
+    asyncio.run(steps())
+
+
+def test_a_flag_that_is_set_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED)
+        number = read_id(item)
+        assert isinstance(number, ItemId)
+        send = site.mailboxes.send
+
+        async def flagged(*told: Any, **more: Any) -> int:
+            inbox = await site.folder(FolderKind.INBOX)
+            await site.mailboxes.change_flags(guid_of(ALICE), inbox, [(1, 1)], FlagChange.ADD, Flag.FLAGGED)
+            return await send(*told, **more)
+
+        monkeypatch.setattr(site.mailboxes, "send", flagged)
+        assert (await site.ask(made(answer_to(item), "SendAndSaveCopy", kind="ReplyToItem"))).codes == ["NoError"]
+        (stored,) = await site.mailboxes.get(guid_of(ALICE), [number.item])
+        assert stored.flags == Flag.ANSWERED | Flag.FLAGGED
 
     asyncio.run(steps())

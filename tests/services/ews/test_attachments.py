@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import base64
 
+import pytest
+
 from postern.model.folders import FolderKind
-from tests.services.dav.site import BOB
+from postern.model.items import Flag
+from postern.protocols.ews.ids import ItemId, read_id
+from postern.protocols.mime.structure import MAX_PARTS
+from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import Answer, EwsSite
 from tests.services.ews.test_items import read
-from tests.services.ews.test_messages import MIXED, content, made, received, recipients
+from tests.services.ews.test_messages import MIXED, content, made, received, recipients, updated
 
 
 def got(*ids: str, shape: str = "") -> str:
@@ -78,6 +83,44 @@ def test_attachments_are_told_and_read() -> None:
     asyncio.run(steps())
 
 
+def test_the_flag_of_a_message_is_not_that_of_what_is_attached_to_it() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED)
+        number = read_id(item)
+        assert isinstance(number, ItemId)
+        # PidTagFlagStatus: it is done (MS-OXOFLAG section 2.2.1.1); PidTagReplyRequested
+        await site.mailboxes.set_properties(guid_of(ALICE), number.item, {0x1090_0003: b"\1\0\0\0", 0x0C17_000B: b"\1"})
+        told = await site.ask(read(item, base="AllProperties"))
+        assert told.texts(".//t:FlagStatus") == ["Complete"] and told.texts(".//t:IsResponseRequested") == ["true"]
+        tag = '<t:ExtendedFieldURI PropertyTag="0x1090" PropertyType="Integer"/>'
+        fields = f'<t:FieldURI FieldURI="item:Flag"/><t:FieldURI FieldURI="message:IsResponseRequested"/>{tag}'
+        shape = "<m:AttachmentShape><t:AdditionalProperties>" + fields + "</t:AdditionalProperties></m:AttachmentShape>"
+        inner = await site.ask(got(ids_of(told)[1], shape=shape))
+        assert inner.texts(".//t:FlagStatus") == ["NotFlagged"] and not inner.all(".//t:ExtendedProperty")
+        assert inner.texts(".//t:IsResponseRequested") != ["true"]
+
+    asyncio.run(steps())
+
+
+@pytest.mark.parametrize("flags", [0, Flag.DRAFT])
+def test_an_update_makes_and_deletes_no_attachments(flags: int) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = await received(site, MIXED, flags)
+        path = '<t:FieldURI FieldURI="item:Attachments"/>'
+        setting = (
+            f"<t:SetItemField>{path}<t:Message><t:Attachments>{file('a', b'A')}</t:Attachments></t:Message>"
+            "</t:SetItemField>"
+        )
+        assert (await site.ask(updated(item, setting))).codes == ["ErrorInvalidPropertySet"]
+        deleting = f"<t:DeleteItemField>{path}</t:DeleteItemField>"
+        assert (await site.ask(updated(item, deleting))).codes == ["ErrorInvalidPropertyDelete"]
+        assert len(ids_of(await site.ask(read(item, base="Default")))) == 2
+
+    asyncio.run(steps())
+
+
 def test_attachments_are_made_and_deleted() -> None:
     async def steps() -> None:
         site = EwsSite()
@@ -111,6 +154,20 @@ def test_attachments_are_made_and_deleted() -> None:
         listed = await site.ask(read(item, base="Default"))
         assert listed.texts(".//t:Attachments/*/t:Name") == ["p.png"]
         assert b"hello" not in (await content(site, FolderKind.DRAFTS))[0]
+
+    asyncio.run(steps())
+
+
+def test_an_attachment_behind_the_last_part_that_is_told_has_no_id() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        many = b"Content-Type: multipart/mixed; boundary=A\r\n\r\n" + b"--A\r\n\r\nx\r\n" * (MAX_PARTS + 1)
+        head = b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=B\r\n\r\n"
+        inner = b"--B\r\nContent-Type: message/rfc822\r\n\r\n" + many + b"--A--\r\n--B--\r\n"
+        item = await received(site, head + inner, Flag.DRAFT)
+        answer = await site.ask(attached(item, file("a.txt", b"A")))
+        assert answer.codes == ["NoError"] and not ids_of(answer)
+        assert b"a.txt" in (await content(site, FolderKind.INBOX))[0]
 
     asyncio.run(steps())
 

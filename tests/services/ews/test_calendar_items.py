@@ -541,6 +541,25 @@ def test_an_appointment_has_files() -> None:
     work(steps)
 
 
+def test_the_zone_of_the_end_alone_moves_the_end() -> None:
+    async def steps(site: EwsSite) -> None:
+        item = id_of(await site.ask(made(HOUR + ZONE)))
+        zone = '<t:EndTimeZone Id="Eastern Standard Time"/>'
+        assert (await site.ask(changed(item, "calendar:EndTimeZone", zone))).codes == ["NoError"]
+        told = await site.ask(read(item))
+        assert [each.attrib["Id"] for each in told.all(".//t:EndTimeZone")] == ["Eastern Standard Time"]
+        assert [each.attrib["Id"] for each in told.all(".//t:StartTimeZone")] == ["W. Europe Standard Time"]
+        # The clock shows ten there, as it did.
+        assert told.texts(".//t:Start") == ["2026-12-01T08:00:00Z"]
+        assert told.texts(".//t:CalendarItem/t:End") == ["2026-12-01T15:00:00Z"]
+        earlier = zone.replace("Eastern", "Tokyo")
+        assert (await site.ask(changed(item, "calendar:EndTimeZone", earlier))).codes == [
+            "ErrorCalendarEndDateIsEarlierThanStartDate"
+        ]
+
+    work(steps)
+
+
 def test_the_steps_of_a_request_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps(site: EwsSite) -> None:
         item = id_of(await site.ask(made(SERIES.replace(">5<", ">900<"))))

@@ -99,6 +99,8 @@ def test_the_conversations_of_a_folder_are_found() -> None:
         for view, topics in (
             (page(1, 5), ["Lunch"]),
             (page(0, 1, "End"), ["Lunch"]),
+            (page(1, 250, "End"), ["Dinner"]),
+            (page(2, 250, "End"), []),
             (page(5, 5), []),
             (
                 '<m:SortOrder><t:FieldOrder Order="Ascending"><t:FieldURI FieldURI="conversation:LastDeliveryTime"/>'
@@ -107,6 +109,14 @@ def test_the_conversations_of_a_folder_are_found() -> None:
             ),
         ):
             assert (await site.ask(find(view))).texts(".//t:ConversationTopic") == topics
+        for view, offset in (
+            (page(0, 1), "1"),
+            (page(1, 5), "2"),
+            (page(0, 1, "End"), "1"),
+            (page(1, 250, "End"), "2"),
+        ):
+            assert (await site.ask(find(view))).texts(".//m:IndexedOffset") == [offset]
+        assert (await site.ask(find(page(0, 1, "Middle")))).fault == "ErrorSchemaValidation"
         assert (await site.ask(find(), version="Exchange2010_SP1")).texts(".//m:TotalConversationsInView") == []
 
     asyncio.run(steps())

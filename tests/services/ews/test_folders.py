@@ -437,6 +437,10 @@ def test_a_path_of_folders_is_made_where_it_is_missing() -> None:
         ids = [each.attrib["Id"] for each in answer.all(".//t:FolderId")]
         assert ids[0] == top
         assert [each.attrib["Id"] for each in (await site.ask(request)).all(".//t:FolderId")] == ids
+        # The name is that which answers tell.
+        below = await site.ask(request.replace("Projects", "Inbox"))
+        inbox = await site.folder(FolderKind.INBOX)
+        assert below.all(".//t:FolderId")[0].attrib["Id"] == str(FolderId(guid_of(ALICE), inbox))
 
     asyncio.run(steps())
 

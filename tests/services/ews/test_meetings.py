@@ -11,8 +11,14 @@ from dataclasses import replace
 
 import pytest
 
+from postern.items import calendar_object
+from postern.items.calendar_object import CalendarObject
 from postern.items.imip import invitation_in
 from postern.model.folders import FolderKind, Right
+from postern.model.item_store import RenderedItem
+from postern.model.mailbox import MailboxError
+from postern.protocols.content_lines import line
+from postern.protocols.ews.ids import ItemId, read_id
 from postern.services.ews import item_reading
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.item_view import ItemView, Need
@@ -146,6 +152,75 @@ def test_a_refusal_takes_the_appointment_away() -> None:
         assert await post.carry() == [f"REPLY {ALICE}"]
         assert (await site.ask(read(copy), BOB)).codes == ["ErrorItemNotFound"]
         assert (await site.ask(read(item))).texts(".//t:RequiredAttendees//t:ResponseType") == ["Decline"]
+
+    work(steps)
+
+
+def test_a_refusal_of_what_is_in_no_calendar_is_kept_if_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        await invited(site, post)
+        request = await messages(site)
+        (item,) = [each.attrib["Id"] for each in request.all(".//t:MeetingRequest/t:ItemId")]
+        copy = read_id(request.find(".//t:AssociatedCalendarItemId").attrib["Id"])
+        assert isinstance(copy, ItemId)
+        await site.mailboxes.delete(guid_of(BOB), [copy.item])
+        outbox, sent = await site.folder(FolderKind.OUTBOX, BOB), await site.folder(FolderKind.SENT, BOB)
+
+        async def away(*told: object, **more: object) -> int:
+            raise MailboxError("OVERQUOTA", "The mailbox is full")
+
+        with monkeypatch.context() as failing:
+            failing.setattr(site.mailboxes, "send", away)
+            failed = await site.ask(answer("DeclineItem", item, disposition="SendOnly"), BOB)
+        assert failed.codes == ["ErrorQuotaExceeded"]
+        assert not site.mailboxes._folder(guid_of(BOB), outbox).items
+        assert (await site.ask(answer("DeclineItem", item, disposition="SendOnly"), BOB)).codes == ["NoError"]
+        assert await post.carry() == [f"REPLY {ALICE}"]
+        assert not site.mailboxes._folder(guid_of(BOB), sent).items
+
+    work(steps)
+
+
+def test_an_old_cancellation_does_not_remove_a_meeting_that_was_set_up_again() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        copy = (await messages(site)).find(".//t:AssociatedCalendarItemId").attrib["Id"]
+        assert (await site.ask(answer("CancelCalendarItem", item))).codes == ["NoError"]
+        await post.carry()
+        cancellation = (await messages(site)).all(".//t:MeetingCancellation/t:ItemId")[0].attrib["Id"]
+        known = read_id(copy)
+        assert isinstance(known, ItemId)
+        # A newer request has come.
+        (resource,) = await site.mailboxes.with_ids(guid_of(BOB), [known.item], True)
+        calendar = calendar_object.read(resource.content or b"")
+        assert isinstance(calendar, CalendarObject)
+        calendar.main.replace("SEQUENCE", line("SEQUENCE", "9"))
+        calendar.main.replace("STATUS", None)
+        values = RenderedItem(uid=calendar.uid)
+        await site.mailboxes.replace(guid_of(BOB), known.item, calendar.root.octets(), values)
+        removed = await site.ask(answer("RemoveItem", cancellation), BOB)
+        assert removed.codes == ["ErrorCalendarMeetingRequestIsOutOfDate"]
+        told = await site.ask(read(copy), BOB)
+        (stored_now,) = await site.mailboxes.get(guid_of(BOB), [known.item])
+        assert told.codes == ["NoError"] and stored_now.folder == await site.folder(FolderKind.CALENDAR, BOB)
+
+    work(steps)
+
+
+def test_an_attendee_of_another_list_keeps_the_answer() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        (element,) = (await messages(site)).all(".//t:MeetingRequest/t:ItemId")
+        assert (await site.ask(answer("AcceptItem", element.attrib["Id"]), BOB)).codes == ["NoError"]
+        await post.carry()
+        for kind, line_ in (("OptionalAttendees", "OPT-PARTICIPANT"), ("Resources", "NON-PARTICIPANT")):
+            moved = changed(item, f"calendar:{kind}", people(kind, BOB), "SendToNone")
+            assert (await site.ask(moved)).codes == ["NoError"]
+            told = await site.ask(read(item))
+            assert told.texts(f".//t:{kind}//t:ResponseType") == ["Accept"]
+            (entry,) = (await stored(site)).main.lines("ATTENDEE")
+            assert entry.parameter("ROLE") == line_
+            assert entry.parameter("CUTYPE") == ("RESOURCE" if kind == "Resources" else "")
 
     work(steps)
 
@@ -335,6 +410,22 @@ def test_a_meeting_is_forwarded_and_answered_by_mail() -> None:
         assert (await site.ask(answer("ReplyAllToItem", item))).codes == ["NoError"]
         (sent,) = await post.carry()
         assert CAROL in sent and b"In-Reply-To" not in post.mails[-1]
+
+    work(steps)
+
+
+def test_one_occurrence_is_forwarded_and_not_its_series() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = id_of(await site.ask(made(SERIES, subject="Talk")))
+        second = id_of(await site.ask(read(occurrence(item, 2))))
+        to = f"<t:ToRecipients><t:Mailbox><t:EmailAddress>{BOB}</t:EmailAddress></t:Mailbox></t:ToRecipients>"
+        assert (await site.ask(answer("ForwardItem", second, to))).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        invitation = invitation_in(post.mails[-1])
+        assert invitation is not None
+        (part,) = invitation.parts
+        assert part.first("RRULE") is None and part.first("RECURRENCE-ID") is not None
+        assert "20261202" in part.value("DTSTART") and part.value("SUMMARY") == "Talk"
 
     work(steps)
 

@@ -275,6 +275,10 @@ def test_a_message_is_sent_and_kept_where_the_request_says() -> None:
         assert len(await content(site, FolderKind.SENT)) == len(await content(site, FolderKind.JUNK)) == 1
         assert (await site.ask(made("<t:Subject>x</t:Subject>", "SendOnly"))).codes == ["ErrorMissingRecipients"]
         assert (await site.ask(made(letter, "SendOnly").replace(BOB, "bob"))).codes == ["ErrorInvalidRecipients"]
+        mine = "<t:ItemClass>IPM.Note.Mine</t:ItemClass>" + letter
+        assert (await site.ask(made(mine, "SendAndSaveCopy"))).codes == ["NoError"]
+        outbox = site.mailboxes._folder(guid_of(ALICE), await site.folder(FolderKind.OUTBOX))
+        assert [each.item_class for each in outbox.items.values()] == ["IPM.Note.Mine"]
         nameless = made(letter).replace(' MessageDisposition="SaveOnly"', "")
         assert (await site.ask(nameless)).codes == ["ErrorMessageDispositionRequired"]
 
@@ -305,6 +309,25 @@ def test_a_draft_is_sent_once_as_it_was_read() -> None:
         told = await site.ask(read(item, base="AllProperties"))
         assert told.texts(".//t:IsDraft") == ["false"] and told.texts(".//t:IsRead") == ["true"]
         assert (await site.ask(send(named))).codes == ["ErrorStaleObject"]
+
+    asyncio.run(steps())
+
+
+def test_a_draft_that_was_to_go_away_is_kept_where_the_request_says_so() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        answer = await site.ask(made("<t:Subject>Hi</t:Subject>" + recipients("ToRecipients", BOB)))
+        draft = answer.find(".//t:ItemId").attrib["Id"]
+        read_draft = read_id(draft)
+        assert isinstance(read_draft, ItemId)
+        # PidTagDeleteAfterSubmit and PidTagSentMailEntryId, as another program left them.
+        left = {0x0E01_000B: b"\1", 0x0E0A_0102: b"\0" * 8}
+        await site.mailboxes.set_properties(guid_of(ALICE), read_draft.item, left)
+        key = (await site.ask(read(draft))).find(".//t:ItemId").attrib["ChangeKey"]
+        named = f'<t:ItemId Id="{draft}" ChangeKey="{key}"/>'
+        sent = await site.ask(f'<m:SendItem SaveItemToFolder="true"><m:ItemIds>{named}</m:ItemIds></m:SendItem>')
+        assert sent.codes == ["NoError"]
+        assert not left.keys() & (await site.mailboxes.properties(guid_of(ALICE), read_draft.item)).keys()
 
     asyncio.run(steps())
 

@@ -7,18 +7,26 @@ covers: services.ews.operations.mark_as_junk, services.access.guarded
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from postern.model.folders import FolderKind, Right
-from postern.model.item_store import PropertyName, RenderedItem
+from postern.model.item_store import PropertyName, RenderedItem, StoredItem
 from postern.model.items import Flag, NewItem
+from postern.model.mailbox import MailboxError
 from postern.model.resources import NewResource
 from postern.model.sharing import ROLES
-from postern.protocols.ews.ids import FolderId, ItemId
+from postern.protocols.ews.ids import FolderId, ItemId, read_id
 from postern.services.access.guarded import MAKER_TAG
 from tests.services.dav.site import ALICE, BOB, event, guid_of
 from tests.services.ews.site import EwsSite
+from tests.services.ews.test_items import read
+from tests.services.ews.test_messages import made as created
+from tests.services.ews.test_messages import recipients
+from tests.services.ews.test_transfer import data_of, export, upload
 
 
 def message(subject: str) -> NewItem:
@@ -226,6 +234,49 @@ def test_a_copy_in_the_same_calendar_is_an_appointment_of_its_own() -> None:
     asyncio.run(steps())
 
 
+@pytest.mark.parametrize("failing", ["the second copy", "the answer"])
+def test_nothing_is_copied_twice_where_the_rest_fails(failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid, calendar = guid_of(ALICE), await site.folder(FolderKind.CALENDAR)
+        meetings = [
+            NewResource(event(name, "Lunch", "20260301T120000Z"), "IPM.Appointment", RenderedItem(name))
+            for name in ("a", "b")
+        ]
+        numbers = await site.mailboxes.add(guid, calendar, meetings)
+        inbox = await site.folder(FolderKind.INBOX)
+        mails = await site.mailboxes.create(guid, inbox, [message("Lunch")])
+        there = site.mailboxes._folder(guid, calendar).items
+        add_with, get = site.mailboxes.add_with, site.mailboxes.get
+        left = [1]
+
+        async def full(*told: Any, **more: Any) -> list[int]:
+            if not left:
+                raise MailboxError("OVERQUOTA", "The mailbox is full")
+            left.pop()
+            return await add_with(*told, **more)
+
+        async def away(mailbox: UUID, ids: Sequence[int], contents: bool = False) -> Sequence[StoredItem]:
+            if not set(ids) & {*numbers, *mails}:
+                raise MailboxError("UNAVAILABLE", "The store is away")
+            return await get(mailbox, ids, contents)
+
+        if failing == "the answer":
+            monkeypatch.setattr(site.mailboxes, "get", away)
+        else:
+            monkeypatch.setattr(site.mailboxes, "add_with", full)
+        ids = [ItemId(guid, number) for number in (*mails, *numbers)]
+        answer = await site.ask(placed("CopyItem", distinguished("calendar"), *ids))
+        monkeypatch.undo()
+        if failing == "the answer":
+            assert answer.codes == ["ErrorMailboxStoreUnavailable"] * 3
+        else:
+            assert answer.codes == ["NoError", "NoError", "ErrorQuotaExceeded"]
+        assert len(there) - 2 == (3 if failing == "the answer" else 2)
+
+    asyncio.run(steps())
+
+
 def test_an_appointment_is_not_moved_beside_another_of_its_uid() -> None:
     async def steps() -> None:
         site = EwsSite()
@@ -333,5 +384,56 @@ def test_an_author_changes_what_he_has_made_and_nothing_else() -> None:
         (item,) = [each for each in await site.mailboxes.get(hers.mailbox, range(1, 1_000_000)) if each.id != hers.item]
         bag = await site.mailboxes.properties(hers.mailbox, item.id)
         assert bag[MAKER_TAG][4:] == guid_of(BOB).bytes and bag[0x1234_0003] == b"\x2b\0\0\0"
+
+    asyncio.run(steps())
+
+
+def test_an_author_sees_and_uses_the_rights_over_what_he_has_made() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        (hers,) = await filled(site)
+        inbox = await grant(site, FolderKind.INBOX, "author")
+        letter = "<t:Subject>x</t:Subject>" + recipients("ToRecipients", "eve@else.test")
+        draft = await site.ask(created(letter, folder=distinguished("inbox", ALICE)), BOB)
+        mine = read_id(draft.find(".//t:ItemId").attrib["Id"])
+        assert isinstance(mine, ItemId)
+        rights = '<t:FieldURI FieldURI="item:EffectiveRights"/>'
+        told = await site.ask(read(str(hers), rights), BOB)
+        assert told.texts(".//t:Modify") == told.texts(".//t:Delete") == ["false"]
+        told = await site.ask(read(str(mine), rights), BOB)
+        assert told.texts(".//t:Modify") == told.texts(".//t:Delete") == ["true"]
+        told = await site.ask(export(hers.item))
+        theirs = await site.ask(upload(inbox, data_of(told), str(hers)), BOB)
+        assert theirs.codes == ["ErrorAccessDenied"]
+        own = await site.ask(upload(inbox, data_of(await site.ask(export(mine.item))), str(mine)), BOB)
+        assert own.codes == ["NoError"]
+        quiet = created(f'<t:ReferenceItemId Id="{hers}"/>', kind="SuppressReadReceipt")
+        assert (await site.ask(quiet, BOB)).codes == ["ErrorAccessDenied"]
+        key = (await site.ask(read(str(mine)), BOB)).find(".//t:ItemId").attrib["ChangeKey"]
+        named = f'<t:ItemId Id="{mine}" ChangeKey="{key}"/>'
+        sent = await site.ask(f'<m:SendItem SaveItemToFolder="true"><m:ItemIds>{named}</m:ItemIds></m:SendItem>', BOB)
+        assert sent.codes == ["NoError"] and await folder_of(site, mine) is None
+
+    asyncio.run(steps())
+
+
+def test_an_author_answers_what_he_has_put_there() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        (hers,) = await filled(site)
+        await grant(site, FolderKind.INBOX, "author")
+        (own,) = await filled(site, 1, BOB)
+        copied = await site.ask(placed("CopyItem", distinguished("inbox", ALICE), own), BOB)
+        mine = read_id(copied.find(".//t:ItemId").attrib["Id"])
+        assert isinstance(mine, ItemId)
+        for item, kind, flag in (
+            (mine, "SuppressReadReceipt", 0),
+            (mine, "ReplyToItem", Flag.ANSWERED),
+            (hers, "ReplyToItem", 0),
+        ):
+            before = (await site.mailboxes.get(item.mailbox, [item.item]))[0].flags
+            asked = created(f'<t:ReferenceItemId Id="{item}"/>', "SendOnly", kind=kind)
+            assert (await site.ask(asked, BOB)).codes == ["NoError"]
+            assert (await site.mailboxes.get(item.mailbox, [item.item]))[0].flags == before | flag
 
     asyncio.run(steps())

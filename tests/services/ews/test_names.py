@@ -14,6 +14,7 @@ import pytest
 from postern.model.address_book import AddressBookEntry
 from postern.model.directory import RecipientType
 from postern.model.folders import FolderKind, Right
+from postern.services.ews.operations import resolve_names
 from tests.services.dav.site import ALICE, BOB, guid_of, recipient_of
 from tests.services.ews.site import EwsSite
 from tests.services.ews.test_contacts import created
@@ -82,7 +83,7 @@ def test_names_are_resolved_in_the_directory() -> None:
     asyncio.run(steps())
 
 
-def test_names_are_resolved_among_contacts() -> None:
+def test_names_are_resolved_among_contacts(monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps() -> None:
         site = site_with_people()
         await contact(site, "Bonnie Clyde", "bonnie@sea.test", "bc@home.test")
@@ -96,6 +97,15 @@ def test_names_are_resolved_among_contacts() -> None:
         assert both.texts(".//t:EmailAddress") == [BOB, "bonnie@sea.test", "bc@home.test"]
         both = await site.ask(resolve("bo", "ContactsActiveDirectory"))
         assert both.texts(".//t:EmailAddress") == ["bonnie@sea.test", "bc@home.test", BOB]
+        with monkeypatch.context() as few:
+            few.setattr(resolve_names, "MAX_RESULTS", 2)
+            known = site.recipients.known
+            for name in ("bo1@example.test", "bo2@example.test", "bo3@example.test"):
+                known[name] = recipient_of(name)
+            first = await site.ask(resolve("bo", "ContactsActiveDirectory"))
+            assert first.texts(".//t:EmailAddress") == ["bonnie@sea.test", "bc@home.test"]
+            for name in ("bo1@example.test", "bo2@example.test", "bo3@example.test"):
+                del known[name]
         lists = await site.ask(resolve("Crew", "Contacts"))
         assert lists.texts(".//t:MailboxType") == ["PrivateDL"] and lists.find(".//t:ItemId").attrib["Id"] == item
         assert (await site.ask(resolve("bo", "ActiveDirectory"))).texts(".//t:EmailAddress") == [BOB]

@@ -51,6 +51,8 @@ def test_people_of_a_folder() -> None:
         assert told.texts("m:TotalNumberOfPeopleInView") == ["4"]
         assert told.texts(".//t:Persona/t:PersonaType")[-1] == "DistributionList"
         assert told.texts(".//t:EmailAddress/t:EmailAddress")[:2] == ["ada@sea.test", "bonnie@sea.test"]
+        last = await site.ask(find(view='MaxEntriesReturned="9" Offset="1"').replace("Beginning", "End"))
+        assert last.texts("m:People/t:Persona/t:DisplayName") == ["ada", "Bonnie", "Cleo"]
         page = await site.ask(find(view='MaxEntriesReturned="2" Offset="1"'))
         assert page.texts("m:People/t:Persona/t:DisplayName") == ["Bonnie", "Cleo"]
         assert (await site.ask(find(order=ordered("persona:DisplayName")))).texts("m:People/t:Persona/t:DisplayName")[
@@ -117,7 +119,7 @@ def test_a_persona_is_read_by_its_id() -> None:
 @pytest.mark.parametrize(
     ("ask", "code"),
     [
-        (find(view='MaxEntriesReturned="0" Offset="0"'), "ErrorInvalidIndexedPagingParameters"),
+        (find(view='MaxEntriesReturned="0" Offset="0"'), "ErrorInvalidPagingMaxRows"),
         (find(view='MaxEntriesReturned="x" Offset="0"'), "ErrorSchemaValidation"),
         (
             find(order=ordered("persona:Title")),

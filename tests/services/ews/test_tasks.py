@@ -10,6 +10,8 @@ import asyncio
 import pytest
 
 from postern.model.folders import FolderKind, Right
+from postern.protocols.ews.ids import ItemId, read_id
+from postern.services.access.guarded import MAKER_TAG
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
 from tests.services.ews.test_items import read
@@ -115,6 +117,22 @@ def test_a_series_goes_on() -> None:
         await site.ask(setting(item, ("Status", "Completed")))
         assert (await site.ask(read(item, base="AllProperties"))).texts(".//t:Status") == ["Completed"]
         assert len(await site.mailboxes.resources(guid, folder)) == 2
+
+    asyncio.run(steps())
+
+
+def test_what_a_series_has_stays_with_the_occurrence_that_is_done() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        guid, folder = guid_of(ALICE), await site.folder(FolderKind.TASKS)
+        item = await new(site, f"<t:Subject>Water</t:Subject><t:DueDate>2026-11-02T00:00:00Z</t:DueDate>{WEEKLY}")
+        number = read_id(item)
+        assert isinstance(number, ItemId)
+        maker = {MAKER_TAG: guid_of(BOB).bytes}
+        await site.mailboxes.set_properties(guid, number.item, {0x8F00_0003: b"\2\0\0\0", **maker})
+        assert (await site.ask(setting(item, ("Status", "Completed")))).codes == ["NoError"]
+        (done,) = {each.id for each in await site.mailboxes.resources(guid, folder)} - {number.item}
+        assert await site.mailboxes.properties(guid, done) == {0x8F00_0003: b"\2\0\0\0"}
 
     asyncio.run(steps())
 

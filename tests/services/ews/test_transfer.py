@@ -25,6 +25,7 @@ from postern.protocols.ews.ids import FolderId, ItemId, read_id
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.exchange import account
 from tests.services.ews.site import Answer, EwsDoor, EwsSite
+from tests.services.ews.test_posts_and_notes import NOTE, created
 
 MAIL = b"From: bob@example.test\r\nSubject: Lunch\r\n\r\nHello\r\n"
 EVENT = (
@@ -123,6 +124,22 @@ def test_appointments_keep_the_values_by_which_they_are_found() -> None:
             replace(PLAIN, item_class="IPM.Appointment", is_named=True, content=EVENT.replace(b"UID:u1", b"UID:u2")),
         ):
             assert (await site.ask(upload(calendar, write(wrong), item_id))).codes == ["ErrorCorruptData"]
+
+    asyncio.run(steps())
+
+
+def test_a_note_comes_back() -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        made = await site.ask(created(NOTE))
+        item, folder = made.find(".//t:ItemId").attrib["Id"], await site.folder(FolderKind.NOTES)
+        known = read_id(item)
+        assert isinstance(known, ItemId)
+        data = data_of(await site.ask(export(known.item)))
+        copy = number_of(await site.ask(upload(folder, data)))
+        first, second = await site.mailboxes.get(guid_of(ALICE), [known.item, copy], True)
+        assert copy != known.item and second.item_class == "IPM.StickyNote" and first.content == second.content
+        assert number_of(await site.ask(upload(folder, data, item))) == known.item
 
     asyncio.run(steps())
 

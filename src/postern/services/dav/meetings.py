@@ -79,11 +79,14 @@ async def plan(
     outcome = await aside(before + after, lambda: intended(was, becomes, box.calendar_addresses, now, keeps, replies))
     if isinstance(outcome, Refused):
         raise contents.refusal(outcome, CALDAV)
+    is_whole = becomes is not None and {id(part) for part in becomes.parts} <= {
+        id(each) for each in becomes.root.entries
+    }
     if outcome.role is Role.NONE:
-        return Plan(content)
-    if becomes is not None and not {id(part) for part in becomes.parts} <= {
-        id(entry) for entry in becomes.root.entries
-    }:
+        if content is None or becomes is None or not outcome.is_written or not is_whole:
+            return Plan(content)
+        return Plan(replace(content, octets=becomes.root.octets()), is_written=True)
+    if becomes is not None and not is_whole:
         # It would be written without those of its components that are in another VCALENDAR.
         raise contents.refusal(Refused("valid-calendar-object-resource", "a meeting is one VCALENDAR"), CALDAV)
     if old is None and becomes is not None:

@@ -13,7 +13,6 @@ from uuid import UUID
 from postern.model.address_book import AddressBook
 from postern.model.delivery import Outbox
 from postern.model.directory import Directory, Groups, MailboxOwners, Recipient
-from postern.model.edits import Beside
 from postern.model.folders import FolderKind, FolderNode, FolderStore, Right
 from postern.model.item_store import PropertyName, StoredItem
 from postern.model.items import Flag, FlagChange, ImapItems
@@ -213,16 +212,6 @@ class Mailbox:
         if not self.is_whole:
             return await self._guard().demand_delete(self.id, ids)
         return [item.id for item in await self.store.get(self.id, ids)]
-
-    async def change_flags(self, item: int, flags: int) -> None:
-        """Sets the system flags of an item. Raises EwsError: ErrorItemNotFound, ErrorAccessDenied."""
-        await self.nodes()
-        try:
-            await self.store.edit(self.id, item, Beside(flags))
-        except MailboxError as error:
-            if error.code != "NONEXISTENT":
-                raise
-            raise EwsError(Code.ITEM_NOT_FOUND) from None
 
     async def mark(self, items: Sequence[StoredItem], flag: Flag, is_set: bool) -> None:
         """Sets a flag of these items, or takes it away; what other flags they have meanwhile, they keep. Raises EwsError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from email.utils import formatdate
 
@@ -12,8 +13,9 @@ from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.mail_content import MAX_ATTACHMENTS, Attached, Form, MailContent
 from postern.items.quoting import Quoted
 from postern.model.domains import fold
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import FolderKind
 from postern.model.items import MESSAGE, Flag
+from postern.model.mailbox import MailboxError
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -66,15 +68,15 @@ async def forward(call: Call, asked: xml.Element, how: How) -> str:
 async def suppress_receipt(call: Call, asked: xml.Element, how: How) -> str:
     """Marks a message as one whose read receipt was settled: it is read, and nobody is told (MS-OXWSCDATA section 2.2.4.46)."""
     view, _ = await _original(call, asked)
-    view.mailbox.demand(view.node, Right.EDIT_ANY)
-    await view.mailbox.change_flags(view.stored.id, view.stored.flags | Flag.SEEN)
+    await view.mailbox.mark([view.stored], Flag.SEEN, True)
     return "<m:Items/>"
 
 
 async def _original(call: Call, asked: xml.Element) -> tuple[ItemView, MailContent]:
     """The message that is answered. Raises EwsError: ErrorMissingInformationReferenceItemId, ErrorItemNotFound,
     ErrorStaleObject, ErrorInvalidReferenceItem for what is no message, or one that was not sent."""
-    view, _ = await referred(call, asked)
+    view, ref = await referred(call, asked)
+    view.start = ref.id.start
     if view.stored.item_class.startswith(APPOINTMENT):
         view = replace(view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE))
     if not view.stored.item_class.lower().startswith(MESSAGE.lower().rpartition(".")[0]):
@@ -159,8 +161,10 @@ async def _answer(
     for each_attached in attached[:MAX_ATTACHMENTS]:
         message.attach(each_attached)
     saved = await editor.create(how)
-    if flag and how.disposition is not Disposition.SAVE_ONLY and view.mailbox.rights_in(view.node) & Right.EDIT_ANY:
-        await view.mailbox.change_flags(view.stored.id, view.stored.flags | flag)
+    if flag and how.disposition is not Disposition.SAVE_ONLY:
+        # The answer is on its way: whoever may not mark the message, or comes too late for it, has answered all the same.
+        with suppress(EwsError, MailboxError):
+            await view.mailbox.mark([view.stored], flag, True)
     if saved is None:
         return "<m:Items/>"
     item_id = element("t:ItemId", Id=str(saved.id), ChangeKey=change_key(saved.change))

@@ -91,6 +91,9 @@ def _write(part: Component, kind: str, people: list[Invited]) -> None:
 def _line(kind: str, person: Invited, known: Line | None) -> Line:
     if known is not None and kind_of_attendee(known) == kind:
         return known
+    if known is not None:
+        roles = {name: values[0] for name, values in _ROLES[kind]}
+        return with_parameters(known, {"CUTYPE": "", **roles})
     name = [("CN", [person.name])] if person.name and person.name != person.address else []
     answer = [("PARTSTAT", ["NEEDS-ACTION"]), ("RSVP", ["TRUE"])]
     return line("ATTENDEE", f"mailto:{person.address}", [*name, *_ROLES[kind], *answer])

@@ -89,7 +89,9 @@ def _shown(part: Component, name: str) -> str:
 def _write_times(editor: CalendarEditor, part: Component) -> None:
     pending = editor.pending
     old = timing_of(part, editor.calendar.zones, editor.mapped.floating)
-    times = (pending.start, pending.end, pending.all_day, pending.start_zone)
+    # What is of whole days has no zone of its end.
+    end_zone_alone = pending.end_zone if not editor.mapped.all_day else None
+    times = (pending.start, pending.end, pending.all_day, pending.start_zone, end_zone_alone)
     if old is not None and all(each is None for each in times):
         return
     there = _zone_there(editor, part)

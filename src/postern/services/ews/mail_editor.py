@@ -132,6 +132,9 @@ class MailEditor(Editor):
             self.message.set_form(Form(there.text + added, there.is_html))
 
     def set_attachments(self, field: xml.Element | None) -> None:
+        """Adds the files of a new message; those of one that is there are made by CreateAttachment."""
+        if self.view is not None:
+            raise EwsError(Code.INVALID_PROPERTY_SET if field is not None else Code.INVALID_PROPERTY_DELETE)
         for each in field.elements if field is not None else []:
             self.attach(each)
 
@@ -292,7 +295,7 @@ class MailEditor(Editor):
             await self.make()
             saved = await super().create(how)
             return await self._with_attachments(saved)
-        await sending.send(self.call, self.message, self._copy(how), self.bag)
+        await sending.send(self.call, self.message, self._copy(how), self.bag, self.item_class)
         return None
 
     async def update(self, how: How, known: int | None) -> Saved:

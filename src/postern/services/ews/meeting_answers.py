@@ -23,7 +23,6 @@ from postern.items.organizing import Sending
 from postern.items.rendered import attendee_of, sequence_of, status_of
 from postern.items.series import Series
 from postern.model.folders import FolderKind, Right
-from postern.model.items import Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
 from postern.protocols import xml
@@ -147,7 +146,7 @@ async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: l
         )
         return await _told(mailbox, number)
     if resource is None:
-        await _send(call, mailbox, letters)
+        await sending.send_alone(await meeting_changes.sender_of(call, mailbox, letters, is_kept), letters)
         return "<m:Items/>"
     if meeting.key is not None:
         zone = zone_of_days(call, copy)
@@ -166,16 +165,6 @@ async def _keep(call: Call, meeting: _Meeting, status: str, now: int, letters: l
         await store.delete(mailbox.id, copies)
         raise
     return "<m:Items/>"
-
-
-async def _send(call: Call, mailbox: Mailbox, letters: list[bytes]) -> None:
-    """Sends letters about what is in no calendar."""
-    sender = await meeting_changes.sender_of(call, mailbox, letters)
-    outbox = next(node.id for node in await sender.outbox.tree(mailbox.id) if node.kind is FolderKind.OUTBOX)
-    for letter in letters:
-        (number,) = await sender.outbox.create(mailbox.id, outbox, [NewItem(letter, Flag.SEEN)])
-        (item,) = await sender.outbox.get(mailbox.id, [number])
-        await mailbox.server.mailboxes.submit(mailbox.id, item.uid)
 
 
 async def _told(mailbox: Mailbox, number: int) -> str:
@@ -350,7 +339,8 @@ async def cancel(call: Call, response: xml.Element, how: How) -> str:
 
 
 async def remove(call: Call, response: xml.Element, how: How) -> str:
-    """Removes the appointment of a cancellation, without an answer (RemoveItemType). Raises EwsError, MailboxError."""
+    """Removes the appointment of a cancellation, without an answer (RemoveItemType). Raises EwsError:
+    ErrorCalendarMeetingRequestIsOutOfDate for a cancellation that is older than the appointment; MailboxError."""
     view = await _view(call, response)
     mailbox = view.mailbox
     invitation = invitation_of(view)
@@ -363,6 +353,10 @@ async def remove(call: Call, response: xml.Element, how: How) -> str:
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_REMOVE_ITEM)
     copy = await copy_of(mailbox, invitation.uid)
     if copy is not None and invitation.master is not None:
+        stored = calendar_object.read(copy.content or b"")
+        if isinstance(stored, CalendarObject) and sequence_of(stored.main) > sequence_of(invitation.main):
+            # The meeting was set up again after it was cancelled (RFC 5546 section 2.1.5).
+            raise EwsError(Code.CALENDAR_MEETING_REQUEST_IS_OUT_OF_DATE)
         await dispose(mailbox, [copy.id], Disposal.TRASH)
     await dispose(mailbox, [view.stored.id], Disposal.TRASH)
     return "<m:Items/>"

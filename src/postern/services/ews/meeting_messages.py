@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -17,12 +18,14 @@ from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.imip import Letter, invitation_in, mail
 from postern.items.mail_content import Attached
 from postern.items.rendered import answer_of, sequence_of
+from postern.items.series import Series
 from postern.items.text import text_of
 from postern.model.items import MESSAGE
 from postern.protocols.content_lines import line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ical.values import address_of
+from postern.services.ews.appointments import exception_at, zone_of_days
 from postern.services.ews.item_view import ItemView, Need, load_pages
 from postern.services.scheduling.aside import read_calendar
 
@@ -130,11 +133,14 @@ async def associate(views: Sequence[ItemView]) -> None:
 
 
 def as_mail(view: ItemView) -> bytes:
-    """An appointment as the mail that would invite to it, to be answered or forwarded. Raises EwsError ErrorInvalidReferenceItem
-    for what cannot be read."""
+    """An appointment, or the occurrence of a series that the view is of, as the mail that would invite to it, to be answered or
+    forwarded. Raises EwsError: ErrorInvalidReferenceItem for what cannot be read; as `appointments.exception_at`."""
     calendar = calendar_object.read(view.content or b"")
     if isinstance(calendar, Refused) or calendar.kind != "VEVENT":
         raise EwsError(Code.INVALID_REFERENCE_ITEM)
+    if view.start is not None:
+        series = Series(calendar, zone_of_days(view.call, calendar))
+        calendar = replace(calendar, parts=[exception_at(calendar, series, view.start, view.call.steps).copy()])
     owner = view.mailbox.recipient.primary
     organizer = organizer_of(calendar.main) or owner
     for part in calendar.parts:

@@ -44,7 +44,8 @@ def demand_target(target: Place) -> None:
 
 async def put(source: Mailbox, ids: Sequence[int], target: Place, is_move: bool) -> dict[int, int]:
     """Moves or copies these items, and returns the ids that they have then, by id; those that are not there for the caller are
-    left out. Raises EwsError: ErrorAccessDenied, ErrorMoveCopyFailed; MailboxError."""
+    left out, and so are those with which the work ended after others. Raises EwsError: ErrorAccessDenied, ErrorMoveCopyFailed;
+    MailboxError."""
     demand_target(target)
     mailbox, folder = target.mailbox, target.node.id
     if source.id != mailbox.id:
@@ -89,9 +90,14 @@ async def _copied_here(mailbox: Mailbox, ids: Sequence[int], target: Place) -> d
             taken.add(uid)
     plain = [number for number in ids if number not in renewed]
     copies = await mailbox.store.copy_items(mailbox.id, plain, target.node.id) if plain else {}
-    for number in sorted(renewed):
-        for item in await mailbox.store.get(mailbox.id, [number], True):
-            copies[number] = await _copied(mailbox, item, target, is_renewed=True)
+    try:
+        for number in sorted(renewed):
+            for item in await mailbox.store.get(mailbox.id, [number], True):
+                copies[number] = await _copied(mailbox, item, target, is_renewed=True)
+    except (EwsError, MailboxError):
+        # Those that are there already are told: a request that asks for them again would have two copies of each.
+        if not copies:
+            raise
     return copies
 
 

@@ -47,19 +47,26 @@ class Copy:
 
 
 async def send(
-    call: Call, message: MailContent, copy: Copy, bag: Mapping[Property, Value | None] | None = None
+    call: Call,
+    message: MailContent,
+    copy: Copy,
+    bag: Mapping[Property, Value | None] | None = None,
+    item_class: str = MESSAGE,
 ) -> None:
-    """Sends a message that is nowhere yet. Raises EwsError: ErrorMissingRecipients, ErrorSendAsDenied, ErrorAccessDenied;
-    MailboxError."""
+    """Sends a message that is nowhere yet; what is of no class of messages becomes a plain one. Raises EwsError:
+    ErrorMissingRecipients, ErrorSendAsDenied, ErrorAccessDenied; MailboxError."""
     own = await call.own()
     await own.nodes()
     octets = await _prepared(call, own, message)
     outbox = await own.of_kind(FolderKind.OUTBOX)
-    away = await _copied_elsewhere(own, copy, octets)
+    if not item_class.lower().startswith(MESSAGE.lower()):
+        item_class = MESSAGE
+    away = await _copied_elsewhere(own, copy, octets, item_class)
     ids: list[int] = []
     try:
+        new = NewItem(octets, Flag.SEEN, item_class=item_class)
         held = await new_bag(own, {**(bag or {}), **_fate(own, copy)})
-        ids = await own.store.create_with(own.id, outbox.id, [NewItem(octets, Flag.SEEN, item_class=MESSAGE)], held)
+        ids = await own.store.create_with(own.id, outbox.id, [new], held)
         await own.store.send(own.id, ids[0], NOTHING_BESIDE)
     except (MailboxError, EwsError):
         await own.store.delete(own.id, ids)
@@ -81,8 +88,8 @@ async def send_stored(call: Call, item: ItemId, copy: Copy, known: int | None = 
     own = await call.own()
     message = MailContent(view.content or b"")
     if mailbox.id != own.id:
-        mailbox.demand(view.node, Right.DELETE_ANY)
-        await send(call, message, copy)
+        await mailbox.demand_delete([item.item])
+        await send(call, message, copy, item_class=view.stored.item_class)
         await mailbox.store.delete(mailbox.id, [item.item])
         return
     await _send_own(call, own, view, message, copy)
@@ -91,7 +98,7 @@ async def send_stored(call: Call, item: ItemId, copy: Copy, known: int | None = 
 async def _send_own(call: Call, own: Mailbox, view: ItemView, message: MailContent, copy: Copy) -> None:
     octets = await _prepared(call, own, message)
     beside = Beside((view.stored.flags | Flag.SEEN) & ~Flag.DRAFT, await bag_of(own, _fate(own, copy)))
-    away = await _copied_elsewhere(own, copy, octets)
+    away = await _copied_elsewhere(own, copy, octets, view.stored.item_class)
     try:
         other = octets if octets != view.content else None
         await own.store.send(own.id, view.stored.id, beside, other, view.stored.change)
@@ -103,15 +110,16 @@ async def _send_own(call: Call, own: Mailbox, view: ItemView, message: MailConte
 
 
 def _fate(own: Mailbox, copy: Copy) -> dict[Property, Value | None]:
-    """The properties by which the store knows what becomes of the item."""
+    """The properties by which the store knows what becomes of the item. Both are named each time: a draft may have one of another
+    program, or of a time at which it was to go elsewhere."""
     if not copy.is_kept or (copy.place is not None and copy.place.mailbox.id != own.id):
         return {DELETE_AFTER_SUBMIT: True, SENT_FOLDER: None}
     if copy.place is None or copy.place.node.kind is FolderKind.SENT:
-        return {}
+        return {DELETE_AFTER_SUBMIT: None, SENT_FOLDER: None}
     return {DELETE_AFTER_SUBMIT: None, SENT_FOLDER: copy.place.node.id.to_bytes(8, "big")}
 
 
-async def _copied_elsewhere(own: Mailbox, copy: Copy, octets: bytes) -> int | None:
+async def _copied_elsewhere(own: Mailbox, copy: Copy, octets: bytes, item_class: str) -> int | None:
     """Puts the copy into a folder of somebody else, if it is to go there, and returns its id."""
     place = copy.place
     if not copy.is_kept or place is None:
@@ -122,7 +130,8 @@ async def _copied_elsewhere(own: Mailbox, copy: Copy, octets: bytes) -> int | No
         return None
     await place.mailbox.nodes()
     place.mailbox.demand(place.node, Right.CREATE)
-    (number,) = await place.mailbox.store.create(place.mailbox.id, place.node.id, [NewItem(octets, Flag.SEEN)])
+    new = NewItem(octets, Flag.SEEN, item_class=item_class)
+    (number,) = await place.mailbox.store.create(place.mailbox.id, place.node.id, [new])
     return number
 
 

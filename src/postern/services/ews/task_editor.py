@@ -23,9 +23,10 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.regenerations import TaskRecurrence
 from postern.protocols.ical.values import Kind, When, when_line
 from postern.protocols.ical.zones import written_utc
+from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.deleting import Deletion, dispose
-from postern.services.ews.editing import How, Saved
+from postern.services.ews.editing import How, Saved, bag_of
 from postern.services.ews.fields.mapped import MapSource
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.map_editor import MapEditor
@@ -156,13 +157,21 @@ class TaskEditor(MapEditor):
         return await super().update(how, known)
 
     async def _leave(self, octets: bytes) -> list[int]:
-        """Stores the occurrence that is done."""
+        """Stores the occurrence that is done, with what the bag of the series has, and with what the request puts there."""
         calendar = await read_calendar(octets)
         assert isinstance(calendar, CalendarObject)
         mailbox = self.place.mailbox
         values = await aside(octets, partial(values_of, calendar, self._now), is_long=may_recur(octets))
         resource = NewResource(octets, self.item_class, values, f"{uuid4()}.ics")
-        return await mailbox.store.add(mailbox.id, self.place.node.id, [resource])
+        bag = dict(self.view.bag) if self.view is not None else {}
+        # Who made the series has not made what is left of it.
+        bag.pop(MAKER_TAG, None)
+        for tag, held in (await bag_of(mailbox, self.bag)).items():
+            if held is not None:
+                bag[tag] = held
+            else:
+                bag.pop(tag, None)
+        return await mailbox.store.add_with(mailbox.id, self.place.node.id, [resource], bag)
 
 
 def _advanced(octets: bytes) -> tuple[bytes, RenderedItem] | None:

@@ -20,7 +20,7 @@ from postern.services.ews.places import ItemRef, Place
 _SYSTEM = (1 << KEYWORD_BASE) - 1
 _AT_ONCE = 65_536
 """Octets that are packed or read in the loop; more are in a thread."""
-_NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.activity", "ipm.stickynote")
+_NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.activity")
 """The classes of what is iCalendar or a vCard."""
 
 
@@ -102,7 +102,7 @@ async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredI
     if stored is None:
         raise EwsError(Code.ITEM_NOT_FOUND)
     place = Place(mailbox, nodes[stored.folder])
-    mailbox.demand(place.node, Right.EDIT_ANY)
+    await mailbox.demand_edit([number])
     named = list(await mailbox.store.with_ids(mailbox.id, [number]))
     if bool(named) != item.is_named:
         raise EwsError(Code.CORRUPT_DATA)

@@ -25,7 +25,7 @@ from postern.items.organizing import Sending
 from postern.items.property_values import encoded
 from postern.model.directory import Directory
 from postern.model.domains import fold
-from postern.model.edits import Beside
+from postern.model.edits import NOTHING_BESIDE, Beside
 from postern.model.folders import FolderKind
 from postern.model.item_store import RenderedItem
 from postern.model.items import Flag, NewItem
@@ -96,6 +96,20 @@ def letters_of(
             part = recipients[start : start + MAX_ADDRESSED]
             letters.append(letter(sending, sender, part, f"{uuid4()}@{domain}", now, comment))
     return letters
+
+
+async def send_alone(sender: Sender, letters: Sequence[bytes]) -> None:
+    """Sends letters about what is in no calendar. A letter that cannot be sent is not left in the outbox. Raises MailboxError."""
+    mailbox = sender.mailbox
+    outbox = next((node.id for node in await sender.outbox.tree(mailbox) if node.kind is FolderKind.OUTBOX), 0)
+    bag = {} if sender.is_kept else _GOES
+    for octets in letters:
+        ids = await sender.outbox.create_with(mailbox, outbox, [NewItem(octets, Flag.SEEN)], bag)
+        try:
+            await sender.outbox.send(mailbox, ids[0], NOTHING_BESIDE)
+        except Exception:
+            await sender.outbox.delete(mailbox, ids)
+            raise
 
 
 async def carry_out(

@@ -231,7 +231,7 @@ ITEM_FIELDS: tuple[Field, ...] = (
         needs=Need.HEADER,
         write=MailEditor.set_culture,
     ),
-    Field("item:EffectiveRights", "EffectiveRights", item_values.rights, since=Version.V2007_SP1),
+    Field("item:EffectiveRights", "EffectiveRights", item_values.rights, needs=_BAG, since=Version.V2007_SP1),
     Field("item:LastModifiedName", "LastModifiedName", item_values.owner),
     Field(
         "item:LastModifiedTime",

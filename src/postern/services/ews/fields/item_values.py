@@ -30,6 +30,7 @@ from postern.protocols.ews.versions import Version
 from postern.protocols.mime import layout
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
+from postern.services.access.guarded import MAKER
 from postern.services.ews.fields import bag, body, mime
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.meeting_messages import is_meeting_alone
@@ -161,15 +162,19 @@ def reminder_delta(view: ItemView, shape: Shape) -> str:
 
 
 def rights(view: ItemView, shape: Shape) -> str:
-    """EffectiveRights (MS-OXWSCDATA section 2.2.4.29)."""
+    """EffectiveRights (MS-OXWSCDATA section 2.2.4.29); the rights over one's own items count for whoever made the item."""
     rights = _EVERY if view.mailbox.is_whole else view.mailbox.rights_in(view.node)
+    caller = view.mailbox.caller
+    is_own = caller is not None and bag.value_of(view, MAKER) == caller.bytes
+    may_delete = Right.DELETE_ANY | Right.DELETE_OWNED if is_own else Right.DELETE_ANY
+    may_edit = Right.EDIT_ANY | Right.EDIT_OWNED if is_own else Right.EDIT_ANY
     return element(
         "t:EffectiveRights",
         boolean("t:CreateAssociated", False),
         boolean("t:CreateContents", False),
         boolean("t:CreateHierarchy", False),
-        boolean("t:Delete", bool(rights & Right.DELETE_ANY)),
-        boolean("t:Modify", bool(rights & Right.EDIT_ANY)),
+        boolean("t:Delete", bool(rights & may_delete)),
+        boolean("t:Modify", bool(rights & may_edit)),
         boolean("t:Read", bool(rights & Right.READ_ANY)),
         boolean("t:ViewPrivateItems", bool(rights & (Right.OWNER | Right.PRIVATE)))
         if view.call.header.version >= Version.V2010

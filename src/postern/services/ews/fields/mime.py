@@ -97,6 +97,7 @@ def with_content(view: ItemView, octets: bytes, first: int) -> ItemView:
     number of its first part in the item."""
     check = parts_in_item(view)[1]
     part = scan(octets)
+    # What the bag of the item says, as that it is done, is said of the item.
     return replace(
         view,
         content=octets,
@@ -104,5 +105,6 @@ def with_content(view: ItemView, octets: bytes, first: int) -> ItemView:
         envelope=render_envelope(part.fields),
         structure=render_structure(octets, part)[0],
         stored=replace(view.stored, size=len(octets), item_class=MESSAGE, flags=int(Flag.SEEN)),
+        bag={},
         parsed={parts_in_item: (first, check)},
     )

@@ -170,7 +170,7 @@ def _set_nothing(editor: MapEditor, sent: xml.Element | None) -> None:
 def _attach(editor: MapEditor, sent: xml.Element | None) -> None:
     """Adds the files of a new item; those of one that is there are made by CreateAttachment."""
     if editor.view is not None or sent is None:
-        raise EwsError(Code.INVALID_PROPERTY_SET)
+        raise EwsError(Code.INVALID_PROPERTY_SET if sent is not None else Code.INVALID_PROPERTY_DELETE)
     if len(sent.elements) > line_attachments.MAX_ATTACHMENTS:
         raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY)
     for each in sent.elements:

@@ -56,7 +56,8 @@ async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]
             yield each
         else:
             place = next(place for place, other in enumerate(written) if other is each)
-            yield f"<m:Attachments>{ids[place]}</m:Attachments>"
+            # BODYSTRUCTURE may end before the new part: then it is there, and has no id.
+            yield f"<m:Attachments>{ids[place] if place < len(ids) else ''}</m:Attachments>"
 
 
 def mail_editor(call: Call, view: ItemView) -> MailEditor:

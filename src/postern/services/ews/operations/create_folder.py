@@ -42,7 +42,8 @@ async def run_path(call: Call, request: xml.Element) -> AsyncIterator[str | EwsE
     for each in folders:
         name = each.text_of(t("DisplayName"))
         nodes = (await parent.mailbox.nodes()).values()
-        there = next((node for node in nodes if node.parent == parent.node.id and node.name == name), None)
+        below = (node for node in nodes if node.parent == parent.node.id)
+        there = next((node for node in below if folder_rendering.shown_name(node) == name), None)
         if there is not None:
             parent = Place(parent.mailbox, there)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from postern.model.folders import FolderNode, Right
@@ -14,17 +15,17 @@ from postern.protocols.ews.codes import Code
 from postern.protocols.ews.conditions import And, Compare, Condition, Contains, Mode, Operator
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ConversationId
-from postern.protocols.ews.names import m, number, t, unsigned
-from postern.protocols.ews.paths import FieldPath, read_path
+from postern.protocols.ews.names import m, number
+from postern.protocols.ews.paths import FieldPath
 from postern.protocols.ews.query_strings import read_query
 from postern.protocols.ews.versions import Version
-from postern.protocols.ews.views import Indexed
+from postern.protocols.ews.views import Indexed, read_order, read_view
 from postern.services.ews import conversation_rendering as rendering
 from postern.services.ews import places
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.conversation_index import MAX_ITEMS, members
 from postern.services.ews.conversation_rendering import MAX_MEMBERS, Members
-from postern.services.ews.finding import Finder, Search
+from postern.services.ews.finding import Finder, Search, page_of, part
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
 from postern.services.ews.operation import Direct
 from postern.services.ews.places import Place
@@ -44,7 +45,7 @@ _TIME = FieldPath("conversation:LastDeliveryTime")
 
 
 async def run(call: Call, request: xml.Element) -> str:
-    offset, most, from_end = _view(request)
+    view = _view(request)
     newest_first = _order(request.find(m("SortOrder")))
     condition = _condition(call, request)
     place = await places.target(call, request.find(m("ParentFolderId")), Code.FOLDER_NOT_FOUND)
@@ -63,13 +64,13 @@ async def run(call: Call, request: xml.Element) -> str:
         wanted = {numbers[item] for each in folders for item in (await finder.page(each)).ids if item in numbers}
         here = {each: items for each, items in here.items() if each in wanted}
     every = list(here) if newest_first else list(reversed(here))
-    if from_end:
-        offset = max(0, len(every) - offset - most)
-    page = every[offset : offset + most]
+    start, stop = part(view, len(every))
+    page = every[start:stop]
     told = await _markup(call, mailbox, {each: here[each] for each in page}, members(numbers, page))
     parts = f"<m:Conversations>{told}</m:Conversations>" if told else "<m:Conversations/>"
     if call.header.version >= Version.V2013:
-        parts += number("m:TotalConversationsInView", len(every)) + number("m:IndexedOffset", offset + len(page))
+        told_page = page_of(view, page, len(every), start)
+        parts += number("m:TotalConversationsInView", len(every)) + number("m:IndexedOffset", told_page.offset)
     return parts
 
 
@@ -113,31 +114,21 @@ def _condition(call: Call, request: xml.Element) -> Condition | None:
     return And(tuple(terms)) if len(terms) > 1 else terms[0] if terms else None
 
 
-def _view(request: xml.Element) -> tuple[int, int, bool]:
-    """The offset and size of the page, and whether it is counted from the end. Raises EwsError."""
-    if request.find(m("SeekToConditionPageItemView")) is not None:
+def _view(request: xml.Element) -> Indexed:
+    """The page that is asked for, of MAX_ROWS at most. Raises EwsError: ErrorUnsupportedQueryFilter for a view of another kind,
+    and as `read_view`."""
+    view = read_view(request)
+    if not isinstance(view, Indexed):
         raise EwsError(Code.UNSUPPORTED_QUERY_FILTER)
-    view = request.find(m("IndexedPageItemView"))
-    if view is None:
-        return 0, MAX_ROWS, False
-    offset = unsigned(view.attributes.get("Offset", "0"))
-    most = unsigned(view.attributes.get("MaxEntriesReturned", str(MAX_ROWS)))
-    if offset is None:
-        raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
-    if not most:
-        raise EwsError(Code.INVALID_PAGING_MAX_ROWS)
-    return offset, min(most, MAX_ROWS), view.attributes.get("BasePoint") == "End"
+    return replace(view, most=min(view.most, MAX_ROWS))
 
 
 def _order(order: xml.Element | None) -> bool:
     """Whether the newest come first. Raises EwsError for another order than by time."""
-    fields = order.find_all(t("FieldOrder")) if order is not None else []
-    if not fields:
-        return True
-    elements = fields[0].elements
-    if len(fields) > 1 or len(elements) != 1 or read_path(elements[0]) != _TIME:
+    keys = read_order(order)
+    if len(keys) > 1 or any(each.path != _TIME for each in keys):
         raise EwsError(Code.UNSUPPORTED_PATH_FOR_SORT_GROUP)
-    return fields[0].attributes.get("Order") == "Descending"
+    return all(each.is_descending for each in keys)
 
 
 async def _markup(call: Call, mailbox: Mailbox, here: dict[int, list[int]], all_: dict[int, list[int]]) -> str:

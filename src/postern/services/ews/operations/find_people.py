@@ -9,21 +9,23 @@ from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ItemId, read_id
-from postern.protocols.ews.names import element, m, number, t, unsigned
+from postern.protocols.ews.names import element, m, number, t
+from postern.protocols.ews.paths import FieldPath
 from postern.protocols.ews.shapes import Base, Shape, read_shape
 from postern.protocols.ews.versions import Version
+from postern.protocols.ews.views import Indexed, read_order, read_view
 from postern.services.ews import card_search, personas, places
 from postern.services.ews.access import Call
+from postern.services.ews.finding import part
 from postern.services.ews.item_view import Need, load_one, load_pages
 from postern.services.ews.operation import Direct
 from postern.services.ews.places import Place
 from postern.services.scheduling.aside import aside
 
-MAX_ROWS = 1_000
-"""Personas of one page."""
 MAX_FOUND = 1_000
 """Entries of the directory that one search tells."""
 _CARDS = ("ipm.contact", "ipm.distlist")
+_NAMES = (FieldPath("persona:DisplayName"), FieldPath("persona:FileAs"))
 
 
 async def find(call: Call, request: xml.Element) -> str:
@@ -32,7 +34,9 @@ async def find(call: Call, request: xml.Element) -> str:
     named = request.find(m("PersonaShape"))
     shape = read_shape(named) if named is not None else Shape(Base.DEFAULT)
     text = " ".join(request.text_of(m("QueryString")).replace('"', " ").replace("*", " ").split())
-    offset, most = _view(request.find(m("IndexedPageItemView")))
+    view = read_view(request)
+    if not isinstance(view, Indexed):
+        raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
     is_reversed = _is_descending(request.find(m("SortOrder")))
     parent = request.find(m("ParentFolderId"))
     people: list[tuple[str, int | str]] = []
@@ -42,10 +46,11 @@ async def find(call: Call, request: xml.Element) -> str:
     if place is None or (parent is None and text):
         people += await _in_directory(call, text, shape)
     people.sort(key=lambda each: each[0].casefold(), reverse=is_reversed)
-    page = [each for _, each in people[offset : offset + most]]
+    start, stop = part(view, len(people))
+    page = [each for _, each in people[start:stop]]
     cards = await _cards(call, place, [each for each in page if isinstance(each, int)], shape)
     told = [each if isinstance(each, str) else cards.get(each, "") for each in page]
-    return _answer(told, len(people), offset)
+    return _answer(told, len(people), start)
 
 
 def _answer(people: list[str], total: int, offset: int) -> str:
@@ -53,27 +58,13 @@ def _answer(people: list[str], total: int, offset: int) -> str:
     return element("m:People", *people) + "".join(told) + number("m:FirstLoadedRowIndex", offset)
 
 
-def _view(view: xml.Element | None) -> tuple[int, int]:
-    """The first row, and how many are asked for. Raises EwsError."""
-    attributes = view.attributes if view is not None else {}
-    offset = unsigned(attributes.get("Offset", "0"))
-    most = unsigned(attributes.get("MaxEntriesReturned", str(MAX_ROWS)))
-    if offset is None or not most:
-        raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
-    if attributes.get("BasePoint", "Beginning") != "Beginning":
-        raise EwsError(Code.INVALID_INDEXED_PAGING_PARAMETERS)
-    return offset, min(most, MAX_ROWS)
-
-
 def _is_descending(order: xml.Element | None) -> bool:
-    """Whether the names run downwards; nothing else is sorted by. Raises EwsError ErrorUnsupportedPathForSortGroup."""
-    fields = order.find_all(t("FieldOrder")) if order is not None else []
-    for field in fields:
-        paths = [each.attributes.get("FieldURI", "") for each in field.elements]
-        if len(fields) > 1 or paths not in (["persona:DisplayName"], ["persona:FileAs"]):
-            raise EwsError(Code.UNSUPPORTED_PATH_FOR_SORT_GROUP)
-        return field.attributes.get("Order") == "Descending"
-    return False
+    """Whether the names run downwards; nothing else is sorted by. Raises EwsError: ErrorUnsupportedPathForSortGroup, and as
+    `read_order`."""
+    keys = read_order(order)
+    if len(keys) > 1 or any(each.path not in _NAMES for each in keys):
+        raise EwsError(Code.UNSUPPORTED_PATH_FOR_SORT_GROUP)
+    return any(each.is_descending for each in keys)
 
 
 def _is_directory(parent: xml.Element | None) -> bool:

@@ -26,7 +26,7 @@ async def run(call: Call, request: xml.Element, is_move: bool) -> AsyncIterator[
     returned = request.text_of(m("ReturnNewItemIds"))
     refs = await item_refs(call, request.find(m("ItemIds")), MAX_IDS)
     # A copy of what is named twice is two copies: the second is made by itself.
-    done: dict[ItemRef, str] = {}
+    done: dict[ItemRef, str | EwsError] = {}
     for each in await selected(call, refs):
         done.update(await _put_at_once(each, target, is_move))
     for ref in refs:
@@ -37,17 +37,21 @@ async def run(call: Call, request: xml.Element, is_move: bool) -> AsyncIterator[
         yield "<m:Items/>" if isinstance(answer, str) and returned and not is_true(returned) else answer
 
 
-async def _put_at_once(those: Selected, target: Place, is_move: bool) -> dict[ItemRef, str]:
-    """Places the items of one mailbox in one call. Where that fails for one of them, each is tried by itself afterwards."""
+async def _put_at_once(those: Selected, target: Place, is_move: bool) -> dict[ItemRef, str | EwsError]:
+    """Places the items of one mailbox in one call. Where that fails for one of them, those that are not placed are tried by
+    themselves afterwards; no item is placed twice."""
     if those.mailbox.id != target.mailbox.id:
         return {}
     whole = [ref for ref in those.refs if ref.id.start is None and ref.id.item in those.items]
     try:
         placed = await moving.put(those.mailbox, list(dict.fromkeys(ref.id.item for ref in whole)), target, is_move)
-        elements = await _markup(target, list(placed.values()))
     except (EwsError, MailboxError):
         return {}
-    return {ref: elements[placed[ref.id.item]] for ref in whole if placed.get(ref.id.item) in elements}
+    told = await attempted(_markup(target, list(placed.values())))
+    elements = {} if isinstance(told, EwsError) else told
+    # An item that was placed and is not there any more is not placed again.
+    missing = told if isinstance(told, EwsError) else EwsError(Code.ITEM_NOT_FOUND)
+    return {ref: elements.get(placed[ref.id.item], missing) for ref in whole if ref.id.item in placed}
 
 
 async def _put(call: Call, ref: ItemRef, target: Place, is_move: bool) -> str:

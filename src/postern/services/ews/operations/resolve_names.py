@@ -94,9 +94,10 @@ async def _resolved(
     people: list[str] = []
     if SCOPES[scope][0]:
         people += await _in_directory(call, text, rendering)
-    if contacts_there.place is not None and len(people) <= MAX_RESULTS:
+    is_before = scope == "ContactsActiveDirectory"
+    if contacts_there.place is not None and (is_before or len(people) <= MAX_RESULTS):
         contacts = await _in_contacts(call, contacts_there.place, contacts_there.matching, rendering)
-        people = contacts + people if scope == "ContactsActiveDirectory" else people + contacts
+        people = contacts + people if is_before else people + contacts
     if not people:
         return EwsError(Code.NAME_RESOLUTION_NO_RESULTS)
     is_last = "true" if len(people) <= MAX_RESULTS else "false"
