@@ -143,8 +143,8 @@ async def _folders(database: MailboxDatabase, owner: Listing) -> list[_Filled]:
 
 
 def _contents(node: FolderNode) -> str:
-    words = (word for base, word in _CONTENTS.items() if is_class(node.folder_class, base))
-    return next(words, node.folder_class)
+    known = (contents for base, contents in _CONTENTS.items() if is_class(node.folder_class, base))
+    return next(known, node.folder_class)
 
 
 def _as_dict(box: _Mailbox) -> dict[str, object]:

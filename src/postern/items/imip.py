@@ -178,7 +178,7 @@ def _occurrence(message: CalendarObject, part: Component, key: int) -> str:
 
 
 def _original(message: CalendarObject, part: Component, key: int) -> str:
-    """When an occurrence would be by the rules of its series, by the clock of the zone that it has now."""
+    """The start that an occurrence has by the rules of its series, by the clock of the zone that it has now."""
     named, starts = when_of(part.first("RECURRENCE-ID")), when_of(part.first("DTSTART"))
     zone = message.zones.get(starts.zone) if starts is not None and starts.kind is Kind.ZONED else None
     if named is not None and (named.is_date or named.kind is Kind.FLOATING or zone is None):
