@@ -226,6 +226,7 @@ CASES: Cases = {
         + b"--b\r\nContent-Type: application/x\r\n\r\n" * (size // 36),
     ),
     "items.imip.mail": _on(_invited, lambda found: imip.mail(imip.Letter("a@b", ["b@b"], "", "1", 0), found)),
+    "items.imip.mail: exceptions": _on(_exceptions, lambda found: imip.mail(_LETTER, found)),
     "items.out_of_office.asked": lambda size: partial(
         _refusing, b"Return-Path: <a@b.test>\r\nTo: " + b"c@d.test," * (size // 9) + b"\r\n\r\n"
     ),

@@ -26,7 +26,7 @@ from postern.lab.matrix import State as CellState
 from postern.lab.proof import Drops, Proof
 from postern.lab.status import HostStatus
 from postern.model.directory import DomainController, RecipientsUpdated, RecipientType
-from postern.model.folders import Folder, FolderKind, Right
+from postern.model.folders import Right
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
 from postern.model.mailbox import DisconnectedMailbox
 from postern.model.organization import Database, Organization, StateFolder
@@ -82,7 +82,6 @@ NOWHERE = Organization(HOSTILE, (), ())
 ROOM = replace(LISTING, type=RecipientType.ROOM, equipment=True)
 TEAM = replace(LISTING, type=RecipientType.GROUP, members=(HOSTILE,))
 POLICY = AddressPolicy(HOSTILE, 1, HOSTILE, (HOSTILE,))
-FOLDER = Folder(1, (HOSTILE,), FolderKind.USER, 1, 1, 1, 1, 1, 0, 1, 1, True, ())
 HOST = HostStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, True, (HOSTILE,), (f"TCP {HOSTILE}",), True, {})
 
 
@@ -140,9 +139,10 @@ def databases(stage: Stage, _: str) -> None:
 
 
 def stats(stage: Stage, _: str) -> None:
-    from postern.cli.mailbox import _Mailbox
+    from postern.cli.mailbox import _Filled, _Mailbox
 
-    stage.replies("postern.cli.mailbox.in_directory", [_Mailbox(LISTING, 1, [FOLDER])])
+    folder = _Filled((HOSTILE,), HOSTILE, 1, 1, 1)
+    stage.replies("postern.cli.mailbox.in_directory", [_Mailbox(LISTING, 1, [folder])])
 
 
 def granted(stage: Stage, _: str) -> None:

@@ -16,6 +16,8 @@ from postern.directory.slapd_adapter import SlapdDirectory
 from postern.host.engines import start as engines
 from postern.model.delivery import Delivery
 from postern.model.directory import IncompleteAnswer
+from postern.model.folders import FolderKind
+from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Organization
 from postern.store.database import MailboxDatabase
@@ -24,6 +26,7 @@ from tests.cli.conftest import Organized
 pytestmark = pytest.mark.slow
 
 MAIL = b"From: a@example.test\r\nSubject: one\r\n\r\nHello\r\n"
+EVENT = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
 STORED = 3 * len(b"Return-Path: <>\r\n" + MAIL)
 
 
@@ -47,10 +50,15 @@ def test_stats(org: Organized, database: str) -> None:
     org.add("bob")
     alice, bob = (UUID(org.json("user", "show", name)["guid"]) for name in ("alice", "bob"))
 
+    used: list[int] = []
+
     async def deliver() -> None:
         database = await MailboxDatabase.open(postgres_dsn, 1)
         await database.logon(alice)
         await database.deliver([Delivery(str(number), MAIL, [alice]) for number in range(3)])
+        calendar = next(node for node in await database.tree(alice) if node.kind is FolderKind.CALENDAR)
+        await database.create(alice, calendar.id, [NewItem(EVENT)])
+        used.append((await database.logon(alice)).used)
         await database.close()
 
     asyncio.run(deliver())
@@ -58,7 +66,7 @@ def test_stats(org: Organized, database: str) -> None:
     assert (listed["name"], listed["server"], listed["mailboxes"]) == ("server1", "server1", 1) and listed["size"] > 0
     found = {one["name"]: one for one in org.json("mailbox", "stats")}
     assert found["alice@example.test"]["messages"] == 3
-    assert found["alice@example.test"]["size"] == STORED
+    assert [found["alice@example.test"]["size"]] == [STORED + len(EVENT)] == used, "what counts against the quota"
     assert found["alice@example.test"]["quota"] == 1024**2
     assert found["bob@example.test"] == {
         **found["bob@example.test"],
@@ -68,7 +76,11 @@ def test_stats(org: Organized, database: str) -> None:
         "folders": [],
     }
     (one,) = org.json("mailbox", "stats", "alice")
-    assert {"folder": ["INBOX"], "messages": 3, "unseen": 3, "size": STORED} in one["folders"]
+    by_path = {tuple(folder.pop("folder")): folder for folder in one["folders"]}
+    assert by_path["INBOX",] == {"contents": "mail", "items": 3, "messages": 3, "unseen": 3, "size": STORED}
+    (calendar,) = (folder for folder in by_path.values() if folder["contents"] == "calendar")
+    assert (calendar["items"], calendar["messages"], calendar["size"]) == (1, 0, len(EVENT))
+    assert {"contacts", "tasks", "notes", "journal"} < {folder["contents"] for folder in by_path.values()}
     assert "alice@example.test" in org.done("mailbox", "stats")
     assert "INBOX" in org.done("mailbox", "stats", "alice")
     assert "no mail has reached" in org.done("mailbox", "stats", "bob")

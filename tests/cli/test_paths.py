@@ -176,6 +176,14 @@ def test_show_has_words_for_every_row(row_id: str) -> None:
     assert as_json("show", row_id)["profiles"]["hardened"]["enforced"]
 
 
+def test_the_row_of_exchange_web_services_says_so() -> None:
+    """The reference's name for it, Availability service, is of the time when it had little else."""
+    assert "Exchange Web Services" in said("show", "availability")
+    assert "Exchange Web Services" in as_json("show", "availability")["notes"]
+    (line,) = (line for line in document().splitlines() if line.startswith("| `availability`<br>"))
+    assert "Availability service" in line and "Exchange Web Services" in line
+
+
 def test_show_says_what_an_unbuilt_row_waits_for() -> None:
     assert "waits for the unified messaging role" in said("show", "um-to-hub")
 

@@ -28,6 +28,7 @@ with instrumented:
     from postern.trust.framing.sasl import NAMES, AuthExchange
     from postern.trust.host import HostCredentials
     from postern.trust.passwords import saslprep
+    from postern.trust.passwords.proofs import WRONG, Unproven
 
 from postern.model.organization import Profile
 from postern.model.security import Mechanism, Peer, Seal
@@ -55,8 +56,8 @@ class Nobody(Authenticator):
     async def enter(self, name: str, account: object, peer: Peer, callers: object = None) -> Any:
         return SimpleNamespace(undecided=lambda: None)
 
-    async def ntlm(self, account: None, logon: object) -> None:
-        return None
+    async def ntlm(self, account: None, logon: object) -> Unproven:
+        return WRONG
 
     async def password(self, name: str, password: str, peer: Peer) -> Denied:
         with suppress(ValueError):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.items import calendar_object
-from postern.items.imip import Letter, described, invitation_in, mail
+from postern.items.imip import MAX_OCCURRENCES, Letter, described, invitation_in, mail
 from tests.items.calendars import event, octets, read
 
 LETTER = Letter("anna@x.test", ("kim@y.test", "안나@z.test"), "", "1.2.3@x.test", 1_767_225_600)
@@ -105,6 +105,70 @@ def test_what_is_no_invitation(fields: tuple[str, ...], body: bytes) -> None:
 )
 def test_when_it_is(lines: list[str], when: str) -> None:
     assert described(read(*event(*lines))) == when + "\n"
+
+
+SERIES = event(
+    "DTSTART;TZID=Asia/Seoul:20260105T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY", "SUMMARY:A", "LOCATION:B"
+)
+
+
+def _exception(original: str, *lines: str) -> list[str]:
+    return event(f"RECURRENCE-ID{original}", *lines)
+
+
+@pytest.mark.parametrize(
+    ("original", "lines", "told"),
+    [
+        (
+            ";TZID=Asia/Seoul:20260107T100000",
+            ("DTSTART;TZID=Asia/Seoul:20260108T140000", "DURATION:PT1H", "SUMMARY:A", "LOCATION:C\\nD"),
+            "Instead of 2026-01-07 10:00 (Asia/Seoul): 2026-01-08 14:00 – 2026-01-08 15:00 (Asia/Seoul), C D",
+        ),
+        (
+            ":20260107T010000Z",
+            ("DTSTART;TZID=Asia/Seoul:20260108T140000", "SUMMARY:Other", "LOCATION:B"),
+            "Instead of 2026-01-07 10:00 (Asia/Seoul): 2026-01-08 14:00 (Asia/Seoul), Other",
+        ),
+        (
+            ":20260107T010000Z",
+            ("DTSTART;TZID=Asia/Seoul:20260107T100000", "SUMMARY:A", "LOCATION:C"),
+            "2026-01-07 10:00 (Asia/Seoul), C",
+        ),
+        (
+            ":20260107T010000Z",
+            ("DTSTART:20260107T010000Z", "SUMMARY:A", "LOCATION:B", "STATUS:CANCELLED"),
+            "2026-01-07 01:00 (UTC), canceled",
+        ),
+        (
+            ";RANGE=THISANDFUTURE:20260107T010000Z",
+            ("DTSTART:20260107T020000Z", "SUMMARY:A", "LOCATION:B"),
+            "From then on: Instead of 2026-01-07 01:00 (UTC): 2026-01-07 02:00 (UTC)",
+        ),
+    ],
+)
+def test_the_text_says_which_occurrences_differ(original: str, lines: tuple[str, ...], told: str) -> None:
+    text = described(read("METHOD:REQUEST", *SERIES, *_exception(original, *lines)))
+    start = ["A", "2026-01-05 10:00 – 2026-01-05 11:00 (Asia/Seoul)", "B", "", "These occurrences differ:"]
+    assert text.splitlines() == [*start, told]
+
+
+def test_days_that_moved() -> None:
+    moved = _exception(";VALUE=DATE:20260107", "DTSTART;VALUE=DATE:20260109", "SUMMARY:A")
+    text = described(
+        read("METHOD:REQUEST", *event("DTSTART;VALUE=DATE:20260105", "RRULE:FREQ=DAILY", "SUMMARY:A"), *moved)
+    )
+    assert text.splitlines()[-1] == "Instead of 2026-01-07: 2026-01-09"
+
+
+def test_the_text_tells_some_occurrences_and_counts_the_others() -> None:
+    hours = [_exception(f":202601{day:02d}T010000Z", f"DTSTART:202601{day:02d}T030000Z") for day in range(6, 31)]
+    exceptions = [line for lines in reversed(hours) for line in lines]
+    lines = described(read("METHOD:REQUEST", *SERIES, *exceptions)).splitlines()
+    told = [line for line in lines if line.startswith("Instead of")]
+    assert len(told) == MAX_OCCURRENCES < len(hours) and told == sorted(told) and "2026-01-30" in told[-1]
+    assert f"({len(hours) - MAX_OCCURRENCES} earlier ones are left out)" in lines
+    alone = described(read("METHOD:CANCEL", *hours[0], *hours[1]))
+    assert alone.splitlines()[-2:] == ["And these:", "Instead of 2026-01-07 01:00 (UTC): 2026-01-07 03:00 (UTC)"]
 
 
 @given(st.text(max_size=80), st.text(max_size=40), st.text(max_size=30))

@@ -14,7 +14,18 @@ import spnego
 
 from postern.model.security import Channel, Mechanism, Peer, PrincipalKind
 from postern.protocols.dcerpc.protection import AuthType
-from postern.trust.acceptor import ANYBODY, FAILED, MALFORMED, SERVERS, TOO_MANY, Asking, Challenge, Granted, Outcome
+from postern.trust.acceptor import (
+    ANYBODY,
+    FAILED,
+    MALFORMED,
+    SERVERS,
+    TOO_MANY,
+    Asking,
+    Challenge,
+    Denied,
+    Granted,
+    Outcome,
+)
 from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityFailure
 from postern.trust.framing import rpc
@@ -232,3 +243,28 @@ def test_weak_keys_prove_who_it_is_and_seal_nothing() -> None:
 )
 def test_a_domain_s_short_name(host: HostCredentials, short: str) -> None:
     assert host.short_domain == short
+
+
+def test_the_log_knows_why_and_the_client_does_not(authenticator: Authenticator, people: People) -> None:
+    run(authenticator.refresh())
+    people.add("gone@example.test", "wonderland", enabled=False)
+    people.add("old@example.test", "wonderland")
+    del people.verifiers["old@example.test"]["nt"]
+    expected = {
+        ("alice", "looking-glass"): ("alice@example.test", "wrong password"),
+        ("old", "wonderland"): ("old@example.test", "no NTLM secret: set the password again"),
+        ("gone", "wonderland"): ("gone@example.test", "the account is disabled"),
+        ("nobody", "wonderland"): ("", "no such account"),
+    }
+    for (user, password), told in expected.items():
+        outcome = run(log_on(authenticator, Asking(PEER), user, password))
+        assert isinstance(outcome, Denied) and outcome == FAILED and (outcome.account, outcome.reason) == told
+    outcome = run(log_on(authenticator, Asking(PEER, callers=SERVERS), "alice", "wonderland"))
+    assert isinstance(outcome, Denied) and outcome.reason == "not an account of those who may call"
+
+
+def test_the_reason_of_an_answer_for_another_channel_is_no_password(authenticator: Authenticator) -> None:
+    run(authenticator.refresh())
+    other = channel_binding_hash(b"tls-server-end-point:theirs")
+    outcome = run(log_on(authenticator, Asking(PEER, channel=CHANNEL), "alice", "wonderland", binding=other))
+    assert isinstance(outcome, Denied) and outcome == FAILED and "another channel" in outcome.reason

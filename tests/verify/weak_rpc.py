@@ -32,6 +32,7 @@ from postern.services.rpc.server import RpcConversation, RpcServer
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import SERVERS, Asking, Denied, Granted
 from postern.trust.authenticator import Authenticator
+from postern.trust.contexts import SecurityFailure
 from postern.trust.exchanges import ByNtlm, ContextExchange
 from postern.trust.host import HostCredentials
 from postern.trust.ntlm.handshake import Proof, account_name, matches, nt_hash
@@ -89,16 +90,25 @@ class _Gate(Guard):
 class _ByNtlm(ByNtlm):
     weak: frozenset[RpcWeakness]
 
-    async def _prove(self, logon: NtlmLogon) -> Proof | None:
+    async def _prove(self, logon: NtlmLogon) -> Proof:
         self._account = await self._judge.directory.account(account_name(logon))
         if RpcWeakness.OTHER_PASSWORD in self.weak:
-            return matches(nt_hash(BACKDOOR), logon)
+            return _matched(BACKDOOR, logon)
         if RpcWeakness.USERS in self.weak and account_name(logon).startswith("alice"):
-            return matches(nt_hash(USER.password), logon)
-        proof = await super()._prove(logon)
-        if proof is None and RpcWeakness.ANY_NAME in self.weak:
-            return matches(nt_hash(MACHINE.password), logon)
-        return proof
+            return _matched(USER.password, logon)
+        try:
+            return await super()._prove(logon)
+        except SecurityFailure:
+            if RpcWeakness.ANY_NAME in self.weak:
+                return _matched(MACHINE.password, logon)
+            raise
+
+
+def _matched(password: str, logon: NtlmLogon) -> Proof:
+    proof = matches(nt_hash(password), logon)
+    if proof is None:
+        raise SecurityFailure("wrong password")
+    return proof
 
 
 class _Exchange(ContextExchange):

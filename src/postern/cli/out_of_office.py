@@ -12,7 +12,7 @@ from postern.cli.directory import in_directory
 from postern.cli.disconnected import opened_database
 from postern.cli.failures import Failure
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo_json, json_moment, json_option, moment, print_fields
+from postern.cli.terminal import echo, echo_json, json_moment, json_option, moment, print_fields
 from postern.items.out_of_office import harmless, plain
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
@@ -29,7 +29,8 @@ _AUDIENCE_NAMES = {audience: name for name, audience in _AUDIENCES.items()}
 
 @click.command("out-of-office")
 @click.argument("name")
-@click.option("--on/--off", "is_on", default=None, help="Answer from now on, or no more.")
+@click.option("--on", is_flag=True, help="Answer from now on.")
+@click.option("--off", is_flag=True, help="Answer no more.")
 @click.option("--from", "starts", metavar="TIME", help="Answer from this time on, in UTC, such as 2026-12-24T12:00.")
 @click.option("--until", "ends", metavar="TIME", help="Answer until this time; goes with --from.")
 @click.option("--internal", metavar="TEXT", help="The answer to people of the organization, plain or HTML.")
@@ -39,7 +40,8 @@ _AUDIENCE_NAMES = {audience: name for name, audience in _AUDIENCES.items()}
 @state_option
 def out_of_office(
     name: str,
-    is_on: bool | None,
+    on: bool,
+    off: bool,
     starts: str | None,
     ends: str | None,
     internal: str | None,
@@ -53,10 +55,10 @@ def out_of_office(
     For example `postern mailbox out-of-office alice --on --internal Away`.
     """
     changes: dict[str, Any] = {}
-    if (starts is None) != (ends is None) or (starts is not None and is_on is not None):
+    if (starts is None) != (ends is None) or on + off + (starts is not None) > 1:
         raise Failure("name --on, --off, or both of --from and --until", os.EX_USAGE)
-    if is_on is not None:
-        changes["state"] = OofState.ENABLED if is_on else OofState.DISABLED
+    if on or off:
+        changes["state"] = OofState.ENABLED if on else OofState.DISABLED
     if starts is not None and ends is not None:
         changes |= {"state": OofState.SCHEDULED, "starts": _time(starts), "ends": _time(ends)}
         if _time(starts) >= _time(ends):
@@ -75,6 +77,7 @@ def out_of_office(
             settings = await database.out_of_office(owner.guid)
             if changes:
                 settings = settings._replace(**changes)
+                _check_answers(settings)
                 await database.logon(owner.guid)
                 await database.set_out_of_office(owner.guid, settings)
         return owner, settings
@@ -86,6 +89,8 @@ def out_of_office(
     if as_json:
         echo_json(_as_dict(owner, settings))
         return
+    if external and not settings.tells_outsiders:
+        echo("Others get no answer yet: add --audience contacts, or everybody.", err=True)
     is_timed = settings.state is OofState.SCHEDULED
     print_fields(
         {
@@ -98,6 +103,15 @@ def out_of_office(
             "audience": _AUDIENCE_NAMES[settings.audience],
         }
     )
+
+
+def _check_answers(settings: OutOfOffice) -> None:
+    """Raises Failure for settings that say to answer and answer nobody."""
+    if settings.state is not OofState.DISABLED and not settings.has_answer:
+        raise Failure(
+            "nobody would be answered, for there is no text: add --internal TEXT, or --external TEXT with --audience",
+            os.EX_USAGE,
+        )
 
 
 def _time(text: str) -> int:

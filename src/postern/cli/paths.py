@@ -94,7 +94,7 @@ def show(row_id: str, as_json: bool) -> None:
     settled = {profile: settle(profile)[row_id] for profile in Profile}
     if as_json:
         whole: dict[str, Any] = cells(TABLE[row_id])
-        whole["notes"] = TABLE[row_id].cells.notes
+        whole["notes"] = TABLE[row_id].notes
         whole["profiles"] = {
             profile.value: cells(row)
             | {"asks": row.encryption.value, "reasons": list(row.reasons), "enforced": enforcement(row)}
@@ -322,8 +322,8 @@ def _print_row(settled: dict[Profile, Path]) -> None:
     row = settled[Profile.REFERENCE]
     console.print(_id(row.id).append(f"  {row.name}", style="not cyan default"))
     console.print(f"{_ends(row)}; {HEADINGS[row.table]}", highlight=False)
-    if row.cells.notes:
-        console.print(Text(row.cells.notes, style="italic"))
+    if row.notes:
+        console.print(Text(row.notes, style="italic"))
     if row.waits:
         console.print(Text(f"Not built yet: {row.waits}.", style="yellow"))
     former: Path | None = None

@@ -138,7 +138,7 @@ def _markdown(rows: list[Path]) -> Iterator[str]:
     for row in rows:
         reference = row.cells
         mark = "°" if row.waits else ""
-        notes = f"<br>*{reference.notes}*" if reference.notes else ""
+        notes = f"<br>*{row.notes}*" if row.notes else ""
         yield (
             f"| `{row.id}`{mark}<br>{row.name}{notes} | {', '.join(row.caller)} → {row.callee} | {reference.ports} "
             f"| {reference.default_auth} | {reference.supported_auth} | {reference.encryption} ({row.encryption}) "

@@ -182,7 +182,7 @@ def rights(mailbox: str, as_json: bool, state_dir: str | None) -> None:
             await database.logon(owner.guid)
             entries = await database.mailbox_rights(owner.guid)
             holders = await database.full_access(owner.guid)
-            paths = _paths(await database.tree(owner.guid))
+            paths = folder_paths(await database.tree(owner.guid))
         names = await _names(directory, {*holders, *(guid for held in entries.values() for guid in held)})
         folders = {
             paths[number]: sorted((names[guid], held[guid]) for guid in held)
@@ -256,7 +256,7 @@ async def _names(directory: OpenDirectory, guids: Collection[UUID]) -> Mapping[U
     return names | {guid: name for name, guid in _ANYBODY.items()}
 
 
-def _paths(nodes: Sequence[FolderNode]) -> dict[int, tuple[str, ...]]:
+def folder_paths(nodes: Sequence[FolderNode]) -> dict[int, tuple[str, ...]]:
     """Returns the paths of folders, by id."""
     by_id = {node.id: node for node in nodes}
     paths: dict[int, tuple[str, ...]] = {}
@@ -273,7 +273,7 @@ def _paths(nodes: Sequence[FolderNode]) -> dict[int, tuple[str, ...]]:
 async def _folder(database: MailboxDatabase, owner: Listing, wanted: str) -> tuple[FolderNode, tuple[str, ...]]:
     """Finds a folder by its path, or a well-known one by the name of its kind. Raises Failure."""
     nodes = await database.tree(owner.guid)
-    paths = _paths(nodes)
+    paths = folder_paths(nodes)
     wanted = wanted or FolderKind.CALENDAR
     by_path = [node for node in nodes if paths[node.id] == tuple(wanted.split("/"))]
     by_kind = [node for node in nodes if node.kind is not FolderKind.USER and node.kind == wanted.lower()]

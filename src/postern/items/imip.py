@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from base64 import encodebytes
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from email.header import Header
 from email.utils import formatdate
+from heapq import nlargest
 from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject, Refused, read
+from postern.items.occurrence import is_future, key_of
 from postern.items.recurrence import timing_of
+from postern.items.rendered import status_of
+from postern.items.task import time_of
 from postern.items.text import readable, text_of
 from postern.protocols.content_lines import Component
-from postern.protocols.ical.values import Kind
+from postern.protocols.ical.values import Kind, When, when_of
+from postern.protocols.ical.zones import UTC_ZONE, moment
 from postern.protocols.mime.charsets import MAX_LABEL, decode, known
 from postern.protocols.mime.parameters import parameter
 from postern.protocols.mime.structure import Part, scan
@@ -24,6 +29,8 @@ MAX_SUBJECT = 500
 """Characters of a subject that is made of a summary."""
 MAX_DESCRIPTION = 20_000
 """Characters of a description that the text for a person repeats."""
+MAX_OCCURRENCES = 20
+"""Occurrences that the text for a person tells, which is as many as somebody reads."""
 CALENDAR_TYPES = ((b"text", b"calendar"), (b"text", b"x-vcalendar"), (b"application", b"ics"))
 """Types and subtypes of the parts that are read as a calendar."""
 
@@ -130,11 +137,55 @@ def _subject(text: str) -> str:
 
 
 def described(message: CalendarObject, part: Component | None = None) -> str:
-    """The text for a person: what, when and where. `part` is the component that is described, instead of the main one."""
+    """The text for a person: what, when and where, and which occurrences differ. With `part` only that component is
+    described."""
     main = part or message.main
     lines = [text_of(main.value("SUMMARY")), _when(message, main), text_of(main.value("LOCATION"))]
     description = text_of(main.value("DESCRIPTION"))[:MAX_DESCRIPTION]
-    return "\n".join([line for line in lines if line] + (["", description] if description else [])) + "\n"
+    occurrences = "\n".join(_occurrences(message)) if part is None else ""
+    blocks = ["\n".join(filter(None, lines)), *filter(None, (occurrences, description))]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _occurrences(message: CalendarObject) -> list[str]:
+    """The lines about the occurrences beside the main component: for example "Instead of 2026-03-10 09:00 (Europe/Berlin):
+    2026-03-11 14:00 – 2026-03-11 15:00 (Europe/Berlin), Room 2". Of more than MAX_OCCURRENCES the last ones are told, for changes
+    are mostly of what comes."""
+    main = message.main
+    keys = ((key_of(message, part), place) for place, part in enumerate(message.parts) if part is not main)
+    others = [(key, place) for key, place in keys if key is not None]
+    if not others:
+        return []
+    told = sorted(nlargest(MAX_OCCURRENCES, others))
+    lines = ["These occurrences differ:" if message.master is not None else "And these:"]
+    if len(others) > len(told):
+        lines.append(f"({len(others) - len(told)} earlier ones are left out)")
+    return [*lines, *[_occurrence(message, message.parts[place], key) for key, place in told]]
+
+
+def _occurrence(message: CalendarObject, part: Component, key: int) -> str:
+    about = [_when(message, part)]
+    for name in ("LOCATION", "SUMMARY"):
+        value = part.value(name)
+        if value != message.main.value(name):
+            about.append(" ".join(text_of(value).split())[:MAX_SUBJECT])
+    if status_of(part) == "CANCELLED" and message.method != "CANCEL":
+        about.append("canceled")
+    text = ", ".join(filter(None, about))
+    if key != time_of(message, part, "DTSTART", UTC_ZONE):
+        text = f"Instead of {_original(message, part, key)}: {text}"
+    return f"From then on: {text}" if is_future(part) else text
+
+
+def _original(message: CalendarObject, part: Component, key: int) -> str:
+    """The start that an occurrence has by the rules of its series, by the clock of the zone that it has now."""
+    named, starts = when_of(part.first("RECURRENCE-ID")), when_of(part.first("DTSTART"))
+    zone = message.zones.get(starts.zone) if starts is not None and starts.kind is Kind.ZONED else None
+    if named is not None and (named.is_date or named.kind is Kind.FLOATING or zone is None):
+        return _clock(named, [named.local])
+    if starts is None or zone is None:
+        return _clock(When(moment(key), Kind.UTC), [moment(key)])
+    return _clock(starts, [zone.local(key)])
 
 
 def _when(message: CalendarObject, part: Component) -> str:
@@ -144,11 +195,16 @@ def _when(message: CalendarObject, part: Component) -> str:
         return ""
     start, length = timing.start, timing.length
     days = max(length.days - 1, 0) if start.is_date else length.days
-    form = "%m-%d" if start.is_date else "%m-%d %H:%M"
     try:
         end = start.local + timedelta(days=days, seconds=length.seconds)
     except OverflowError:
         end = start.local
-    zone = "UTC" if start.kind is Kind.UTC else readable(start.zone)
-    times = [f"{time.year:04d}-{time:{form}}" for time in dict.fromkeys((start.local, end))]
-    return " – ".join(times) + (f" ({zone})" if zone else "")
+    return _clock(start, [start.local, end])
+
+
+def _clock(model: When, times: Iterable[datetime]) -> str:
+    """Local times of the kind and zone of `model`; equal ones are told once."""
+    form = "%m-%d" if model.is_date else "%m-%d %H:%M"
+    zone = "UTC" if model.kind is Kind.UTC else readable(model.zone)
+    told = [f"{time.year:04d}-{time:{form}}" for time in dict.fromkeys(times)]
+    return " – ".join(told) + (f" ({zone})" if zone else "")

@@ -41,6 +41,16 @@ class OutOfOffice(NamedTuple):
             return self.starts <= now < self.ends
         return self.state is OofState.ENABLED
 
+    @property
+    def tells_outsiders(self) -> bool:
+        """Whether somebody outside of the organization would be answered."""
+        return self.audience is not OofAudience.NONE and bool(self.external.strip())
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether anybody would be answered: nobody gets an empty text."""
+        return bool(self.internal.strip()) or self.tells_outsiders
+
 
 MAX_TEXT = 65_536
 """Characters of each of the texts."""

@@ -21,6 +21,7 @@ CLIENT_ACCESS: tuple[Path, ...] = (
     row("autodiscover",          "client > client-access",            ports.WEB,   "Basic, Negotiate",      "TLS",
         supported="Basic, Digest, NTLM, Negotiate"),
     row("availability",          "client > client-access",            ports.WEB,   "NTLM, Kerberos",        "TLS",
+        remark="all of Exchange Web Services (/EWS/Exchange.asmx), of which free/busy is a part",
         practical=(profiles.EWS_PASSWORDS,)),
     row("owa",                   "client > client-access",            ports.WEB,   "Forms",                 "TLS",
         supported="Basic, Digest, Forms, NTLM, Kerberos, Certificate", waits_for=_WEB),

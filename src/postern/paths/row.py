@@ -141,6 +141,7 @@ class Deviation:
 class Knowledge(TypedDict, total=False):
     """The fields of Path that a line of the table may set by name, beyond the cells."""
 
+    remark: str
     waits_for: str
     needs: Need
     strangers: bool
@@ -171,6 +172,8 @@ class Path:
     """The protection that encrypts: one of SEALS, or one that a profile adds ("SMB 3")."""
     reasons: tuple[str, ...] = ()
 
+    remark: str = ""
+    """Our words beside the reference's own notes, where its name for a row hides what is on it."""
     waits_for: str = ""
     """The feature that has to be built before the program speaks the row; "" if it does."""
     needs: Need | None = None
@@ -186,6 +189,11 @@ class Path:
     """The changes of the profile `practical`, in order."""
     hardened: tuple[Deviation, ...] = ()
     """The changes that `hardened` makes after those."""
+
+    @property
+    def notes(self) -> str:
+        """The reference's notes on the row, and our remark."""
+        return "; ".join(filter(None, (self.cells.notes, self.remark)))
 
     @property
     def ours(self) -> bool:

@@ -136,7 +136,7 @@ class Event(StrEnum):
         "authentication-failed",
         "warning",
         "A peer failed to prove who it is. The account is named if there is one of that name; any other name is left out, "
-        "for people type passwords where names belong.",
+        "for people type passwords where names belong. `reason` says what was wrong, which the peer is not told.",
     )
     MAIL_REFUSED = (
         "mail-refused",

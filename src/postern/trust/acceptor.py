@@ -75,9 +75,11 @@ class Denied:
 
 
 FAILED = Denied()
-MALFORMED = Denied(False, "Malformed authentication response")
-UNAVAILABLE = Denied(True, "Temporary authentication failure")
-TOO_MANY = Denied(True, "Too many failed attempts, try again later")
+FOR_ANOTHER = "it asks to act for another account"
+"""The reason of a refusal to somebody who proved one account and names another."""
+MALFORMED = Denied(False, "Malformed authentication response", reason="a malformed response")
+UNAVAILABLE = Denied(True, "Temporary authentication failure", reason="the directory does not answer")
+TOO_MANY = Denied(True, "Too many failed attempts, try again later", reason="too many attempts")
 
 Outcome = Challenge | Granted | Denied
 

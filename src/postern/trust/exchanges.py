@@ -20,7 +20,8 @@ from postern.trust.kerberos.principal import Principals
 from postern.trust.ntlm.contexts import NtlmAcceptorContext
 from postern.trust.ntlm.handshake import NtlmAcceptor, Proof, account_name, matches
 from postern.trust.passwords.backoff import Guess
-from postern.trust.passwords.judge import Judge, about
+from postern.trust.passwords.judge import Judge, about, refusal
+from postern.trust.passwords.proofs import Unproven
 from postern.trust.pool import Overloaded
 from postern.trust.spnego import SpnegoAcceptor
 
@@ -61,12 +62,13 @@ class ByNtlm:
             self._judge.settle(self._guess, False)
         return self._account
 
-    async def _prove(self, logon: NtlmLogon) -> Proof | None:
-        """Judges an answer, within the bounds on guessing."""
+    async def _prove(self, logon: NtlmLogon) -> Proof:
+        """Judges an answer, within the bounds on guessing. Raises SecurityFailure with the reason if it is wrong."""
         name = account_name(logon)
         account = await self._judge.directory.account(name)
         if not self._may_prove(account):
-            return matches(None, logon)
+            matches(None, logon)
+            raise SecurityFailure("not an account of those who may call")
         self._guess = await self._judge.enter(name, account, self._asking.peer, self._asking.callers)
         if self._guess is None:
             raise Overloaded
@@ -76,6 +78,8 @@ class ByNtlm:
             self._guess.undecided()
             raise
         self._account = account
+        if isinstance(proof, Unproven):
+            raise SecurityFailure(refusal(account, proof.reason).reason)
         return proof
 
     def _may_prove(self, account: Account | None) -> bool:
@@ -153,14 +157,14 @@ class ContextExchange:
         except SecurityFailure as failure:
             return about(denied(failure), self._proving.failed())
         except DirectoryUnavailable:
-            return replace(UNAVAILABLE, reason="the directory does not answer")
+            return UNAVAILABLE
         except Overloaded:
             return TOO_MANY
 
     async def _granted(self, answer: bytes) -> Granted | Denied:
         account, context = await self._proving.account(), self.context
         if account is None or not account.enabled:
-            return replace(about(FAILED, account), reason="no such account")
+            return refusal(account)
         identity = await self._judge.membership.identity(account, context.mechanism, context.groups)
         if identity.kind not in self._callers:
             return replace(about(FAILED, account), reason="not an account of those who may call")

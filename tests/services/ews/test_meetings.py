@@ -143,6 +143,28 @@ def test_a_request_in_the_inbox_is_accepted() -> None:
     work(steps)
 
 
+def test_what_changes_and_leaves_the_times_is_no_new_request() -> None:
+    async def steps(site: EwsSite, post: Post) -> None:
+        item = await invited(site, post)
+        (copy,) = (found for _, found in site.mailboxes._resources(guid_of(BOB), None))
+        copy.created -= 60  # the request came a minute ago
+        inbox = site.mailboxes._folder(guid_of(BOB), await site.folder(FolderKind.INBOX, BOB))
+        (first,) = inbox.items.values()
+        first.date -= 60
+        subject = "<t:Subject>Talk in the garden</t:Subject>"
+        assert (await site.ask(changed(item, "item:Subject", subject, "SendToAllAndSaveCopy"))).codes == ["NoError"]
+        assert await post.carry() == [f"REQUEST {BOB}"]
+        told = await messages(site)
+        assert sorted(told.texts(".//t:MeetingRequestType")) == ["InformationalUpdate", "NewMeetingRequest"]
+        later = "<t:End>2026-12-01T17:00:00Z</t:End>"
+        assert (await site.ask(changed(item, "calendar:End", later, "SendToAllAndSaveCopy"))).codes == ["NoError"]
+        await post.carry()
+        assert "FullUpdate" in (await messages(site)).texts(".//t:MeetingRequestType")
+        assert "InformationalUpdate" not in (await messages(site)).texts(".//t:MeetingRequestType")
+
+    work(steps)
+
+
 def test_a_refusal_takes_the_appointment_away() -> None:
     async def steps(site: EwsSite, post: Post) -> None:
         item = await invited(site, post)

@@ -189,6 +189,13 @@ def test_a_disabled_account_proves_nothing(server: Server) -> None:
     assert server.kept.asked == 0
 
 
+def test_the_log_knows_a_missing_hash_from_a_wrong_password(server: Server) -> None:
+    reasons = []
+    for name, password in (("alice", "guess"), ("ALICE", "wonderland"), ("nobody", "wonderland")):
+        reasons.append(server.judge(Client(name, password).answer(server.challenge())).reason)
+    assert reasons == ["wrong password", "no Digest secret: set the password again", "no such account"]
+
+
 def test_another_user_on_a_proven_connection_has_to_prove_himself(server: Server) -> None:
     challenge = server.challenge()
     assert isinstance(server.judge(Client("alice", "wonderland").answer(challenge)), Granted)

@@ -293,3 +293,19 @@ def test_a_refusal_names_the_account_for_the_log_and_never_what_was_typed(bench:
         assert wrong == unknown, "the peer hears the same"
 
     run(steps())
+
+
+@pytest.mark.parametrize(
+    ("name", "account", "reason"),
+    [
+        ("alice@example.test", "alice@example.test", "wrong password"),
+        ("gone@example.test", "gone@example.test", "the account is disabled"),
+        ("nobody@example.test", "", "no such account"),
+        ("", "", "no name, or a name or password that is too long"),
+    ],
+)
+def test_a_refusal_has_its_reason_for_the_log(bench: Bench, name: str, account: str, reason: str) -> None:
+    bench.people.add("gone@example.test", "wonderland", enabled=False)
+    outcome = run(bench.ask("looking-glass", name))
+    assert isinstance(outcome, Denied) and outcome == FAILED
+    assert (outcome.account, outcome.reason) == (account, reason)

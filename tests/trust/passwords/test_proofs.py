@@ -262,7 +262,9 @@ def test_rpc_asks_the_domain_about_machines_only(domain: Domain) -> None:
     outcome = run(log_on("HUB1$", "machine"))
     assert isinstance(outcome, Granted)
     assert outcome.identity.kind is PrincipalKind.SERVER and SERVERS in outcome.identity.groups
-    assert run(log_on("HUB1$", "wrong")) == FAILED
+    outcome = run(log_on("HUB1$", "wrong"))
+    assert outcome == FAILED
+    assert isinstance(outcome, Denied) and outcome.reason == "the domain controller refused it with NTSTATUS 0xc000006a"
     assert run(log_on("alice", "wonderland")) == FAILED
     assert domain.controller.asked == ["HUB1$", "HUB1$"], "a user's answer is judged by nobody"
     domain.people.set("HUB1$", enabled=False)

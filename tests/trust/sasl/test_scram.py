@@ -282,3 +282,17 @@ def test_a_proof_over_another_nonce_is_a_replay(authenticator: Authenticator) ->
     assert isinstance(run(steps(lambda nonce: nonce)), Granted)
     assert run(steps(lambda nonce: nonce[:10])) == FAILED
     assert run(steps(lambda nonce: nonce[:-1] + ("A" if nonce[-1] != "A" else "B"))) == FAILED
+
+
+def test_the_log_knows_a_missing_secret_from_a_wrong_one(authenticator: Authenticator, people: People) -> None:
+    people.add("old@example.test", "wonderland")
+    del people.verifiers["old@example.test"]["scram-sha-256"]
+    for name, password, account, reason in (
+        ("alice@example.test", "wrong", "alice@example.test", "wrong password"),
+        ("old@example.test", "wonderland", "old@example.test", "no SCRAM-SHA-256 secret: set the password again"),
+        ("gone@example.test", "wonderland", "gone@example.test", "the account is disabled"),
+        ("nobody@example.test", "wonderland", "", "no such account"),
+    ):
+        outcome = exchange(authenticator, name, password)
+        assert isinstance(outcome, Denied) and outcome == FAILED
+        assert (outcome.account, outcome.reason) == (account, reason)

@@ -17,6 +17,8 @@ from postern.items import calendar_object, invitations, mail_content
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.imip import Letter, invitation_in, mail
 from postern.items.mail_content import Attached
+from postern.items.occurrence import key_of
+from postern.items.organizing import is_moved
 from postern.items.rendered import answer_of, sequence_of
 from postern.items.series import Series
 from postern.items.text import text_of
@@ -52,13 +54,31 @@ ASSOCIATED = "associated"
 
 
 class Associated(NamedTuple):
-    """The appointment in the calendar that a message is about: its id and change key, SEQUENCE, and the owner's answer as
-    ResponseTypeType. All are empty where there is none."""
+    """The appointment in the calendar that a message is about: its id and change key, SEQUENCE, the owner's answer as
+    ResponseTypeType, the time at which it came into the calendar, in seconds, and what it says. All are empty where there is
+    none."""
 
     id: str = ""
     change_key: str = ""
     sequence: int = -1
     answer: str = ""
+    created: int = 0
+    calendar: CalendarObject | None = None
+
+    def was_there(self, received: int) -> bool:
+        """Whether it was in the calendar before a message came, in seconds. The attendant makes it after the first one."""
+        return self.calendar is not None and self.created < received
+
+    def has_times_of(self, message: CalendarObject) -> bool:
+        """Whether it has all components of a message, with the same times and rules.
+
+        Bound: linear in both.
+        """
+        if self.calendar is None:
+            return False
+        known = {key_of(self.calendar, part): part for part in self.calendar.parts}
+        own = ((known.get(key_of(message, part)), part) for part in message.parts)
+        return all(mine is not None and not is_moved(mine, part) for mine, part in own)
 
 
 def may_bring_meeting(structure: bytes) -> bool:
@@ -127,7 +147,8 @@ async def associate(views: Sequence[ItemView]) -> None:
             if not isinstance(read, CalendarObject):
                 continue
             answer = ANSWERS.get(answer_of(read.main, mailbox.recipient.folded_addresses), "")
-            there = Associated(str(copy.id), copy.change_key, sequence_of(read.main), answer)
+            created = copy.stored.created
+            there = Associated(str(copy.id), copy.change_key, sequence_of(read.main), answer, created, read)
             for view in by_uid.get(uids[copy.stored.id], ()):
                 view.parsed.setdefault(ASSOCIATED, there)
 

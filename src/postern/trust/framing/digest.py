@@ -19,13 +19,14 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
 from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Asking, Denied, Granted
-from postern.trust.passwords.judge import MAX_NAME, Judge, about
+from postern.trust.passwords.judge import MAX_NAME, Judge, refusal
+from postern.trust.passwords.proofs import WRONG, no_secret
 from postern.trust.passwords.realm_hash import ALGORITHMS, RealmHashes, digest
 
 LIFE = 300.0
@@ -229,7 +230,7 @@ class DigestAuthentication:
     async def _prove(self, credentials: DigestCredentials, method: str, asking: Asking) -> Granted | Denied:
         name, judge = credentials.name, self._judge
         if len(name) > MAX_NAME:
-            return FAILED
+            return replace(FAILED, reason="a name that is too long")
         try:
             account = await judge.directory.account(name)
             kept = None
@@ -243,7 +244,7 @@ class DigestAuthentication:
         right = credentials.is_right(kept or secrets.token_hex(32), method)
         judge.settle(guess, right)
         if not right or account is None or kept is None:
-            return about(FAILED, account)
+            return refusal(account, WRONG.reason if kept else no_secret(Mechanism.DIGEST))
         identity = await judge.membership.identity(account, Mechanism.DIGEST)
         self._proven = _Proven(name, credentials.algorithm, kept, identity)
         return Granted(identity)

@@ -86,7 +86,7 @@ class NtlmAcceptorContext(_NtlmSealed):
         except NtlmError as error:
             raise MalformedToken(str(error)) from error
         if result is None:
-            raise SecurityFailure("logon failed")
+            raise SecurityFailure("an answer for another channel or service, or changed on the way")
         self._begin(result, client=False)
         return b""
 

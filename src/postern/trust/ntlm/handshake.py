@@ -94,7 +94,7 @@ class Proof:
 
 
 Prove = Callable[[NtlmLogon], Awaitable[Proof | None]]
-"""Judges an NTLMv2 answer; None if it is wrong. May raise DirectoryUnavailable."""
+"""Judges an NTLMv2 answer. A wrong one gives None, or SecurityFailure with the reason. May raise DirectoryUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from postern.trust.acceptor import ANYBODY, FAILED, TOO_MANY, UNAVAILABLE, Denie
 from postern.trust.membership import Membership
 from postern.trust.passwords import verifiers
 from postern.trust.passwords.backoff import Backoff, Guess
-from postern.trust.passwords.proofs import Proofs, Verifiers
+from postern.trust.passwords.proofs import WRONG, Proofs, Verifiers
 from postern.trust.pool import Overloaded, Pool
 from postern.trust.reauthorization import Reauthorization
 
@@ -64,7 +64,7 @@ class Judge:
         """Judges a name (userPrincipalName, primary address, sAMAccountName, DOMAIN\\name) and a password, after the wait that
         earlier failures cost."""
         if not name or len(name) > MAX_NAME or len(password) > verifiers.MAX_LENGTH:
-            return FAILED
+            return replace(FAILED, reason="no name, or a name or password that is too long")
         try:
             account = await self.directory.account(name)
         except DirectoryUnavailable:
@@ -94,7 +94,7 @@ class Judge:
         except Overloaded:
             return TOO_MANY
         if not right or account is None:
-            return about(FAILED, account)
+            return refusal(account)
         self._remember(account, mac)
         return Granted(await self.membership.identity(account, Mechanism.BASIC))
 
@@ -175,6 +175,14 @@ class Judge:
 def about(denied: Denied, account: Account | None) -> Denied:
     """Returns the refusal with the account that it is about."""
     return replace(denied, account=account.name) if account is not None else denied
+
+
+def refusal(account: Account | None, reason: str = WRONG.reason) -> Denied:
+    """Returns the refusal of a name and a secret. `reason` is what is wrong with the secret of an account that may be used. The
+    peer is told the same as by FAILED, whatever the reason."""
+    if account is None:
+        return replace(FAILED, reason="no such account")
+    return replace(FAILED, account=account.name, reason=reason if account.enabled else "the account is disabled")
 
 
 def account_key(account: Account | None, name: str) -> str:

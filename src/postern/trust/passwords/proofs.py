@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from postern.model.directory import Account, Directory, Logons, NtlmLogon
+from postern.model.security import Mechanism
 from postern.trust.ntlm import handshake as ntlm
 from postern.trust.passwords import verifiers
 from postern.trust.passwords.backoff import Guess
@@ -23,6 +25,21 @@ _FIRST_REFUSAL = 0.01
 _NOBODY = Account(UUID(int=0), "", enabled=False, is_server=False, change="")
 
 
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A wrong answer. `reason` is for the log, such as "wrong password"; it is said of accounts that may be used."""
+
+    reason: str
+
+
+WRONG = Unproven("wrong password")
+
+
+def no_secret(mechanism: Mechanism) -> str:
+    """Returns the reason why an account whose password was set before a mechanism was enabled cannot use it."""
+    return f"no {mechanism} secret: set the password again"
+
+
 class Proofs(Protocol):
     """A judge of secrets. Its methods raise DirectoryUnavailable when nobody can judge now, and `pool.Overloaded`."""
 
@@ -30,8 +47,8 @@ class Proofs(Protocol):
         """Whether the password is right. The work takes its turn under the account and address of `guess`."""
         ...
 
-    async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
-        """Judges the NTLMv2 answer in `logon` to our own challenge. Returns None if this account did not make it."""
+    async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | Unproven:
+        """Judges the NTLMv2 answer in `logon` to our own challenge. Returns Unproven if this account did not make it."""
         ...
 
 
@@ -52,11 +69,12 @@ class Verifiers:
             prepared, verifier = "", None
         return await self._pool.run(lambda: verifiers.matches(verifier, prepared), guess.account, guess.address)
 
-    async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
+    async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | Unproven:
         nt_hash = None
         if account is not None and account.enabled:
             nt_hash = await self._directory.verifier(account, "nt")
-        return ntlm.matches(bytes.fromhex(nt_hash) if nt_hash else None, logon)
+        proof = ntlm.matches(bytes.fromhex(nt_hash) if nt_hash else None, logon)
+        return proof or (WRONG if nt_hash else Unproven(no_secret(Mechanism.NTLM)))
 
 
 class DomainProofs:
@@ -79,13 +97,15 @@ class DomainProofs:
             self._refusal += (min(time.monotonic() - started, 1.0) - self._refusal) / 8
         return right
 
-    async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
+    async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | Unproven:
         """Judges an NTLMv2 answer. The controller looks the name up by its own rules, so the account that it judged is compared
         with the one that the directory gave."""
         verdict = await self._logons.ntlm(logon)
-        if verdict.status or account is None or not account.enabled:
-            return None
+        if verdict.status:
+            return Unproven(f"the domain controller refused it with NTSTATUS {verdict.status:#010x}")
+        if account is None or not account.enabled:
+            return WRONG
         judged = await self._directory.account(f"{self._domain}\\{verdict.name}")
         if judged is None or not judged.enabled or judged.guid != account.guid:
-            return None
+            return Unproven("the domain controller judged another account")
         return ntlm.Proof(verdict.session_base_key, verdict.groups)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from postern.trust.acceptor import FAILED, Challenge, Denied, Granted, Outcome
+from postern.trust.acceptor import FAILED, FOR_ANOTHER, Challenge, Denied, Granted, Outcome
 from postern.trust.contexts import SecurityFailure
 from postern.trust.exchanges import ByKerberos, ContextExchange, denied
 
@@ -14,6 +14,7 @@ _MAX_TOKEN = 65_536
 _MAX_STEPS = 6
 _NO_LAYER = b"\x01"
 _OFFER = _NO_LAYER + b"\0\0\0"  # RFC 4752 section 3.1: with no layer the size is zero
+_UNREADABLE = replace(FAILED, reason="a malformed choice of a layer")
 
 
 class SaslGssapi:
@@ -29,7 +30,7 @@ class SaslGssapi:
             return Challenge(b"")
         self._steps += 1
         if self._steps > _MAX_STEPS or len(response) > _MAX_TOKEN:
-            return FAILED
+            return replace(FAILED, reason="too many steps, or one too long")
         if self._granted is None:
             outcome = await self._exchange.step(response)
             if not isinstance(outcome, Granted):
@@ -41,7 +42,7 @@ class SaslGssapi:
         try:
             if self._is_offered:
                 return self._finish(response, self._granted)
-            return FAILED if response else self._offer()
+            return _UNREADABLE if response else self._offer()
         except SecurityFailure as failure:
             return denied(failure)
 
@@ -55,9 +56,9 @@ class SaslGssapi:
         try:
             authzid = choice[4:].decode().lower()
         except UnicodeDecodeError:
-            return FAILED
+            return _UNREADABLE
         if len(choice) < 4 or choice[:1] != _NO_LAYER:
-            return FAILED
+            return _UNREADABLE
         if authzid not in ("", granted.identity.name.lower(), *self._kerberos.names()):
-            return FAILED
+            return replace(FAILED, account=granted.identity.name, reason=FOR_ANOTHER)
         return Granted(replace(granted.identity, ends=self._kerberos.context.end()))

@@ -5,7 +5,7 @@ appendix A). `scram` and `gssapi` have two more. NTLM (MS-SMTPNTLM 3.2) needs no
 from __future__ import annotations
 
 from postern.model.security import Identity, Peer
-from postern.trust.acceptor import FAILED, MALFORMED, Challenge, Granted, Outcome
+from postern.trust.acceptor import FOR_ANOTHER, MALFORMED, Challenge, Denied, Granted, Outcome
 from postern.trust.passwords.judge import Judge
 
 MAX_RESPONSE = 65_536
@@ -32,7 +32,7 @@ class SaslPlain:
         outcome = await self._judge.password(name, password, self._peer)
         # RFC 4616 section 2: acting for someone else is not supported, naming oneself is.
         if isinstance(outcome, Granted) and authzid.lower() not in ("", name.lower(), outcome.identity.name.lower()):
-            return FAILED
+            return _for_another(outcome.identity.name)
         return outcome
 
 
@@ -64,7 +64,12 @@ class SaslExternal:
         name = _text(response)
         if response and not name:
             return MALFORMED
-        return Granted(self._identity) if name.lower() in ("", self._identity.name.lower()) else FAILED
+        own = self._identity.name
+        return Granted(self._identity) if name.lower() in ("", own.lower()) else _for_another(own)
+
+
+def _for_another(account: str) -> Denied:
+    return Denied(account=account, reason=FOR_ANOTHER)
 
 
 def _text(response: bytes) -> str:

@@ -13,12 +13,13 @@ import secrets
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer
-from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Challenge, Denied, Granted
-from postern.trust.passwords.judge import Judge, about
+from postern.trust.acceptor import MALFORMED, TOO_MANY, UNAVAILABLE, Challenge, Denied, Granted
+from postern.trust.passwords.judge import Judge, refusal
+from postern.trust.passwords.proofs import WRONG, no_secret
 from postern.trust.passwords.verifiers import SCRAM_ITERATIONS, ScramKeys
 
 _MAX_MESSAGE = 2048
-UNBOUND = Denied(False, "The channel binding does not match")
+UNBOUND = Denied(False, "The channel binding does not match", reason="bound to another channel")
 """The proof has not been judged yet: a right and a wrong password get the same answer, so it is no guess."""
 
 
@@ -46,6 +47,8 @@ class SaslScram:
         self._first = ""
         self._nonce = ""
         self._keys: ScramKeys | None = None
+        self._found: Account | None = None
+        """The account of that name. `_account` is the same one, if its secret is judged."""
         self._account: Account | None = None
 
     async def step(self, response: bytes | None) -> Challenge | Granted | Denied:
@@ -112,7 +115,7 @@ class SaslScram:
         account = self._account
         self._judge.settle(guess, right and account is not None)
         if not right or account is None:
-            return about(FAILED, account)
+            return refusal(self._found, WRONG.reason if account is not None else no_secret(Mechanism.SCRAM))
         server_signature = base64.b64encode(hmac.digest(keys.server_key, exchange, "sha256"))
         return Granted(await self._judge.membership.identity(account, Mechanism.SCRAM), b"v=" + server_signature)
 
@@ -129,7 +132,7 @@ class SaslScram:
 
     async def _lookup(self) -> ScramKeys:
         directory = self._judge.directory
-        account = await directory.account(self._name)
+        account = self._found = await directory.account(self._name)
         verifier = await directory.verifier(account, "scram-sha-256") if account is not None else None
         if verifier and account is not None and account.enabled:
             self._account = account

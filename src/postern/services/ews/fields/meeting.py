@@ -58,12 +58,18 @@ def _response_type(view: ItemView, shape: Shape) -> str:
 
 
 def _request_type(view: ItemView, shape: Shape) -> str:
-    """Whether a request is new (MS-OXOCAL section 2.2.6.5)."""
-    it = of_view(view)
-    if _associated(view).sequence > sequence_of(it.part):
+    """Whether a request is new, moves a meeting, or changes something else of one that is known (MS-OXOCAL section 2.2.6.5)."""
+    it, there = of_view(view), _associated(view)
+    if there.sequence > sequence_of(it.part):
         kind = "Outdated"
-    else:  # a series comes with its exceptions, of which one may have been moved
-        kind = "FullUpdate" if any(map(sequence_of, it.calendar.parts)) else "NewMeetingRequest"
+    elif any(
+        map(sequence_of, it.calendar.parts)
+    ):  # a series comes with its exceptions, of which one may have been moved
+        kind = "FullUpdate"
+    elif not there.was_there(view.stored.internal_date):
+        kind = "NewMeetingRequest"
+    else:
+        kind = "InformationalUpdate" if there.has_times_of(it.calendar) else "FullUpdate"
     return value("t:MeetingRequestType", kind)
 
 
