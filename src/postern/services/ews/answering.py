@@ -12,7 +12,7 @@ from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.mail_content import MAX_ATTACHMENTS, Attached, Form, MailContent
 from postern.items.quoting import Quoted
 from postern.model.domains import fold
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import FolderKind, Right, is_class
 from postern.model.items import MESSAGE, Flag
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -75,9 +75,9 @@ async def _original(call: Call, asked: xml.Element) -> tuple[ItemView, MailConte
     """The message that is answered. Raises EwsError: ErrorMissingInformationReferenceItemId, ErrorItemNotFound,
     ErrorStaleObject, ErrorInvalidReferenceItem for what is no message, or one that was not sent."""
     view, _ = await referred(call, asked)
-    if view.stored.item_class.startswith(APPOINTMENT):
+    if is_class(view.stored.item_class, APPOINTMENT):
         view = replace(view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE))
-    if not view.stored.item_class.lower().startswith(MESSAGE.lower().rpartition(".")[0]):
+    if not is_class(view.stored.item_class, MESSAGE.rpartition(".")[0]):
         raise EwsError(Code.INVALID_REFERENCE_ITEM)
     if view.stored.flags & Flag.DRAFT:
         raise EwsError(Code.INVALID_REFERENCE_ITEM)

@@ -30,6 +30,7 @@ from postern.items.message_properties import (
     MailRecord,
 )
 from postern.items.properties import Property, Type, Value
+from postern.model.folders import is_class
 from postern.model.items import MESSAGE, Flag
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
@@ -296,7 +297,7 @@ class MailEditor(Editor):
     # Storing and sending
 
     async def create(self, how: How) -> Saved | None:
-        if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
+        if how.disposition is None and is_class(self.item_class, MESSAGE):
             raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
         if how.disposition in (None, Disposition.SAVE_ONLY):
             if not self._has_flags:
@@ -312,7 +313,7 @@ class MailEditor(Editor):
         return None
 
     async def update(self, how: How, known: int | None) -> Saved:
-        if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
+        if how.disposition is None and is_class(self.item_class, MESSAGE):
             raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
         await self.make()
         saved = await super().update(how, known)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from itertools import islice
 
 from postern.items.appointment import ITEM_CLASS
+from postern.model.folders import is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -61,7 +62,7 @@ def _key_at(call: Call, it: Appointment, index: int) -> int:
 async def appointment_view(call: Call, wanted: ItemId, needs: Need = Need.CONTENT) -> ItemView:
     """The view of an appointment with its content, or of its occurrence that the id names. Raises EwsError ErrorItemNotFound."""
     view = await load_one(call, wanted, needs | Need.CONTENT)
-    if not view.stored.item_class.startswith(ITEM_CLASS):
+    if not is_class(view.stored.item_class, ITEM_CLASS):
         raise EwsError(Code.ITEM_NOT_FOUND)
     view.start = wanted.start
     return view

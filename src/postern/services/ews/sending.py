@@ -19,7 +19,7 @@ from postern.items.message_properties import DELETE_AFTER_SUBMIT, SENT_FOLDER
 from postern.items.properties import Property, Value
 from postern.model.directory import Recipient
 from postern.model.edits import NOTHING_BESIDE, Beside
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import FolderKind, Right, is_class
 from postern.model.items import MESSAGE, Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.protocols.ews.codes import Code
@@ -74,7 +74,7 @@ async def send_stored(call: Call, item: ItemId, copy: Copy, known: int | None = 
     ErrorItemNotFound, ErrorStaleObject, ErrorInvalidItemForOperationSendItem, and as `send` does."""
     view = await load_one(call, item, Need.CONTENT)
     mailbox = view.mailbox
-    if not view.stored.item_class.lower().startswith(MESSAGE.lower()):
+    if not is_class(view.stored.item_class, MESSAGE):
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_SEND_ITEM)
     if known is not None and view.stored.change > known:
         raise EwsError(Code.STALE_OBJECT)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from postern.items import appointment, contact, note_properties, task
 from postern.model.edits import Beside
-from postern.model.folders import Right
+from postern.model.folders import Right, is_class
 from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
 from postern.model.items import KEYWORD_BASE, MESSAGE, NewItem
 from postern.model.resources import NOTHING_RENDERED, NewResource
@@ -20,7 +21,14 @@ from postern.services.ews.places import ItemRef, Place
 _SYSTEM = (1 << KEYWORD_BASE) - 1
 _AT_ONCE = 65_536
 """Octets that are packed or read in the loop; more are in a thread."""
-_NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.activity", "ipm.stickynote")
+_NAMED = (
+    appointment.ITEM_CLASS,
+    appointment.JOURNAL_CLASS,
+    task.ITEM_CLASS,
+    contact.ITEM_CLASS,
+    contact.LIST_CLASS,
+    note_properties.ITEM_CLASS,
+)
 """The classes of what is iCalendar or a vCard."""
 
 
@@ -71,8 +79,8 @@ async def unpacked(text: str) -> Exported:
     item = await asyncio.to_thread(read, text) if len(text) > _AT_ONCE else read(text)
     if not 0 < len(item.item_class) <= 255 or not item.item_class.isascii() or not item.item_class.isprintable():
         raise EwsError(Code.CORRUPT_DATA)
-    is_known = item.item_class.lower().startswith(_NAMED)
-    if (is_known and not item.is_named) or (item.is_named and item.item_class.lower().startswith(MESSAGE.lower())):
+    is_known = is_class(item.item_class, *_NAMED)
+    if (is_known and not item.is_named) or (item.is_named and is_class(item.item_class, MESSAGE)):
         raise EwsError(Code.CORRUPT_DATA)
     return item
 
@@ -124,7 +132,7 @@ async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredI
 def _values(place: Place, item: Exported) -> RenderedItem:
     """The values by which an item is looked up."""
     values = rendered(item.content, place.mailbox.recipient.folded_addresses)
-    if values is NOTHING_RENDERED and item.item_class.lower().startswith(_NAMED):
+    if values is NOTHING_RENDERED and is_class(item.item_class, *_NAMED):
         raise EwsError(Code.CORRUPT_DATA)
     return values
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from postern.model.folders import FolderKind
+from postern.items import contact
+from postern.model.folders import FolderKind, is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -20,7 +21,7 @@ MAX_ROWS = 1_000
 """Personas of one page."""
 MAX_FOUND = 1_000
 """Entries of the directory that one search tells."""
-_CARDS = ("ipm.contact", "ipm.distlist")
+_CARDS = (contact.ITEM_CLASS, contact.LIST_CLASS)
 
 
 async def find(call: Call, request: xml.Element) -> str:
@@ -105,7 +106,7 @@ async def _in_folder(call: Call, place: Place, text: str) -> list[tuple[str, int
         ]
     every: list[tuple[str, int | str]] = []
     async for view, rendered in card_search.cards(call, place):
-        if view.stored.item_class.lower().startswith(_CARDS):
+        if is_class(view.stored.item_class, *_CARDS):
             every.append((rendered.name, view.stored.id))
     return every
 
@@ -144,7 +145,7 @@ async def get(call: Call, request: xml.Element) -> str:
             return personas.of_directory_entry(entries[item.mailbox], call.header.version, shape, "m:Persona")
         raise EwsError(Code.ITEM_NOT_FOUND)
     view = await load_one(call, item, Need.CONTENT | Need.BAG)
-    if not view.stored.item_class.lower().startswith(_CARDS):
+    if not is_class(view.stored.item_class, *_CARDS):
         raise EwsError(Code.ITEM_NOT_FOUND)
     view.numbers = await view.mailbox.numbers(personas.BAG_NAMES)
     return personas.of_card(view, shape, "m:Persona")

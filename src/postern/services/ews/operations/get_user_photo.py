@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 
-from postern.items import attachments
-from postern.model.folders import FolderKind, Right
+from postern.items import attachments, contact
+from postern.model.folders import FolderKind, Right, is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -42,7 +42,7 @@ async def _picture(call: Call, address: str) -> bytes | None:
     own.demand(place, Right.READ_ANY)
     ids = (await own.store.with_addresses(own.id, [address])).get(address, [])
     for view in await load(call, own, ids[:MAX_CARDS], Need.CONTENT):
-        if not view.stored.item_class.lower().startswith("ipm.contact"):
+        if not is_class(view.stored.item_class, contact.ITEM_CLASS):
             continue
         for attachment in attachments.of_contact(card_of(view)):
             if attachment.line.name == "PHOTO" and attachment.octets:
