@@ -169,6 +169,14 @@ def _object_of(view: ItemView) -> tuple[CalendarObject, Series]:
     return read
 
 
+def event_in(octets: bytes, code: Code = Code.CORRUPT_DATA) -> CalendarObject:
+    """Reads an appointment that is to be changed. Raises EwsError with the code for what is none."""
+    read = calendar_object.read(octets)
+    if isinstance(read, Refused) or read.kind != "VEVENT":
+        raise EwsError(code)
+    return read
+
+
 def stamp_after(calendar: CalendarObject, now: int) -> int:
     """The DTSTAMP of a change: now, or a second after the last change, so that others can tell which one is newer (RFC 5546
     section 2.1.5). A change that claims to be of the future is believed for MOST_AHEAD seconds."""

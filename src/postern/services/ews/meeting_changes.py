@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from postern.items import calendar_object
 from postern.items.calendar_object import CalendarObject, Refused
 from postern.items.implicit_scheduling import Intended, intended, write_statuses
 from postern.items.organizing import Role, Sending
@@ -24,6 +23,7 @@ from postern.protocols.content_lines import Line, with_parameters
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.appointments import event_in
 from postern.services.ews.editing import How, Saved, new_bag
 from postern.services.scheduling import sending
 from postern.services.scheduling.aside import aside
@@ -77,9 +77,9 @@ async def update(editor: CalendarEditor, how: How, known: int | None) -> Saved:
     await mailbox.demand_edit([view.stored.id])
     before = view.content or b""
     octets = await aside(before, editor.content, is_long=b"RRULE" in before)
-    old = await aside(before, lambda: calendar_object.read(before))
+    old = await aside(before, lambda: event_in(before))
     beside = await editor.beside()
-    if octets != before and not isinstance(old, Refused):
+    if octets != before:
         await store(editor.call, mailbox, view.stored, before, old, editor.calendar, editor.now, how.meetings, beside)
     else:
         await mailbox.store.edit(mailbox.id, view.stored.id, beside, unchanged_since=view.stored.change)

@@ -37,10 +37,6 @@ IMPORTANCES = ("Low", "Normal", "High")
 _MIME_CONTENT = next(each for each in ITEM_FIELDS if each.uri == "item:MimeContent")
 
 
-def told(tag: str, is_set: bool) -> str:
-    return boolean(tag, is_set)
-
-
 def nothing(view: ItemView, shape: Shape) -> str:
     """A property that is written into the bag, and read from there by MAPI alone."""
     return ""
