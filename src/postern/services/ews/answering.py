@@ -72,8 +72,9 @@ async def suppress_receipt(call: Call, asked: xml.Element, how: How) -> str:
 
 
 async def _original(call: Call, asked: xml.Element) -> tuple[ItemView, MailContent]:
-    """The message that is answered. Raises EwsError: ErrorMissingInformationReferenceItemId, ErrorItemNotFound,
-    ErrorStaleObject, ErrorInvalidReferenceItem for what is no message, or one that was not sent."""
+    """The message that is answered, as it stands now, whatever change the client knows. Raises EwsError:
+    ErrorMissingInformationReferenceItemId, ErrorItemNotFound, ErrorInvalidReferenceItem for what is no message, or one that was
+    not sent."""
     view, _ = await referred(call, asked)
     if is_class(view.stored.item_class, APPOINTMENT):
         view = replace(view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE))
