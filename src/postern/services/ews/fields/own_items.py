@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
+from postern.items import mail_content
 from postern.items.contact import Contact
 from postern.items.properties import Value
 from postern.protocols import xml
@@ -14,9 +15,9 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.names import boolean, value
 from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
-from postern.protocols.ews.versions import Version
 from postern.protocols.mime.text import html_text
 from postern.services.ews import line_attachments
+from postern.services.ews.fields.body import body_markup
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.mapped import Form, MapSource, choices, constant
@@ -114,7 +115,7 @@ def body(source: MapSource) -> Field:
     property_ = source.property("PidTagBody")
 
     def read(view: ItemView, shape: Shape) -> str:
-        return body_markup(source.value(view, property_), shape, view.call.header.version)
+        return body_markup("Body", _form_of(source.value(view, property_), shape), shape, view.call.header.version)
 
     def write(editor: MapEditor, sent: xml.Element | None) -> None:
         editor.put(property_, body_text(sent) or None)
@@ -132,18 +133,13 @@ def body(source: MapSource) -> Field:
     )
 
 
-def body_markup(held: Value | None, shape: Shape, version: Version) -> str:
+def _form_of(held: Value | None, shape: Shape) -> mail_content.Form:
     """The Body for a text; HTML is made of it where that is asked for."""
     text = str(held) if held is not None else ""
-    if shape.body is BodyType.HTML:
-        lines = "<br>".join(escape(text).splitlines())
-        text = f"<html><body>{lines}</body></html>"
-    cut = text[: shape.most] if shape.most else text
-    is_cut = ""
-    if version >= Version.V2013:
-        is_cut = f' IsTruncated="{"true" if len(cut) < len(text) else "false"}"'
-    kind = "HTML" if shape.body is BodyType.HTML else "Text"
-    return f'<t:Body BodyType="{kind}"{is_cut}>{xml.text(cut)}</t:Body>'
+    if shape.body is not BodyType.HTML:
+        return mail_content.Form(text, False)
+    lines = "<br>".join(escape(text).splitlines())
+    return mail_content.Form(f"<html><body>{lines}</body></html>", True)
 
 
 def body_text(sent: xml.Element | None) -> str:
