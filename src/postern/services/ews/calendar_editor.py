@@ -39,11 +39,10 @@ from postern.services.ews.appointments import event_in, exception_at, stamp_afte
 from postern.services.ews.attendees import Invited, read_attendees
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.editing import Editor, How, Saved
-from postern.services.ews.fields.mapped import whole
+from postern.services.ews.fields.mapped import read_categories, whole
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.places import Place
 
-MAX_CATEGORIES = 100
 _BUSY = {"Free": 0, "Tentative": 1, "Busy": 2, "OOF": 3, "WorkingElsewhere": 0}
 _BY_NAME = {entry.property.canonical: entry.property for entry in APPOINTMENT_PROPERTIES}
 _PRODUCT = "-//Postern//Exchange Web Services//EN"
@@ -152,10 +151,7 @@ class CalendarEditor(Editor):
         self.put("PidTagBody", (html_text(text) if is_html else text) or None)
 
     def set_categories(self, value: xml.Element | None) -> None:
-        terms = tuple(each.text for each in value.elements) if value is not None else ()
-        if len(terms) > MAX_CATEGORIES:
-            raise EwsError(Code.INVALID_REQUEST)
-        self.put("PidNameKeywords", terms or None)
+        self.put("PidNameKeywords", (read_categories(value) if value is not None else ()) or None)
 
     def set_busy(self, value: xml.Element | None) -> None:
         status = value.text.strip() if value is not None else "Busy"

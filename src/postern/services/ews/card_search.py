@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 from typing import NamedTuple
 
 from postern.items import contact
@@ -16,14 +17,13 @@ from postern.services.ews.correspondents import Correspondent
 from postern.services.ews.item_view import PAGE, ItemView, Need, load
 from postern.services.ews.list_editor import correspondent_of
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import aside
 
 MAX_CARDS = 5_000
 """Cards of a folder that one search reads: those after them are not found."""
 MAX_TEXT = 256
 """Characters of a text that is looked for."""
 MAX_WORDS = 5
-AT_ONCE = 65_536
-"""Octets of a card that is read in the loop; larger ones are read in a thread."""
 
 
 class FoundCard(NamedTuple):
@@ -60,13 +60,11 @@ async def cards(call: Call, place: Place) -> AsyncIterator[tuple[ItemView, Rende
         after = page.names[-1]
         seen += len(page.ids)
         for view in await load(call, mailbox, list(page.ids), Need.CONTENT):
-            yield view, await _rendered(view)
+            yield view, await aside(view.content or b"", partial(_rendered, view))
         await turns_of(asyncio.get_running_loop()).come()
 
 
-async def _rendered(view: ItemView) -> RenderedContact:
-    if len(view.content or b"") > AT_ONCE:
-        return await asyncio.to_thread(lambda: contact.render(card_of(view)))
+def _rendered(view: ItemView) -> RenderedContact:
     return contact.render(card_of(view))
 
 

@@ -27,10 +27,8 @@ from postern.services.ews.item_view import NOTHING, PAGE, ItemView, Need, column
 from postern.services.ews.kinds import KINDS, ItemKind, kind_of, kind_of_view
 from postern.services.ews.occurrences import appointment_view
 from postern.services.ews.places import Place
-from postern.services.scheduling.aside import aside
+from postern.services.scheduling.aside import AT_ONCE, aside
 
-AT_ONCE = 65_536
-"""Octets of a content that is worked on in the loop; a larger one is so in a thread."""
 _OF_STORED = frozenset({"item:ItemId", "item:ParentFolderId", "item:ConversationId", "item:InstanceKey"})
 
 

@@ -30,11 +30,10 @@ from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import bag_of, new_bag
 from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import AT_ONCE
 from postern.services.senders import fixed_for, submitter_of
 from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header, recipients
 
-AT_ONCE = 65_536
-"""Octets of a message that is made in the loop."""
 MAX_RECIPIENTS = 10_000
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from time import monotonic
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ names thousands of them."""
 T = TypeVar("T")
 
 
-async def aside(octets: bytes, work: Callable[[], T], is_long: bool = False) -> T:
+async def aside(octets: Sized, work: Callable[[], T], is_long: bool = False) -> T:
     """Does work on the octets of an object without keeping others waiting for a large one, or for many. `is_long`: it may take
     long whatever their number, as looking for occurrences does."""
     if is_long or len(octets) > AT_ONCE:

@@ -18,7 +18,7 @@ from postern.protocols import xml
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import boolean, element, number, value
+from postern.protocols.ews.names import IMPORTANCES, SENSITIVITIES, boolean, element, number, value
 from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import Version
@@ -34,8 +34,6 @@ from postern.services.ews.item_view import ItemView, Need
 from postern.services.ews.line_attachments import MAX_ATTACHMENTS
 
 _MAP = {entry.property.canonical: entry for entry in APPOINTMENT_PROPERTIES}
-SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
-IMPORTANCES = ("Low", "Normal", "High")
 _MIME_CONTENT = next(each for each in ITEM_FIELDS if each.uri == "item:MimeContent")
 
 

@@ -12,7 +12,7 @@ from postern.items.properties import Value
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import boolean, value
+from postern.protocols.ews.names import IMPORTANCES, SENSITIVITIES, boolean, value
 from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
 from postern.protocols.mime.text import html_text
@@ -20,12 +20,13 @@ from postern.services.ews import line_attachments
 from postern.services.ews.fields.body import body_markup
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
-from postern.services.ews.fields.mapped import Form, MapSource, choices, constant
+from postern.services.ews.fields.item_values import is_language
+from postern.services.ews.fields.mapped import CATEGORIES, Form, MapSource, choices, constant
 from postern.services.ews.item_view import ItemView, Need
 from postern.services.ews.map_editor import MapEditor
 
-SENSITIVITY = choices("Normal", "Personal", "Private", "Confidential")
-IMPORTANCE = choices("Low", "Normal", "High")
+SENSITIVITY = choices(*SENSITIVITIES)
+IMPORTANCE = choices(*IMPORTANCES)
 _ORDER = """
 MimeContent ItemId ParentFolderId ItemClass Subject Sensitivity Body Attachments DateTimeReceived Size Categories
 Importance InReplyTo IsSubmitted IsDraft IsFromMe IsResend IsUnmodified InternetMessageHeaders DateTimeSent
@@ -41,13 +42,11 @@ _PLACES = {name: place for place, name in enumerate(_ORDER.split())}
 
 def _language(sent: xml.Element) -> Value:
     text = sent.text.strip()
-    if len(text) > MAX_LANGUAGE or not text.isascii() or not text.replace("-", "").isalnum():
+    if not is_language(text):
         raise EwsError(Code.SCHEMA_VALIDATION)
     return text
 
 
-MAX_LANGUAGE = 35
-"""Characters of a language's tag (RFC 5646 section 4.4.1)."""
 _LANGUAGE = Form(lambda held: xml.text(str(held)), _language)
 _OF_MAIL = (
     "InternetMessageHeaders",
@@ -84,7 +83,7 @@ def common(source: MapSource) -> list[Field]:
             single=True,
             write=_attach,
         ),
-        source.field("item:Categories", "PidNameKeywords"),
+        source.field("item:Categories", "PidNameKeywords", CATEGORIES),
         source.field("item:Importance", "PidTagImportance", IMPORTANCE, absent=1),
         constant("item:IsSubmitted", boolean("t:IsSubmitted", False)),
         constant("item:IsDraft", boolean("t:IsDraft", False)),

@@ -43,7 +43,7 @@ async def _delete(call: Call, named: xml.Element, disposal: Disposal) -> str:
 
 async def run_empty(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
     disposal = read_disposal(request)
-    with_folders = is_true(request.attributes.get("DeleteSubFolders", "").lower())
+    with_folders = is_true(request.attributes.get("DeleteSubFolders", ""))
     for each in _named(request):
         yield await attempted(_empty(call, each, disposal, with_folders))
 

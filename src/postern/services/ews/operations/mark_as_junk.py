@@ -20,8 +20,8 @@ MAX_IDS = 1_000
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
-    is_junk = is_true(request.attributes.get("IsJunk", "").lower())
-    is_moved = is_true(request.attributes.get("MoveItem", "").lower())
+    is_junk = is_true(request.attributes.get("IsJunk", ""))
+    is_moved = is_true(request.attributes.get("MoveItem", ""))
     for ref in await item_refs(call, request.find(m("ItemIds")), MAX_IDS):
         yield ref if isinstance(ref, EwsError) else await attempted(_mark(call, ref, is_junk, is_moved))
 
