@@ -96,9 +96,11 @@ SEARCH = "IPF.Search"
 """The class of search folders here. They have no items themselves, and only Exchange Web Services show them."""
 
 
-def is_class(folder_class: str, base: str) -> bool:
-    """Whether a folder's class is `base` or one below it, in any case: "IPF.Contact.Company" is "IPF.Contact"."""
-    return f"{folder_class.lower()}.".startswith(f"{base.lower()}.")
+def is_class(its_class: str, *bases: str) -> bool:
+    """Whether the class of a folder or of an item is one of `bases` or below one, in any case: "IPF.Contact.Company" is
+    "IPF.Contact", and "ipm.note.mine" is "IPM.Note", but "IPM.Notebook" is not (MS-OXCMSG section 2.2.1.3)."""
+    folded = f"{its_class.lower()}."
+    return any(folded.startswith(f"{base.lower()}.") for base in bases)
 
 
 FOLDER_CLASSES = {

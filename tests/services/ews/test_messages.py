@@ -22,6 +22,8 @@ from postern.services.ews.kinds import MAX_PROPERTIES
 from postern.services.ews.operations import update_item
 from tests.services.dav.site import ALICE, BOB, guid_of
 from tests.services.ews.site import EwsSite
+from tests.services.ews.test_calendar_items import HOUR
+from tests.services.ews.test_calendar_items import made as appointment
 from tests.services.ews.test_items import read
 
 MIXED = (
@@ -177,6 +179,41 @@ def test_bodies_are_told_in_the_form_that_is_asked_for() -> None:
         assert kind == "HTML" and "A &lt;b&gt; &amp; c<br>" in text
         unique = await site.ask(read(item, '<t:FieldURI FieldURI="item:UniqueBody"/>'))
         assert unique.texts(".//t:UniqueBody") == ["A <b> & c"]
+
+    asyncio.run(steps())
+
+
+BODY = '<t:Body BodyType="Text">Grow</t:Body>'
+
+
+@pytest.mark.parametrize(
+    ("ask", "name"),
+    [
+        (made(BODY), "Body"),
+        (f"<m:CreateItem><m:Items><t:Contact>{BODY}</t:Contact></m:Items></m:CreateItem>", "Body"),
+        (f"<m:CreateItem><m:Items><t:Task>{BODY}</t:Task></m:Items></m:CreateItem>", "Body"),
+        (appointment(BODY + HOUR), "Body"),
+        (appointment(BODY + HOUR), "TextBody"),
+    ],
+)
+def test_bodies_of_all_kinds_are_cut_alike(ask: str, name: str) -> None:
+    async def steps() -> None:
+        site = EwsSite()
+        item = (await site.ask(ask)).find(".//t:ItemId").attrib["Id"]
+        shape = read(item, f'<t:FieldURI FieldURI="item:{name}"/>')
+
+        async def asked(options: str, version: str = "Exchange2013") -> tuple[str, str | None]:
+            options = f"</t:BaseShape><t:BodyType>Text</t:BodyType>{options}"
+            told = await site.ask(shape.replace("</t:BaseShape>", options), version=version)
+            element = told.find(f".//t:{name}")
+            return element.text or "", element.attrib.get("IsTruncated")
+
+        assert await asked("") == ("Grow", "false")
+        assert await asked("<t:MaximumBodySize>4</t:MaximumBodySize>") == ("Grow", "false")
+        assert await asked("<t:MaximumBodySize>2</t:MaximumBodySize>") == ("Gr", "true")
+        assert await asked("<t:MaximumBodySize>0</t:MaximumBodySize>") == ("", "true")
+        if name == "Body":
+            assert await asked("", "Exchange2010") == ("Grow", None)
 
     asyncio.run(steps())
 

@@ -134,6 +134,22 @@ def test_others_contacts_are_searched_by_right() -> None:
     asyncio.run(steps())
 
 
+@pytest.mark.parametrize(
+    ("folders", "code"),
+    [
+        (("inbox",), "ErrorResolveNamesInvalidFolderType"),
+        (("contacts", "contacts"), "ErrorResolveNamesOnlyOneContactsFolderAllowed"),
+    ],
+)
+def test_one_folder_of_contacts_is_searched(folders: tuple[str, ...], code: str) -> None:
+    async def steps() -> None:
+        named = "".join([f'<t:DistinguishedFolderId Id="{each}"/>' for each in folders])
+        ask = resolve("bonnie", "Contacts", parent=f"<m:ParentFolderIds>{named}</m:ParentFolderIds>")
+        assert (await site_with_people().ask(ask)).codes == [code]
+
+    asyncio.run(steps())
+
+
 def test_groups_and_lists_are_expanded() -> None:
     async def steps() -> None:
         site = site_with_people()

@@ -22,12 +22,9 @@ class Code(StrEnum):
     AFFECTED_TASK_OCCURRENCES_REQUIRED = (
         "ErrorAffectedTaskOccurrencesRequired", "It is not said which occurrences of the task are deleted.")
     ARCHIVE_MAILBOX_NOT_ENABLED = "ErrorArchiveMailboxNotEnabled", "The mailbox has no archive."
-    ATTACHMENT_NEST_LEVEL_LIMIT_EXCEEDED = "ErrorAttachmentNestLevelLimitExceeded", "The attachment lies in too many others."
     ATTACHMENT_SIZE_LIMIT_EXCEEDED = "ErrorAttachmentSizeLimitExceeded", "The attachment is too large."
-    BATCH_PROCESSING_STOPPED = "ErrorBatchProcessingStopped", "Batch processing stopped, because an earlier item failed."
     CALENDAR_CANNOT_MOVE_OR_COPY_OCCURRENCE = (
         "ErrorCalendarCannotMoveOrCopyOccurrence", "One occurrence of a series cannot be moved or copied.")
-    CALENDAR_CANNOT_UPDATE_DELETED_ITEM = "ErrorCalendarCannotUpdateDeletedItem", "The calendar item was deleted."
     CALENDAR_CANNOT_USE_ID_FOR_OCCURRENCE_ID = "ErrorCalendarCannotUseIdForOccurrenceId", "The id does not name a series."
     CALENDAR_CANNOT_USE_ID_FOR_RECURRING_MASTER_ID = (
         "ErrorCalendarCannotUseIdForRecurringMasterId", "The id does not name an occurrence of a series.")
@@ -35,7 +32,6 @@ class Code(StrEnum):
     CALENDAR_END_DATE_IS_EARLIER_THAN_START_DATE = "ErrorCalendarEndDateIsEarlierThanStartDate", "The end lies before the start."
     CALENDAR_FOLDER_IS_INVALID_FOR_CALENDAR_VIEW = (
         "ErrorCalendarFolderIsInvalidForCalendarView", "A calendar view is of a calendar folder.")
-    CALENDAR_INVALID_ATTRIBUTE_VALUE = "ErrorCalendarInvalidAttributeValue", "The attribute of a calendar view is not valid."
     CALENDAR_INVALID_DAY_FOR_TIME_CHANGE_PATTERN = (
         "ErrorCalendarInvalidDayForTimeChangePattern", "The day of the time change is not valid.")
     CALENDAR_INVALID_DAY_FOR_WEEKLY_RECURRENCE = (
@@ -48,9 +44,6 @@ class Code(StrEnum):
     CALENDAR_IS_CANCELLED_FOR_ACCEPT = "ErrorCalendarIsCancelledForAccept", "The meeting was cancelled."
     CALENDAR_IS_CANCELLED_FOR_DECLINE = "ErrorCalendarIsCancelledForDecline", "The meeting was cancelled."
     CALENDAR_IS_CANCELLED_FOR_TENTATIVE = "ErrorCalendarIsCancelledForTentative", "The meeting was cancelled."
-    CALENDAR_IS_DELEGATED_FOR_ACCEPT = "ErrorCalendarIsDelegatedForAccept", "The meeting was delegated."
-    CALENDAR_IS_DELEGATED_FOR_DECLINE = "ErrorCalendarIsDelegatedForDecline", "The meeting was delegated."
-    CALENDAR_IS_DELEGATED_FOR_TENTATIVE = "ErrorCalendarIsDelegatedForTentative", "The meeting was delegated."
     CALENDAR_IS_NOT_ORGANIZER = "ErrorCalendarIsNotOrganizer", "The caller is not the organizer of the meeting."
     CALENDAR_IS_ORGANIZER_FOR_ACCEPT = "ErrorCalendarIsOrganizerForAccept", "The organizer cannot answer the meeting."
     CALENDAR_IS_ORGANIZER_FOR_DECLINE = "ErrorCalendarIsOrganizerForDecline", "The organizer cannot answer the meeting."
@@ -81,10 +74,7 @@ class Code(StrEnum):
     CANNOT_USE_FOLDER_ID_FOR_ITEM_ID = "ErrorCannotUseFolderIdForItemId", "The id names a folder, and an item is wanted."
     CANNOT_USE_ITEM_ID_FOR_FOLDER_ID = "ErrorCannotUseItemIdForFolderId", "The id names an item, and a folder is wanted."
     CHANGE_KEY_REQUIRED = "ErrorChangeKeyRequired", "A change key is required."
-    CHANGE_KEY_REQUIRED_FOR_WRITE_OPERATIONS = (
-        "ErrorChangeKeyRequiredForWriteOperations", "A change key is required for this operation.")
     CONTAINS_FILTER_WRONG_TYPE = "ErrorContainsFilterWrongType", "Contains is for texts."
-    CONTENT_CONVERSION_FAILED = "ErrorContentConversionFailed", "The content cannot be converted."
     CORRUPT_DATA = "ErrorCorruptData", "The data cannot be read."
     CREATE_ITEM_ACCESS_DENIED = "ErrorCreateItemAccessDenied", "The caller may not create items in this folder."
     CREATE_SUBFOLDER_ACCESS_DENIED = "ErrorCreateSubfolderAccessDenied", "The caller may not create folders in this folder."
@@ -93,16 +83,11 @@ class Code(StrEnum):
     DELEGATE_ALREADY_EXISTS = "ErrorDelegateAlreadyExists", "The user is a delegate already."
     DELEGATE_CANNOT_ADD_OWNER = "ErrorDelegateCannotAddOwner", "The owner of a mailbox cannot be its delegate."
     DELEGATE_NO_USER = "ErrorDelegateNoUser", "The delegate is no user of this organization."
-    DELEGATE_VALIDATION_FAILED = "ErrorDelegateValidationFailed", "The delegate is not valid."
     DELETE_DISTINGUISHED_FOLDER = "ErrorDeleteDistinguishedFolder", "A well-known folder cannot be deleted."
-    DELETE_ITEMS_FAILED = "ErrorDeleteItemsFailed", "The item could not be deleted."
-    DISTINGUISHED_USER_NOT_SUPPORTED = "ErrorDistinguishedUserNotSupported", "This distinguished user is not supported here."
     DUPLICATE_INPUT_FOLDER_NAMES = "ErrorDuplicateInputFolderNames", "A folder name is there twice."
     DUPLICATE_USER_IDS_SPECIFIED = "ErrorDuplicateUserIdsSpecified", "A user is there twice."
-    EVENT_NOT_FOUND = "ErrorEventNotFound", "The event is not there."
     EXCEEDED_CONNECTION_COUNT = "ErrorExceededConnectionCount", "There are too many connections."
     EXCEEDED_SUBSCRIPTION_COUNT = "ErrorExceededSubscriptionCount", "There are too many subscriptions."
-    EXCEEDED_FIND_COUNT_LIMIT = "ErrorExceededFindCountLimit", "The view asks for too much."
     EXPIRED_SUBSCRIPTION = "ErrorExpiredSubscription", "The subscription has expired."
     FOLDER_NOT_FOUND = "ErrorFolderNotFound", "The specified folder could not be found in the store."
     FOLDER_EXISTS = "ErrorFolderExists", "A folder with the specified name already exists."
@@ -111,9 +96,6 @@ class Code(StrEnum):
     FREE_BUSY_GENERATION_FAILED = "ErrorFreeBusyGenerationFailed", "Free/busy information could not be made."
     IMPERSONATE_USER_DENIED = (
         "ErrorImpersonateUserDenied", "The account does not have permission to impersonate the requested user.")
-    IMPERSONATION_DENIED = "ErrorImpersonationDenied", "Impersonation is denied."
-    IMPERSONATION_FAILED = "ErrorImpersonationFailed", "Impersonation failed."
-    INCORRECT_SCHEMA_VERSION = "ErrorIncorrectSchemaVersion", "The property is of a later version than the request."
     INCORRECT_UPDATE_PROPERTY_COUNT = "ErrorIncorrectUpdatePropertyCount", "An update sets exactly one property."
     INSUFFICIENT_RESOURCES = "ErrorInsufficientResources", "The server has not enough resources."
     INTERNAL_SERVER_ERROR = "ErrorInternalServerError", "An internal server error occurred. The operation failed."
@@ -121,8 +103,6 @@ class Code(StrEnum):
     INVALID_ARGUMENT = "ErrorInvalidArgument", "The argument is not valid."
     INVALID_ATTACHMENT_ID = "ErrorInvalidAttachmentId", "The attachment id is not valid."
     INVALID_CHANGE_KEY = "ErrorInvalidChangeKey", "The change key is not valid."
-    INVALID_CONTACT_EMAIL_ADDRESS = "ErrorInvalidContactEmailAddress", "The e-mail address is not valid."
-    INVALID_CONTACT_EMAIL_INDEX = "ErrorInvalidContactEmailIndex", "The e-mail index is not valid."
     INVALID_DELEGATE_PERMISSION = "ErrorInvalidDelegatePermission", "The delegate's permission is not valid."
     INVALID_DELEGATE_USER_ID = "ErrorInvalidDelegateUserId", "The delegate's id is not valid."
     INVALID_EXCHANGE_IMPERSONATION_HEADER_DATA = (
@@ -130,18 +110,12 @@ class Code(StrEnum):
     INVALID_EXCLUDES_RESTRICTION = "ErrorInvalidExcludesRestriction", "The bitmask of an Excludes restriction is not valid."
     INVALID_EXTENDED_PROPERTY = "ErrorInvalidExtendedProperty", "The extended property is not valid."
     INVALID_EXTENDED_PROPERTY_VALUE = "ErrorInvalidExtendedPropertyValue", "The value of the extended property is not valid."
-    INVALID_FOLDER_ID = "ErrorInvalidFolderId", "The folder id is not valid."
     INVALID_FOLDER_TYPE_FOR_OPERATION = "ErrorInvalidFolderTypeForOperation", "The operation is not for this type of folder."
     INVALID_FRACTIONAL_PAGING_PARAMETERS = "ErrorInvalidFractionalPagingParameters", "The fractional view is not valid."
     INVALID_FREE_BUSY_VIEW_TYPE = "ErrorInvalidFreeBusyViewType", "The type of free/busy view is not valid."
-    INVALID_ID = "ErrorInvalidId", "The id is not valid."
     INVALID_ID_EMPTY = "ErrorInvalidIdEmpty", "The id is empty."
     INVALID_ID_MALFORMED = "ErrorInvalidIdMalformed", "The id is malformed."
-    INVALID_ID_NOT_AN_ITEM_ATTACHMENT_ID = "ErrorInvalidIdNotAnItemAttachmentId", "The id is not that of an item attachment."
-    INVALID_ID_TOO_MANY_ATTACHMENT_LEVELS = "ErrorInvalidIdTooManyAttachmentLevels", "The attachment lies in too many others."
     INVALID_INDEXED_PAGING_PARAMETERS = "ErrorInvalidIndexedPagingParameters", "The indexed view is not valid."
-    INVALID_INTERNET_HEADER_CHILD_NODES = "ErrorInvalidInternetHeaderChildNodes", "The internet header is not valid."
-    INVALID_ITEM_FOR_OPERATION_ARCHIVE_ITEM = "ErrorInvalidItemForOperationArchiveItem", "The item cannot be archived."
     INVALID_ITEM_FOR_OPERATION_CREATE_ITEM_ATTACHMENT = (
         "ErrorInvalidItemForOperationCreateItemAttachment", "The item cannot be an attachment.")
     INVALID_ITEM_FOR_OPERATION_CREATE_ITEM = "ErrorInvalidItemForOperationCreateItem", "The item cannot be created so."
@@ -154,7 +128,6 @@ class Code(StrEnum):
     INVALID_ITEM_FOR_OPERATION_TENTATIVE = "ErrorInvalidItemForOperationTentative", "The item cannot be accepted tentatively."
     INVALID_MAILBOX = "ErrorInvalidMailbox", "The mailbox is not valid."
     INVALID_MERGED_FREE_BUSY_INTERVAL = "ErrorInvalidMergedFreeBusyInterval", "The interval of merged free/busy is not valid."
-    INVALID_NAME_FOR_NAME_RESOLUTION = "ErrorInvalidNameForNameResolution", "There is no name to resolve."
     INVALID_OOF_PARAMETER = "ErrorInvalidOofParameter", "The out-of-office setting is not valid."
     INVALID_OPERATION = "ErrorInvalidOperation", "The operation is not valid."
     INVALID_PAGING_MAX_ROWS = "ErrorInvalidPagingMaxRows", "The number of rows is not valid."
@@ -164,7 +137,6 @@ class Code(StrEnum):
     INVALID_USER_INFO = "ErrorInvalidUserInfo", "The user is not valid."
     INVALID_PROPERTY_APPEND = "ErrorInvalidPropertyAppend", "The property cannot be appended to."
     INVALID_PROPERTY_DELETE = "ErrorInvalidPropertyDelete", "The property cannot be deleted."
-    INVALID_PROPERTY_FOR_EXISTS = "ErrorInvalidPropertyForExists", "The property cannot be asked for by Exists."
     INVALID_PROPERTY_FOR_OPERATION = "ErrorInvalidPropertyForOperation", "The property is not for this operation."
     INVALID_PROPERTY_REQUEST = "ErrorInvalidPropertyRequest", "The property is not of this kind of item."
     INVALID_PROPERTY_SET = "ErrorInvalidPropertySet", "The property cannot be set."
@@ -179,13 +151,9 @@ class Code(StrEnum):
     INVALID_ROUTING_TYPE = "ErrorInvalidRoutingType", "The routing type is not supported; SMTP is."
     INVALID_SCHEDULED_OOF_DURATION = (
         "ErrorInvalidScheduledOofDuration", "The end of the out-of-office time does not lie behind its start.")
-    INVALID_SCHEMA_VERSION_FOR_MAILBOX_VERSION = (
-        "ErrorInvalidSchemaVersionForMailboxVersion", "The schema version is not for this mailbox.")
     INVALID_SEND_ITEM_SAVE_SETTINGS = (
         "ErrorInvalidSendItemSaveSettings", "The settings for saving a sent item contradict each other.")
     INVALID_SERVER_VERSION = "ErrorInvalidServerVersion", "The specified server version is invalid."
-    INVALID_SID = "ErrorInvalidSid", "The SID is not valid."
-    INVALID_SMTP_ADDRESS = "ErrorInvalidSmtpAddress", "The SMTP address is not valid."
     INVALID_SUBSCRIPTION = "ErrorInvalidSubscription", "The subscription is not valid."
     INVALID_SUBSCRIPTION_REQUEST = "ErrorInvalidSubscriptionRequest", "The subscription request is not valid."
     INVALID_SYNC_STATE_DATA = "ErrorInvalidSyncStateData", "The synchronization state is not valid."
@@ -199,23 +167,17 @@ class Code(StrEnum):
     ITEM_CORRUPT = "ErrorItemCorrupt", "The item cannot be read."
     ITEM_NOT_FOUND = "ErrorItemNotFound", "The specified object was not found in the store."
     ITEM_SAVE = "ErrorItemSave", "The item could not be saved."
-    ITEM_SAVE_PROPERTY_ERROR = "ErrorItemSavePropertyError", "A property of the item could not be saved."
     MAIL_RECIPIENT_NOT_FOUND = "ErrorMailRecipientNotFound", "The recipient was not found."
-    MAILBOX_CONFIGURATION = "ErrorMailboxConfiguration", "The mailbox is not configured for this."
     MAILBOX_DATA_ARRAY_EMPTY = "ErrorMailboxDataArrayEmpty", "There is no mailbox to ask about."
     MAILBOX_DATA_ARRAY_TOO_BIG = "ErrorMailboxDataArrayTooBig", "There are too many mailboxes to ask about."
     MAILBOX_LOGON_FAILED = "ErrorMailboxLogonFailed", "The mailbox could not be opened."
     MAILBOX_STORE_UNAVAILABLE = "ErrorMailboxStoreUnavailable", "The mailbox server is not available now. Try again."
-    MANAGED_FOLDER_ALREADY_EXISTS = "ErrorManagedFolderAlreadyExists", "The managed folder exists already."
     MANAGED_FOLDER_NOT_FOUND = "ErrorManagedFolderNotFound", "The managed folder does not exist."
-    MEETING_SUGGESTION_GENERATION_FAILED = "ErrorMeetingSuggestionGenerationFailed", "Suggestions could not be made."
     MESSAGE_DISPOSITION_REQUIRED = "ErrorMessageDispositionRequired", "A message disposition is required."
     MESSAGE_SIZE_EXCEEDED = "ErrorMessageSizeExceeded", "The message is too large."
-    MIME_CONTENT_CONVERSION_FAILED = "ErrorMimeContentConversionFailed", "The MIME content cannot be converted."
     MIME_CONTENT_INVALID = "ErrorMimeContentInvalid", "The MIME content is not valid."
     MIME_CONTENT_INVALID_BASE64_STRING = "ErrorMimeContentInvalidBase64String", "The MIME content is no base64."
     MISSING_ARGUMENT = "ErrorMissingArgument", "An argument is missing."
-    MISSING_EMAIL_ADDRESS = "ErrorMissingEmailAddress", "An e-mail address is missing."
     MISSING_INFORMATION_EMAIL_ADDRESS = "ErrorMissingInformationEmailAddress", "The e-mail address is missing."
     MISSING_INFORMATION_REFERENCE_ITEM_ID = "ErrorMissingInformationReferenceItemId", "The reference item id is missing."
     MISSING_ITEM_FOR_CREATE_ITEM_ATTACHMENT = "ErrorMissingItemForCreateItemAttachment", "The item of the attachment is missing."
@@ -224,9 +186,7 @@ class Code(StrEnum):
     MOVE_COPY_FAILED = "ErrorMoveCopyFailed", "The move or copy failed."
     MOVE_DISTINGUISHED_FOLDER = "ErrorMoveDistinguishedFolder", "A well-known folder cannot be moved."
     NAME_RESOLUTION_MULTIPLE_RESULTS = "ErrorNameResolutionMultipleResults", "Multiple results were found."
-    NAME_RESOLUTION_NO_MAILBOX = "ErrorNameResolutionNoMailbox", "The name has no mailbox."
     NAME_RESOLUTION_NO_RESULTS = "ErrorNameResolutionNoResults", "No results were found."
-    NO_CALENDAR = "ErrorNoCalendar", "The mailbox has no calendar."
     NO_FOLDER_CLASS_OVERRIDE = "ErrorNoFolderClassOverride", "The class of the folder follows from its element."
     NO_FREE_BUSY_ACCESS = "ErrorNoFreeBusyAccess", "The caller may not see when the mailbox is busy."
     NON_EXISTENT_MAILBOX = "ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it."
@@ -234,20 +194,10 @@ class Code(StrEnum):
     NOT_DELEGATE = "ErrorNotDelegate", "The user is no delegate."
     OBJECT_TYPE_CHANGED = "ErrorObjectTypeChanged", "The class of the item cannot be changed so."
     OCCURRENCE_CROSSING_BOUNDARY = "ErrorOccurrenceCrossingBoundary", "The occurrence would cross its neighbour."
-    OCCURRENCE_TIME_SPAN_TOO_BIG = "ErrorOccurrenceTimeSpanTooBig", "An occurrence lasts longer than the recurrence allows."
-    OPERATION_NOT_ALLOWED_WITH_PUBLIC_FOLDER_ROOT = (
-        "ErrorOperationNotAllowedWithPublicFolderRoot", "The operation is not for the root of public folders.")
-    PARENT_FOLDER_ID_REQUIRED = "ErrorParentFolderIdRequired", "The parent folder is required."
     PARENT_FOLDER_NOT_FOUND = "ErrorParentFolderNotFound", "The parent folder could not be found."
-    PROPERTY_UPDATE = "ErrorPropertyUpdate", "The property could not be updated."
-    PROPERTY_VALIDATION_FAILURE = "ErrorPropertyValidationFailure", "The property is not valid."
-    PROXY_CALL_FAILED = "ErrorProxyCallFailed", "The other server did not answer."
     PROXY_REQUEST_PROCESSING_FAILED = "ErrorProxyRequestProcessingFailed", "The other server could not process the request."
-    PUBLIC_FOLDER_REQUEST_PROCESSING_FAILED = "ErrorPublicFolderRequestProcessingFailed", "There are no public folders here."
     QUERY_FILTER_TOO_LONG = "ErrorQueryFilterTooLong", "The query is too long."
     QUOTA_EXCEEDED = "ErrorQuotaExceeded", "The mailbox is full."
-    READ_EVENTS_FAILED = "ErrorReadEventsFailed", "The events could not be read."
-    RECURRENCE_END_DATE_TOO_BIG = "ErrorRecurrenceEndDateTooBig", "The end of the recurrence is too far away."
     RECURRENCE_HAS_NO_OCCURRENCE = "ErrorRecurrenceHasNoOccurrence", "The recurrence has no occurrence."
     REQUEST_STREAM_TOO_BIG = "ErrorRequestStreamTooBig", "The request is too large."
     REQUIRED_PROPERTY_MISSING = "ErrorRequiredPropertyMissing", "A required property is missing."
@@ -270,34 +220,18 @@ class Code(StrEnum):
         "ErrorSendMeetingInvitationsRequired", "It is not said whether invitations are sent.")
     SERVER_BUSY = "ErrorServerBusy", "The server cannot service this request right now. Try again later."
     STALE_OBJECT = "ErrorStaleObject", "The item has changed since it was read."
-    SUBMISSION_QUOTA_EXCEEDED = "ErrorSubmissionQuotaExceeded", "The sending quota is exceeded."
     SUBSCRIPTION_ACCESS_DENIED = "ErrorSubscriptionAccessDenied", "The subscription belongs to another user."
-    SUBSCRIPTION_DELEGATE_ACCESS_NOT_SUPPORTED = (
-        "ErrorSubscriptionDelegateAccessNotSupported", "Another user's folders cannot be subscribed to.")
     SUBSCRIPTION_NOT_FOUND = "ErrorSubscriptionNotFound", "The subscription does not exist."
-    SUBSCRIPTION_UNSUBSCRIBED = "ErrorSubscriptionUnsubscribed", "The subscription was ended."
     SYNC_FOLDER_NOT_FOUND = "ErrorSyncFolderNotFound", "The folder to synchronize could not be found."
     TIME_INTERVAL_TOO_BIG = "ErrorTimeIntervalTooBig", "The time interval is too long."
-    TIMEOUT_EXPIRED = "ErrorTimeoutExpired", "The time is over."
     TIME_ZONE = "ErrorTimeZone", "The time zone is not valid."
     TO_FOLDER_NOT_FOUND = "ErrorToFolderNotFound", "The destination folder could not be found."
-    UNABLE_TO_GET_USER_OOF_SETTINGS = "ErrorUnableToGetUserOofSettings", "The out-of-office settings could not be read."
-    UNSUPPORTED_CULTURE = "ErrorUnsupportedCulture", "The culture is not supported."
     UNSUPPORTED_MAPI_PROPERTY_TYPE = "ErrorUnsupportedMapiPropertyType", "The type of the property is not supported."
-    UNSUPPORTED_MIME_CONVERSION = "ErrorUnsupportedMimeConversion", "The item has no MIME content."
     UNSUPPORTED_PATH_FOR_QUERY = "ErrorUnsupportedPathForQuery", "The property cannot be searched for."
     UNSUPPORTED_PATH_FOR_SORT_GROUP = "ErrorUnsupportedPathForSortGroup", "The property cannot be sorted by."
-    UNSUPPORTED_PROPERTY_DEFINITION = "ErrorUnsupportedPropertyDefinition", "The property is not supported."
     UNSUPPORTED_QUERY_FILTER = "ErrorUnsupportedQueryFilter", "The restriction is not supported."
-    UNSUPPORTED_RECURRENCE = "ErrorUnsupportedRecurrence", "The recurrence is not supported."
     UNSUPPORTED_TYPE_FOR_CONVERSION = "ErrorUnsupportedTypeForConversion", "The type of id cannot be converted."
     UPDATE_DELEGATES_FAILED = "ErrorUpdateDelegatesFailed", "The delegates could not be updated."
     UPDATE_PROPERTY_MISMATCH = "ErrorUpdatePropertyMismatch", "The property in the update is not the one that its path names."
-    VALUE_OUT_OF_RANGE = "ErrorValueOutOfRange", "The value is out of range."
-    WORKING_HOURS_XML_MALFORMED = "ErrorWorkingHoursXmlMalformed", "The working hours cannot be read."
-    WRONG_SERVER_VERSION = "ErrorWrongServerVersion", "The operation is of a later version than the request."
-    APPLY_CONVERSATION_ACTION_FAILED = "ErrorApplyConversationActionFailed", "The action on the conversation failed."
-    MISSED_NOTIFICATION_EVENTS = "ErrorMissedNotificationEvents", "Events were missed."
     INVALID_PHOTO_SIZE = "ErrorInvalidPhotoSize", "The size of the photo is not valid."
-    INBOX_RULES_VALIDATION_ERROR = "ErrorInboxRulesValidationError", "The inbox rules are not valid."
     # fmt: on

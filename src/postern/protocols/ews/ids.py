@@ -67,8 +67,8 @@ class ItemId:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentId:
-    """An attachment of an item: `index` counts the attachments of the content from 0, and `check` is a number by which it is
-    noticed that the content has become another."""
+    """An attachment of an item. `index` is the number of the part of a message, or of the line of another content; `check` is a
+    number by which it is noticed that the content has become another."""
 
     mailbox: UUID
     item: int

@@ -14,6 +14,11 @@ ERRORS = "http://schemas.microsoft.com/exchange/services/2006/errors"
 DECLARATIONS = f' xmlns:m="{MESSAGES}" xmlns:t="{TYPES}"'
 """Declares the two prefixes of answers, once at the element in the SOAP body."""
 
+SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
+"""The words for PidTagSensitivity, from 0 on."""
+IMPORTANCES = ("Low", "Normal", "High")
+"""The words for PidTagImportance, from 0 on."""
+
 
 def t(name: str) -> str:
     """Returns a name in the namespace of types."""
@@ -51,5 +56,5 @@ def unsigned(text: str, digits: int = 9) -> int | None:
 
 
 def is_true(text: str) -> bool:
-    """Whether an xs:boolean is true."""
+    """Whether an xs:boolean is true. `validation` refuses one in other letters, as "True"."""
     return text.strip() in ("true", "1")

@@ -16,8 +16,8 @@ from postern.model.resources import FolderState, Resource, ResourceChanges, Reso
 from postern.model.search import EVERYTHING, SearchTerm, SortKey
 from postern.model.sharing import sees_private
 
-_EVERY = 10_000_000
-"""More items than a folder has."""
+EVERY = 10_000_000
+"""More items than a folder has. Of each, a search has its number alone in memory."""
 
 
 class AccessDenied(Exception):
@@ -184,7 +184,7 @@ class GuardedReading:
         hidden = await self._hidden(mailbox, folder)
         if not hidden:
             return await self._store.find(mailbox, folder, order, offset, most, term)
-        every = await self._store.find(mailbox, folder, order, 0, _EVERY, term)
+        every = await self._store.find(mailbox, folder, order, 0, EVERY, term)
         seen = [number for number in every.ids if number not in hidden]
         return FoundItems(seen[max(0, offset) : max(0, offset) + max(0, most)], len(seen))
 

@@ -13,7 +13,7 @@ from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.mail_content import MAX_ATTACHMENTS, Attached, Form, MailContent
 from postern.items.quoting import Quoted
 from postern.model.domains import fold
-from postern.model.folders import FolderKind
+from postern.model.folders import FolderKind, is_class
 from postern.model.items import MESSAGE, Flag
 from postern.model.mailbox import MailboxError
 from postern.protocols import xml
@@ -73,13 +73,14 @@ async def suppress_receipt(call: Call, asked: xml.Element, how: How) -> str:
 
 
 async def _original(call: Call, asked: xml.Element) -> tuple[ItemView, MailContent]:
-    """The message that is answered. Raises EwsError: ErrorMissingInformationReferenceItemId, ErrorItemNotFound,
-    ErrorStaleObject, ErrorInvalidReferenceItem for what is no message, or one that was not sent."""
+    """The message that is answered, as it stands now, whatever change the client knows. Raises EwsError:
+    ErrorMissingInformationReferenceItemId, ErrorItemNotFound, ErrorInvalidReferenceItem for what is no message, or one that was
+    not sent."""
     view, ref = await referred(call, asked)
     view.start = ref.id.start
-    if view.stored.item_class.startswith(APPOINTMENT):
+    if is_class(view.stored.item_class, APPOINTMENT):
         view = replace(view, content=meeting_messages.as_mail(view), stored=replace(view.stored, item_class=MESSAGE))
-    if not view.stored.item_class.lower().startswith(MESSAGE.lower().rpartition(".")[0]):
+    if not is_class(view.stored.item_class, MESSAGE.rpartition(".")[0]):
         raise EwsError(Code.INVALID_REFERENCE_ITEM)
     if view.stored.flags & Flag.DRAFT:
         raise EwsError(Code.INVALID_REFERENCE_ITEM)

@@ -17,13 +17,12 @@ from postern.services.ews.impersonation import acting
 from postern.services.ews.operation import Operation
 from postern.services.http.long_bodies import LONG_BODY, LongBodies
 from postern.services.http.site import Receive, Scope, Send, caller_of
+from postern.services.scheduling.aside import aside
 
 METHODS = frozenset({"POST", "GET", "HEAD"})
 KINDS = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 PIECE = 65_536
 """Octets of an answer that are sent at once."""
-AT_ONCE = 65_536
-"""Octets of a request that is read in the loop; a larger one is read in a thread."""
 _NAMES = {f"{name}Request": name for name in ("GetUserAvailability", "GetUserOofSettings", "SetUserOofSettings")}
 """The operations of MS-OXWAVLS and MS-OXWOOF whose request is not called as they are."""
 _HEADERS = [(b"content-type", CONTENT_TYPE.encode()), (b"cache-control", b"private")]
@@ -77,9 +76,7 @@ class EwsApplication:
 
 
 async def _read(octets: bytes, charset: str) -> Request:
-    if len(octets) > AT_ONCE:
-        return await asyncio.to_thread(envelope.read, octets, charset)
-    return envelope.read(octets, charset)
+    return await aside(octets, lambda: envelope.read(octets, charset))
 
 
 class _Body:

@@ -20,6 +20,7 @@ from postern.items.series import COUNTED, Occurrence, Series
 from postern.items.task import time_of
 from postern.items.text import readable
 from postern.items.zones import find_zone, zone_named
+from postern.model.folders import is_class
 from postern.model.items import MESSAGE
 from postern.protocols.content_lines import Component, component
 from postern.protocols.ews.codes import Code
@@ -169,11 +170,19 @@ def _object_of(view: ItemView) -> tuple[CalendarObject, Series]:
     read: tuple[CalendarObject, Series] | None = view.parsed.get(_object_of)
     if read is None:
         octets = view.content or b""
-        is_mail = view.stored.item_class.startswith(MESSAGE)
+        is_mail = is_class(view.stored.item_class, MESSAGE)
         calendar = invitation_in(octets) if is_mail else calendar_object.read(octets)
         if calendar is None or isinstance(calendar, Refused):
             calendar = nothing()
         read = view.parsed[_object_of] = calendar, Series(calendar, zone_of_days(view.call, calendar))
+    return read
+
+
+def event_in(octets: bytes, code: Code = Code.CORRUPT_DATA) -> CalendarObject:
+    """Reads an appointment that is to be changed. Raises EwsError with the code for what is none."""
+    read = calendar_object.read(octets)
+    if isinstance(read, Refused) or read.kind != "VEVENT":
+        raise EwsError(code)
     return read
 
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 from postern.items import calendar_object
 from postern.items.appointment import ITEM_CLASS
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
-from postern.items.calendar_object import CalendarObject, Refused
+from postern.items.calendar_object import CalendarObject
 from postern.items.calendar_properties import CalendarContent
 from postern.items.properties import Property, Value
 from postern.items.series import Series
@@ -36,15 +36,14 @@ from postern.protocols.ical.zones import Zone, written_utc
 from postern.protocols.mime.text import html_text
 from postern.services.ews import calendar_times, meeting_changes, time_zones
 from postern.services.ews.access import Call
-from postern.services.ews.appointments import exception_at, stamp_after, zone_of_days
+from postern.services.ews.appointments import event_in, exception_at, stamp_after, zone_of_days
 from postern.services.ews.attendees import Invited, read_attendees
 from postern.services.ews.calendar_times import GivenTime
 from postern.services.ews.editing import Editor, How, Saved
-from postern.services.ews.fields.mapped import whole
+from postern.services.ews.fields.mapped import read_categories, whole
 from postern.services.ews.item_view import ItemView
 from postern.services.ews.places import Place
 
-MAX_CATEGORIES = 100
 _BUSY = {"Free": 0, "Tentative": 1, "Busy": 2, "OOF": 3, "WorkingElsewhere": 0}
 _BY_NAME = {entry.property.canonical: entry.property for entry in APPOINTMENT_PROPERTIES}
 _PRODUCT = "-//Postern//Exchange Web Services//EN"
@@ -74,7 +73,7 @@ class CalendarEditor(Editor):
         self.me = place.mailbox.recipient.folded_addresses
         self.key = view.start if view is not None else None
         now = int(time.time())
-        self.calendar = _read(view.content or b"") if view is not None else new_object(now)
+        self.calendar = event_in(view.content or b"") if view is not None else new_object(now)
         self.now = now if view is None else stamp_after(self.calendar, now)
         self.pending = Pending()
         self._octets: bytes | None = None
@@ -124,7 +123,7 @@ class CalendarEditor(Editor):
             octets = base64.b64decode(value.text.encode("ascii"), validate=False)
         except (ValueError, binascii.Error):
             raise EwsError(Code.MIME_CONTENT_INVALID_BASE64_STRING) from None
-        read = _read(octets, Code.MIME_CONTENT_INVALID)
+        read = event_in(octets, Code.MIME_CONTENT_INVALID)
         if self.view is not None and read.uid != self.calendar.uid:
             raise EwsError(Code.INVALID_PROPERTY_SET, path=element("t:FieldURI", FieldURI="calendar:UID"))
         self.calendar = read
@@ -153,10 +152,7 @@ class CalendarEditor(Editor):
         self.put("PidTagBody", (html_text(text) if is_html else text) or None)
 
     def set_categories(self, value: xml.Element | None) -> None:
-        terms = tuple(each.text for each in value.elements) if value is not None else ()
-        if len(terms) > MAX_CATEGORIES:
-            raise EwsError(Code.INVALID_REQUEST)
-        self.put("PidNameKeywords", terms or None)
+        self.put("PidNameKeywords", (read_categories(value) if value is not None else ()) or None)
 
     def set_busy(self, value: xml.Element | None) -> None:
         status = value.text.strip() if value is not None else "Busy"
@@ -280,13 +276,6 @@ _IN_BAG: dict[str, tuple[str, Callable[[xml.Element], Value]]] = {
     "IsOnlineMeeting": ("PidLidConferencingCheck", lambda sent: is_true(sent.text)),
     "NetShowUrl": ("PidLidNetShowUrl", lambda sent: sent.text),
 }
-
-
-def _read(octets: bytes, code: Code = Code.CORRUPT_DATA) -> CalendarObject:
-    read = calendar_object.read(octets)
-    if isinstance(read, Refused) or read.kind != "VEVENT":
-        raise EwsError(code)
-    return read
 
 
 def new_object(now: int) -> CalendarObject:

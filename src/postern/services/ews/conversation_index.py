@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from postern.items import conversations
+from postern.model.folders import is_class
 from postern.model.item_store import ItemStore
-from postern.model.items import Column
+from postern.model.items import MESSAGE, Column
 from postern.net.turns import turns_of
 from postern.protocols.mime.rendered_values import read_subject
 from postern.protocols.mime.words import decode_words
@@ -26,7 +27,7 @@ MAX_ITEMS = 200_000
 """Messages of one mailbox that are in conversations; later ones are in none."""
 MAX_KEPT = 400_000
 """Messages of all mailboxes that one process remembers, some 80 MB."""
-_MAIL = ("ipm.note", "ipm.schedule", "ipm.post", "report")
+_MAIL = (MESSAGE, "IPM.Schedule", "IPM.Post", "REPORT")
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ async def _read(index: _Index, items: ItemStore, mailbox: UUID, ids: Sequence[in
         told = await items.columns(mailbox, ids[start : start + PAGE], Column.ENVELOPE)
         await turns.come()
         for item, envelope in zip(told.items, told.envelopes, strict=True):
-            if not item.item_class.lower().startswith(_MAIL):
+            if not is_class(item.item_class, *_MAIL):
                 index.forget(item.id)
             elif item.id in index.numbers or len(index.numbers) < MAX_ITEMS:
                 index.numbers[item.id] = number_of(envelope)

@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from postern.model.folders import FolderChanges, FolderKind, FolderNode, Right
+from postern.model.folders import FolderChanges, FolderKind, FolderNode, Right, is_class
 from postern.model.item_store import ItemChanges, StoredItem
-from postern.model.items import Flag
+from postern.model.items import MESSAGE, Flag
 from postern.model.mailbox import MailboxError
 from postern.model.resources import FolderState
 from postern.protocols.ews.codes import Code
@@ -34,7 +34,7 @@ _ELEMENTS = {
     EventKind.NEW_MAIL: "NewMailEvent",
     EventKind.FREE_BUSY_CHANGED: "FreeBusyChangedEvent",
 }
-_MAIL = ("ipm.note", "ipm.schedule", "report")
+_MAIL = (MESSAGE, "IPM.Schedule", "REPORT")
 """The classes of what is delivered as mail."""
 
 
@@ -204,7 +204,7 @@ class _Telling:
 
 
 def _is_mail(stored: StoredItem) -> bool:
-    return stored.item_class.lower().startswith(_MAIL) and not stored.flags & (Flag.DRAFT | Flag.SEEN)
+    return is_class(stored.item_class, *_MAIL) and not stored.flags & (Flag.DRAFT | Flag.SEEN)
 
 
 def notification(subscription: str, previous: str, watermark: str, told: Told) -> str:

@@ -18,6 +18,7 @@ from postern.protocols.ews.conditions import And, Condition, Contains, Not, Or
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.paths import FieldPath, IndexedPath, PropertyPath, path_markup
 from postern.protocols.ews.views import Contacts, Fractional, Grouping, Indexed, Order, Seek, View
+from postern.services.access.guarded_reading import EVERY
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.extended import ARTICLE_NUMBER
 from postern.services.ews.item_reading import read_views
@@ -27,6 +28,7 @@ from postern.services.ews.judging import MISSING, Judge, Key, Values, judge, key
 from postern.services.ews.kinds import KINDS
 from postern.services.ews.places import Place
 from postern.services.ews.store_terms import pushed
+from postern.services.scheduling.aside import aside
 
 MAX_READ = 200_000
 """Items that the search of one request reads to judge or to sort them, in all folders that it names."""
@@ -36,10 +38,6 @@ MAX_GROUPED = 20_000
 """Items that are put into groups."""
 _SORTED_IN_LINE = 5_000
 """Items that are sorted between two turns of the event loop; more are sorted in a thread."""
-_AT_ONCE = 65_536
-"""Octets of a content that is read in the event loop."""
-_EVERY = 10_000_000
-"""More items than a folder has."""
 NEWEST_FIRST = (SortKey("arrival", True),)
 """The order of a search that asks for none."""
 _NAME = FieldPath("contacts:DisplayName")
@@ -192,7 +190,7 @@ class Finder:
             plan = self._plan(place)
             sorting = plan.sorting
             told = await place.mailbox.store.find(
-                place.mailbox.id, place.node.id, plan.order or (), 0, _EVERY, plan.term
+                place.mailbox.id, place.node.id, plan.order or (), 0, EVERY, plan.term
             )
             if plan.is_stored and not plan.group_keys:
                 met.extend((number, _NO_TEXTS) for number in told.ids)
@@ -293,10 +291,8 @@ def _sorted(met: Met, keys: Sequence[tuple[Key, ...]], sorting: Sequence[Order])
 
 
 async def _judged(judges: Judge[ItemView], view: ItemView) -> bool:
-    """Whether an item meets a condition; a large content is read in a thread."""
-    if view.content is not None and len(view.content) > _AT_ONCE:
-        return await asyncio.to_thread(judges, view)
-    return judges(view)
+    """Whether an item meets a condition."""
+    return await aside(view.content or b"", lambda: judges(view))
 
 
 def _key(texts: Sequence[str]) -> Key:

@@ -17,6 +17,7 @@ from postern.model.sharing import ROLES
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.ids import ABOVE, ROOT, SEARCHES, TOP
+from postern.services.access.guarded_reading import EVERY
 from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.deleting import Disposal, dispose
 from postern.services.ews.extended import OURS
@@ -26,8 +27,6 @@ PAGE = 1_000
 """Items that are deleted or copied by one call of the store."""
 MAX_COPIED = 1_000
 """Folders that one copy makes."""
-_EVERY = 10_000_000
-"""More items than a folder has. Of each, its number alone is in memory."""
 _MAX_NAMES = 100
 """Names that are tried for a folder among the deleted ones."""
 _MOVABLE = (FolderKind.USER, FolderKind.ARCHIVE)
@@ -157,7 +156,7 @@ async def _copy_properties(mailbox: Mailbox, folder: int, copy_: int) -> None:
 async def pages(mailbox: Mailbox, folder: int) -> AsyncIterator[list[int]]:
     """Gives the items of a folder that the caller may read and that are there now, PAGE of them at a time."""
     await mailbox.nodes()
-    there = (await mailbox.store.find(mailbox.id, folder, [SortKey("arrival")], 0, _EVERY)).ids
+    there = (await mailbox.store.find(mailbox.id, folder, [SortKey("arrival")], 0, EVERY)).ids
     for start in range(0, len(there), PAGE):
         yield list(there[start : start + PAGE])
 

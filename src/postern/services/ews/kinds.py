@@ -16,7 +16,7 @@ from postern.items.message_properties import FLAG_STATUS, MESSAGE_PROPERTIES, Ma
 from postern.items.note_properties import NOTE_PROPERTIES
 from postern.items.properties import PropertyMap
 from postern.items.task_properties import TASK_PROPERTIES
-from postern.model.folders import FolderKind
+from postern.model.folders import FolderKind, is_class
 from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE
 from postern.protocols import xml
@@ -232,10 +232,8 @@ def kind_of(item_class: str) -> ItemKind:
 
     Bound: linear in the class.
     """
-    folded = item_class.lower()
     for kind in KINDS:
-        name = kind.item_class.lower()
-        if folded == name or folded.startswith(f"{name}.") or not name:
+        if not kind.item_class or is_class(item_class, kind.item_class):
             return kind
     return BY_ELEMENT["Item"]
 

@@ -17,6 +17,7 @@ from postern.items.attachments import Attachment
 from postern.items.calendar_object import CalendarObject
 from postern.items.contact import Contact
 from postern.model.edits import NOTHING_BESIDE
+from postern.model.folders import is_class
 from postern.model.item_store import RenderedItem
 from postern.protocols import xml
 from postern.protocols.content_lines import Component, Line
@@ -37,18 +38,12 @@ MAX_ATTACHMENTS = 200
 """Attachments that one item may get here."""
 PHOTO_NAME = "ContactPicture.jpg"
 """The name by which Exchange and its clients know the photo of a contact (MS-OXOCNTC section 2.2.1.8.3)."""
-_CARDS = (contact.ITEM_CLASS.lower(), contact.LIST_CLASS.lower())
-_TASKS = (task.ITEM_CLASS.lower(),)
+_CARDS = (contact.ITEM_CLASS, contact.LIST_CLASS)
 
 
 def has_lines(view: ItemView) -> bool:
     """Whether the attachments of an item are lines of its content."""
-    return _is_one_of(view, _CARDS + _TASKS)
-
-
-def _is_one_of(view: ItemView, classes: Sequence[str]) -> bool:
-    folded = f"{view.stored.item_class.lower()}."
-    return any(folded.startswith(f"{each}.") for each in classes)
+    return is_class(view.stored.item_class, *_CARDS, task.ITEM_CLASS)
 
 
 class _Content(NamedTuple):
@@ -61,7 +56,7 @@ class _Content(NamedTuple):
 
 def _content(view: ItemView) -> _Content:
     """Reads a content."""
-    if _is_one_of(view, _CARDS):
+    if is_class(view.stored.item_class, *_CARDS):
         card = card_of(view)
         return _Content(card, card.card.root, [each for each in attachments.of_contact(card) if not each.uri])
     calendar = task_of(view).calendar

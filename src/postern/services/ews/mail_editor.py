@@ -27,11 +27,13 @@ from postern.items.message_properties import (
     MailRecord,
 )
 from postern.items.properties import Property, Type, Value
+from postern.model.folders import is_class
 from postern.model.items import MESSAGE, Flag
 from postern.protocols import xml
+from postern.protocols.ews import names
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import element, is_true, t
+from postern.protocols.ews.names import element, is_true
 from postern.protocols.ews.times import read_time
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.words import decode_words
@@ -39,14 +41,12 @@ from postern.services.ews import attached, sending
 from postern.services.ews.access import Call
 from postern.services.ews.editing import Disposition, Editor, How, Saved
 from postern.services.ews.fields import people
-from postern.services.ews.fields.mapped import whole
+from postern.services.ews.fields.mapped import read_categories, whole
 from postern.services.ews.follow_up import read_follow_up
 from postern.services.ews.item_view import ItemView, Need, load
 from postern.services.ews.places import Place
-from postern.services.ews.sending import AT_ONCE
+from postern.services.scheduling.aside import AT_ONCE
 
-MAX_CATEGORIES = 200
-MAX_CATEGORY = 255
 MAX_BODY = 8 << 20
 """Characters of a body that a request brings."""
 MAX_MINUTES = 2_629_800
@@ -108,11 +108,10 @@ class MailEditor(Editor):
         self.message.set_text("Subject", _text(field))
 
     def set_sensitivity(self, field: xml.Element | None) -> None:
-        names = ("Normal", "Personal", "Private", "Confidential")
-        self.message.set_text("Sensitivity", SENSITIVITIES[_choice(field, names)].title())
+        self.message.set_text("Sensitivity", SENSITIVITIES[_choice(field, names.SENSITIVITIES)].title())
 
     def set_importance(self, field: xml.Element | None) -> None:
-        level = _choice(field, ("Low", "Normal", "High"), 1)
+        level = _choice(field, names.IMPORTANCES, 1)
         self.message.set_text("X-Priority", "")
         self.message.set_text("Importance", IMPORTANCES[level] if level != 1 else "")
 
@@ -153,11 +152,7 @@ class MailEditor(Editor):
         return self._nested(self.call, self.place, wanted)
 
     def set_categories(self, field: xml.Element | None) -> None:
-        names = [each.text.strip() for each in field.find_all(t("String"))] if field is not None else []
-        told = tuple(dict.fromkeys(name for name in names if name))
-        if len(told) > MAX_CATEGORIES or any(len(name) > MAX_CATEGORY for name in told):
-            raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY, path=element("t:FieldURI", FieldURI="item:Categories"))
-        self.bag[KEYWORDS] = told or None
+        self.bag[KEYWORDS] = (read_categories(field) if field is not None else ()) or None
 
     def set_in_reply_to(self, field: xml.Element | None) -> None:
         self.message.set_text("In-Reply-To", _text(field))
@@ -283,7 +278,7 @@ class MailEditor(Editor):
     # Storing and sending
 
     async def create(self, how: How) -> Saved | None:
-        if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
+        if how.disposition is None and is_class(self.item_class, MESSAGE):
             raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
         if how.disposition in (None, Disposition.SAVE_ONLY):
             if not self._has_flags:
@@ -299,7 +294,7 @@ class MailEditor(Editor):
         return None
 
     async def update(self, how: How, known: int | None) -> Saved:
-        if how.disposition is None and self.item_class.lower().startswith(MESSAGE.lower()):
+        if how.disposition is None and is_class(self.item_class, MESSAGE):
             raise EwsError(Code.MESSAGE_DISPOSITION_REQUIRED)
         await self.make()
         saved = await super().update(how, known)

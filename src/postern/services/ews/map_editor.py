@@ -39,8 +39,7 @@ class MapEditor(Editor):
 
     def set_class(self, item_class: str) -> None:
         """Sets the class: one derived from that of the kind. Raises EwsError ErrorObjectTypeChanged for another."""
-        folded, base = item_class.lower(), self.base_class.lower()
-        if len(item_class) > MAX_CLASS or not (folded == base or folded.startswith(f"{base}.")):
+        if len(item_class) > MAX_CLASS or not is_class(item_class, self.base_class):
             raise EwsError(Code.OBJECT_TYPE_CHANGED)
         self.item_class = item_class
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from postern.items import calendar_object, invitations, scheduling
+from postern.items import appointment, calendar_object, invitations, scheduling
 from postern.items.answers import REPLIED, with_proposal
 from postern.items.calendar_object import CalendarObject, Refused, organizer_of
 from postern.items.copy_changes import Action
@@ -22,7 +22,7 @@ from postern.items.implicit_scheduling import SENT
 from postern.items.organizing import Sending
 from postern.items.rendered import attendee_of, sequence_of, status_of
 from postern.items.series import Series
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import FolderKind, Right, is_class
 from postern.model.mailbox import MailboxError
 from postern.model.resources import Resource
 from postern.protocols import xml
@@ -345,7 +345,7 @@ async def remove(call: Call, response: xml.Element, how: How) -> str:
     mailbox = view.mailbox
     invitation = invitation_of(view)
     if invitation is None:
-        if not view.stored.item_class.startswith("IPM.Appointment"):
+        if not is_class(view.stored.item_class, appointment.ITEM_CLASS):
             raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_REMOVE_ITEM)
         await dispose(mailbox, [view.stored.id], Disposal.TRASH)
         return "<m:Items/>"

@@ -24,9 +24,10 @@ from postern.protocols.content_lines import Line, with_parameters
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
 from postern.services.ews.access import Call, Mailbox
+from postern.services.ews.appointments import event_in
 from postern.services.ews.editing import How, Saved, new_bag
 from postern.services.scheduling import sending
-from postern.services.scheduling.aside import aside, may_recur, read_calendar
+from postern.services.scheduling.aside import aside, may_recur
 
 if TYPE_CHECKING:
     from postern.services.ews.calendar_editor import CalendarEditor
@@ -77,9 +78,9 @@ async def update(editor: CalendarEditor, how: How, known: int | None) -> Saved:
     await mailbox.demand_edit([view.stored.id])
     before = view.content or b""
     octets = await aside(before, editor.content, is_long=may_recur(before))
-    old = await read_calendar(before)
+    old = await aside(before, lambda: event_in(before))
     beside = await editor.beside()
-    if octets != before and not isinstance(old, Refused):
+    if octets != before:
         await store(editor.call, mailbox, view.stored, before, old, editor.calendar, editor.now, how.meetings, beside)
     else:
         await mailbox.store.edit(mailbox.id, view.stored.id, beside, unchanged_since=view.stored.change)

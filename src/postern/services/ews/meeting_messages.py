@@ -22,6 +22,7 @@ from postern.items.organizing import is_moved
 from postern.items.rendered import answer_of, sequence_of
 from postern.items.series import Series
 from postern.items.text import text_of
+from postern.model.folders import is_class
 from postern.model.items import MESSAGE
 from postern.protocols.content_lines import line
 from postern.protocols.ews.codes import Code
@@ -88,7 +89,7 @@ def may_bring_meeting(structure: bytes) -> bool:
 
 def invitation_of(view: ItemView) -> CalendarObject | None:
     """The meeting that a message brings; None: it brings none, or is no message. It is read once, and needs the content."""
-    if not view.stored.item_class.startswith(MESSAGE):
+    if not is_class(view.stored.item_class, MESSAGE):
         return None
     if invitation_of not in view.parsed:
         view.parsed[invitation_of] = invitation_in(view.content or b"")

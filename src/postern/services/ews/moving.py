@@ -137,7 +137,7 @@ async def _copied(source: Mailbox, item: StoredItem, target: Place, is_renewed: 
                 raise
             raise _has_uid() from None
     else:
-        flags = item.flags & _SYSTEM | await _keywords(source, item, target)
+        flags = item.flags & _SYSTEM | await keyword_bits(target, await keywords_of(source, item))
         new = NewItem(content, flags, item.internal_date, item.item_class)
         (number,) = await mailbox.store.create_with(mailbox.id, target.node.id, [new], bag)
     return number
@@ -174,14 +174,19 @@ def rendered(content: bytes, me: frozenset[str]) -> RenderedItem:
     return NOTHING_RENDERED
 
 
-async def _keywords(source: Mailbox, item: StoredItem, target: Place) -> int:
-    """The bits in the target folder of the keywords that an item has: each folder numbers its own."""
+async def keywords_of(mailbox: Mailbox, item: StoredItem) -> tuple[str, ...]:
+    """The keywords that an item has."""
     bits = item.flags >> KEYWORD_BASE
     if not bits:
-        return 0
-    known = (await source.server.mailboxes.folder(source.id, item.folder)).keywords
-    names = [name for place, name in enumerate(known) if bits >> place & 1]
-    return await target.mailbox.server.mailboxes.keywords(target.mailbox.id, target.node.id, names, True)
+        return ()
+    known = (await mailbox.server.mailboxes.folder(mailbox.id, item.folder)).keywords
+    return tuple([name for place, name in enumerate(known) if bits >> place & 1])
+
+
+async def keyword_bits(place: Place, names: Sequence[str]) -> int:
+    """The bits of these keywords in a folder: each folder numbers its own."""
+    mailbox = place.mailbox
+    return await mailbox.server.mailboxes.keywords(mailbox.id, place.node.id, names, True) if names else 0
 
 
 async def _bag(source: Mailbox, item: int, mailbox: Mailbox) -> dict[int, bytes]:

@@ -39,7 +39,7 @@ class _Unsent(MailEditor):
             self._has_flags = True
 
     def content(self) -> bytes:
-        if not f"{self.item_class.lower()}.".startswith(f"{self.base_class.lower()}."):
+        if not is_class(self.item_class, self.base_class):
             raise EwsError(Code.OBJECT_TYPE_CHANGED)
         return super().content()
 

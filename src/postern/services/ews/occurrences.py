@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 
 from postern.items.appointment import ITEM_CLASS
+from postern.model.folders import is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -29,7 +30,7 @@ class SeriesRead(ReadOnce):
     async def whole(self, wanted: ItemId) -> ItemView:
         """The view of the appointment that an id is of, or of whose occurrence it is, with its content and bag."""
         view = await self.view(replace(wanted, start=None), Need.CONTENT | Need.BAG)
-        if not view.stored.item_class.startswith(ITEM_CLASS):
+        if not is_class(view.stored.item_class, ITEM_CLASS):
             raise EwsError(Code.ITEM_NOT_FOUND)
         return view
 

@@ -195,8 +195,9 @@ def _chosen(by_value: Mapping[str, Right], text: str) -> Right:
 
 
 async def set_entries(call: Call, mailbox: Mailbox, node: FolderNode, entries: Mapping[UUID, Right]) -> None:
-    """Makes these the rights of others in a folder: who is not among them has none. Raises EwsError ErrorAccessDenied,
-    ErrorInvalidPermissionSettings."""
+    """Makes these the entries of others in a folder, and takes the other entries out. Without one for EVERYBODY, everybody has
+    what `DEFAULT_RIGHTS` says of the folder: in a calendar, free/busy times. Raises EwsError ErrorAccessDenied,
+    ErrorInvalidPermissionSettings, ErrorInvalidUserInfo."""
     mailbox.demand(node, Right.OWNER)
     if entries and node.kind is FolderKind.OUTBOX:
         # Messages leave there in the owner's name.

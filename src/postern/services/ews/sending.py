@@ -19,7 +19,7 @@ from postern.items.message_properties import DELETE_AFTER_SUBMIT, SENT_FOLDER
 from postern.items.properties import Property, Value
 from postern.model.directory import Recipient
 from postern.model.edits import NOTHING_BESIDE, Beside
-from postern.model.folders import FolderKind, Right
+from postern.model.folders import FolderKind, Right, is_class
 from postern.model.items import MESSAGE, Flag, NewItem
 from postern.model.mailbox import MailboxError
 from postern.protocols.ews.codes import Code
@@ -30,11 +30,10 @@ from postern.services.ews.access import Call, Mailbox
 from postern.services.ews.editing import bag_of, new_bag
 from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.places import Place
+from postern.services.scheduling.aside import AT_ONCE
 from postern.services.senders import fixed_for, submitter_of
 from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header, recipients
 
-AT_ONCE = 65_536
-"""Octets of a message that is made in the loop."""
 MAX_RECIPIENTS = 10_000
 
 
@@ -59,7 +58,7 @@ async def send(
     await own.nodes()
     octets = await _prepared(call, own, message)
     outbox = await own.of_kind(FolderKind.OUTBOX)
-    if not item_class.lower().startswith(MESSAGE.lower()):
+    if not is_class(item_class, MESSAGE):
         item_class = MESSAGE
     away = await _copied_elsewhere(own, copy, octets, item_class)
     ids: list[int] = []
@@ -81,7 +80,7 @@ async def send_stored(call: Call, item: ItemId, copy: Copy, known: int | None = 
     ErrorItemNotFound, ErrorStaleObject, ErrorInvalidItemForOperationSendItem, and as `send` does."""
     view = await load_one(call, item, Need.CONTENT)
     mailbox = view.mailbox
-    if not view.stored.item_class.lower().startswith(MESSAGE.lower()):
+    if not is_class(view.stored.item_class, MESSAGE):
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_SEND_ITEM)
     if known is not None and view.stored.change > known:
         raise EwsError(Code.STALE_OBJECT)

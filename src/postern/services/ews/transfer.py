@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
+from postern.items import appointment, contact, task
 from postern.model.edits import Beside
-from postern.model.folders import Right
+from postern.model.folders import Right, is_class
 from postern.model.item_store import FIRST_PROPERTY_NAME, RenderedItem, StoredItem
 from postern.model.items import KEYWORD_BASE, MESSAGE, NewItem
 from postern.model.resources import NOTHING_RENDERED, NewResource
@@ -14,13 +15,18 @@ from postern.protocols.ews.errors import EwsError
 from postern.protocols.ews.exported import Exported, ExportedProperty, read, write
 from postern.services.access.guarded import MAKER_TAG
 from postern.services.ews.access import Mailbox
-from postern.services.ews.moving import demand_target, rendered
+from postern.services.ews.moving import demand_target, keyword_bits, keywords_of, rendered
 from postern.services.ews.places import ItemRef, Place
+from postern.services.scheduling.aside import aside
 
 _SYSTEM = (1 << KEYWORD_BASE) - 1
-_AT_ONCE = 65_536
-"""Octets that are packed or read in the loop; more are in a thread."""
-_NAMED = ("ipm.appointment", "ipm.task", "ipm.contact", "ipm.distlist", "ipm.activity")
+_NAMED = (
+    appointment.ITEM_CLASS,
+    appointment.JOURNAL_CLASS,
+    task.ITEM_CLASS,
+    contact.ITEM_CLASS,
+    contact.LIST_CLASS,
+)
 """The classes of what is iCalendar or a vCard."""
 
 
@@ -35,22 +41,12 @@ async def exported(mailbox: Mailbox, number: int) -> tuple[StoredItem, bytes]:
             bool(len(await mailbox.store.with_ids(mailbox.id, [number]))),
             item.flags & _SYSTEM,
             item.internal_date,
-            await _keywords_of(mailbox, item),
+            await keywords_of(mailbox, item),
             await _properties_of(mailbox, number),
             item.content,
         )
-        if len(item.content) > _AT_ONCE:
-            return item, await asyncio.to_thread(write, packed)
-        return item, write(packed)
+        return item, await aside(item.content, partial(write, packed))
     raise EwsError(Code.ITEM_NOT_FOUND)
-
-
-async def _keywords_of(mailbox: Mailbox, item: StoredItem) -> tuple[str, ...]:
-    bits = item.flags >> KEYWORD_BASE
-    if not bits:
-        return ()
-    known = (await mailbox.server.mailboxes.folder(mailbox.id, item.folder)).keywords
-    return tuple(name for place, name in enumerate(known) if bits >> place & 1)
 
 
 async def _properties_of(mailbox: Mailbox, number: int) -> tuple[ExportedProperty, ...]:
@@ -68,11 +64,11 @@ async def _properties_of(mailbox: Mailbox, number: int) -> tuple[ExportedPropert
 
 async def unpacked(text: str) -> Exported:
     """Reads the text of an element Data. Raises EwsError ErrorCorruptData, also for a content that its class does not have."""
-    item = await asyncio.to_thread(read, text) if len(text) > _AT_ONCE else read(text)
+    item = await aside(text, lambda: read(text))
     if not 0 < len(item.item_class) <= 255 or not item.item_class.isascii() or not item.item_class.isprintable():
         raise EwsError(Code.CORRUPT_DATA)
-    is_known = item.item_class.lower().startswith(_NAMED)
-    if (is_known and not item.is_named) or (item.is_named and item.item_class.lower().startswith(MESSAGE.lower())):
+    is_known = is_class(item.item_class, *_NAMED)
+    if (is_known and not item.is_named) or (item.is_named and is_class(item.item_class, MESSAGE)):
         raise EwsError(Code.CORRUPT_DATA)
     return item
 
@@ -124,7 +120,7 @@ async def upload_over(mailbox: Mailbox, ref: ItemRef, item: Exported) -> StoredI
 def _values(place: Place, item: Exported) -> RenderedItem:
     """The values by which an item is looked up."""
     values = rendered(item.content, place.mailbox.recipient.folded_addresses)
-    if values is NOTHING_RENDERED and item.item_class.lower().startswith(_NAMED):
+    if values is NOTHING_RENDERED and is_class(item.item_class, *_NAMED):
         raise EwsError(Code.CORRUPT_DATA)
     return values
 
@@ -138,8 +134,7 @@ async def _keywords(place: Place, item: Exported) -> int:
     """The bits of the item's keywords; they are for who may change what is in the folder (RFC 4314 section 4)."""
     if not item.keywords or not place.mailbox.rights_in(place.node) & Right.EDIT_ANY:
         return 0
-    mailbox = place.mailbox
-    return await mailbox.server.mailboxes.keywords(mailbox.id, place.node.id, item.keywords, True)
+    return await keyword_bits(place, item.keywords)
 
 
 async def _bag(mailbox: Mailbox, item: Exported) -> dict[int, bytes]:

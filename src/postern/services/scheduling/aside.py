@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from time import monotonic
 from typing import TypeVar
@@ -37,7 +37,7 @@ async def read_calendar(octets: bytes) -> CalendarObject | Refused:
     return await aside(octets, partial(calendar_object.read, octets))
 
 
-async def aside(octets: bytes, work: Callable[[], T], is_long: bool = False) -> T:
+async def aside(octets: Sized, work: Callable[[], T], is_long: bool = False) -> T:
     """Does work on the octets of an object without keeping others waiting for a large one, or for many. `is_long`: it may take
     long whatever their number, as looking for occurrences does."""
     if is_long or len(octets) > AT_ONCE:

@@ -17,16 +17,13 @@ _QUOTED_MARKUP = ("<blockquote", "gmail_quote", "divrplyfwdmsg", "moz-cite-prefi
 
 
 def body_markup(name: str, form: Form, shape: Shape, version: Version) -> str:
-    """A body as an element. IsTruncated came with Exchange 2013 (MS-OXWSCDATA section 2.2.4.8)."""
-    text = form.text
-    cut = ""
-    if len(text) > shape.most:
-        text = text[: shape.most]
-        cut = ' IsTruncated="true"'
-    elif version >= Version.V2013:
-        cut = ' IsTruncated="false"'
+    """A body of any kind of item as an element, with at most `shape.most` characters: 0 leaves it empty. IsTruncated came
+    with Exchange 2013 (MS-OXWSCDATA section 2.2.4.8)."""
+    text = form.text[: shape.most]
     kind = "HTML" if form.is_html else "Text"
-    return f'<t:{name} BodyType="{kind}"{cut if version >= Version.V2013 else ""}>{xml.text(text)}</t:{name}>'
+    is_cut = "true" if len(text) < len(form.text) else "false"
+    cut = f' IsTruncated="{is_cut}"' if version >= Version.V2013 else ""
+    return f'<t:{name} BodyType="{kind}"{cut}>{xml.text(text)}</t:{name}>'
 
 
 def _filtered(form: Form, shape: Shape) -> Form:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.properties import Property
 from postern.protocols import xml
+from postern.protocols.ews.names import boolean
 from postern.protocols.ews.versions import Version
 from postern.services.ews.calendar_editor import CalendarEditor
 from postern.services.ews.fields import calendar_item
@@ -55,14 +56,14 @@ TIMES: tuple[Field, ...] = (
     field("OriginalStart", of(read.original_start)),
     field(
         "IsAllDayEvent",
-        of(lambda it: calendar_item.told("t:IsAllDayEvent", it.content.all_day)),
+        of(lambda it: boolean("t:IsAllDayEvent", it.content.all_day)),
         _E.set_all_day,
         property_=_mapi("PidLidAppointmentSubType"),
     ),
     field("LegacyFreeBusyStatus", read.busy, _E.set_busy, default=True, property_=_mapi("PidLidBusyStatus")),
     LOCATION,
     field("When", of(read.when), _E.ignore),
-    field("IsMeeting", of(lambda it: calendar_item.told("t:IsMeeting", read.is_meeting(it)))),
+    field("IsMeeting", of(lambda it: boolean("t:IsMeeting", read.is_meeting(it)))),
     field("IsCancelled", of(read.is_cancelled)),
     field("IsRecurring", of(read.is_recurring), property_=_mapi("PidLidRecurring")),
     field("MeetingRequestWasSent", of(read.request_was_sent)),
@@ -120,7 +121,7 @@ CALENDAR_FIELDS: tuple[Field, ...] = (
     INTENDED,
     field(
         "IsOrganizer",
-        of(lambda it: calendar_item.told("t:IsOrganizer", read.is_mine(it))),
+        of(lambda it: boolean("t:IsOrganizer", read.is_mine(it))),
         since=Version.V2013,
     ),
 )

@@ -10,6 +10,7 @@ from postern.items import html
 from postern.items.appointment_properties import APPOINTMENT_PROPERTIES
 from postern.items.calendar_object import organizer_of
 from postern.items.calendar_properties import CalendarContent
+from postern.items.mail_content import Form
 from postern.items.properties import Mapped, Property, Value
 from postern.items.rendered import status_of
 from postern.items.text import readable
@@ -17,14 +18,15 @@ from postern.protocols import xml
 from postern.protocols.content_lines import Component, Line
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import boolean, element, number, value
-from postern.protocols.ews.shapes import MAX_BODY, BodyType, Shape
+from postern.protocols.ews.names import IMPORTANCES, SENSITIVITIES, boolean, element, number, value
+from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
 from postern.protocols.ews.versions import Version
 from postern.protocols.ical.values import address_of
 from postern.services.ews.appointments import Appointment, of_view
 from postern.services.ews.calendar_attachments import attach, attachments_markup
 from postern.services.ews.calendar_editor import CalendarEditor
+from postern.services.ews.fields.body import body_markup
 from postern.services.ews.fields.field import Field, Read
 from postern.services.ews.fields.item import ITEM_FIELDS
 from postern.services.ews.fields.own_items import item_fields
@@ -32,13 +34,7 @@ from postern.services.ews.item_view import ItemView, Need
 from postern.services.ews.line_attachments import MAX_ATTACHMENTS
 
 _MAP = {entry.property.canonical: entry for entry in APPOINTMENT_PROPERTIES}
-SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
-IMPORTANCES = ("Low", "Normal", "High")
 _MIME_CONTENT = next(each for each in ITEM_FIELDS if each.uri == "item:MimeContent")
-
-
-def told(tag: str, is_set: bool) -> str:
-    return boolean(tag, is_set)
 
 
 def nothing(view: ItemView, shape: Shape) -> str:
@@ -107,15 +103,11 @@ def body(view: ItemView, shape: Shape) -> str:
             text = html.filtered(text)
     else:
         text = plain
-    form = f' BodyType="{"HTML" if as_html else "Text"}"'
-    cut = ""
-    if view.call.header.version >= Version.V2013 and shape.most < MAX_BODY:
-        cut = f' IsTruncated="{"true" if len(text) > shape.most else "false"}"'
-    return f"<t:Body{form}{cut}>{xml.text(text[: shape.most])}</t:Body>"
+    return body_markup("Body", Form(text, as_html), shape, view.call.header.version)
 
 
 def _text_body(view: ItemView, shape: Shape) -> str:
-    return f'<t:TextBody BodyType="Text">{xml.text(str(_plain(view) or "")[: shape.most])}</t:TextBody>'
+    return body_markup("TextBody", Form(str(_plain(view) or ""), False), shape, view.call.header.version)
 
 
 def _categories(view: ItemView, shape: Shape) -> str:

@@ -34,10 +34,10 @@ class Field:
     """A property. `uri` is its path ("item:Subject"), `element` its element in `t:`, `since` the version that brought it, and
     `needs` what it is read from. `default`: the Default shape has it. `single`: FindItem and SyncFolderItems leave it out, for it
     is long (MS-OXWSSRCH section 2.2.4.11). `property` is the MAPI property of the same value, if there is one; `sort` a key of
-    `model.search.SortKey`, and `search` one of `model.search.SearchTerm`, by which the store sorts and searches by it. Without
-    `write` it is read-only. `parts` are the paths of its parts, which have an index beside ("contacts:EmailAddress" of
-    "contacts:EmailAddresses"), and `write_part` changes one. `prepare` is called before `read`. `append` puts a value
-    behind the one that is there. `is_asked`: no base has it, so that it is shown only if it is named."""
+    `model.search.SortKey`, by which the store sorts. Without `write` it is read-only. `parts` are the paths of its parts,
+    which have an index beside ("contacts:EmailAddress" of "contacts:EmailAddresses"), and `write_part` changes one. `prepare` is
+    called before `read`. `append` puts a value behind the one that is there. `is_asked`: no base has it, so that it is shown
+    only if it is named."""
 
     uri: str
     element: str
@@ -49,7 +49,6 @@ class Field:
     property: Property | None = None
     write: Write | None = None
     sort: str = ""
-    search: str = ""
     parts: tuple[str, ...] = ()
     write_part: WritePart | None = None
     prepare: Prepare | None = None

@@ -74,7 +74,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         property=tagged("PidTagSubject", 0x0037),
         write=MailEditor.set_subject,
         sort="subject",
-        search="subject",
     ),
     Field(
         "item:Sensitivity",
@@ -95,7 +94,6 @@ ITEM_FIELDS: tuple[Field, ...] = (
         property=tagged("PidTagBody", 0x1000),
         write=MailEditor.set_body,
         append=MailEditor.append_body,
-        search="body",
     ),
     Field(
         "item:Attachments",

@@ -22,7 +22,7 @@ from postern.model.folders import Right
 from postern.model.items import Flag
 from postern.protocols import xml
 from postern.protocols.ews.ids import ConversationId, FolderId
-from postern.protocols.ews.names import boolean, element, number, value
+from postern.protocols.ews.names import IMPORTANCES, SENSITIVITIES, boolean, element, number, value
 from postern.protocols.ews.paths import FieldPath, IndexedPath
 from postern.protocols.ews.shapes import Base, Shape
 from postern.protocols.ews.times import written
@@ -37,19 +37,21 @@ from postern.services.ews.meeting_messages import is_meeting_alone
 
 MAX_HEADERS = 500
 """Fields of a header that InternetMessageHeaders tells."""
-IMPORTANCES = ("Low", "Normal", "High")
-SENSITIVITIES = ("Normal", "Personal", "Private", "Confidential")
-_EVERY = Right(0x1FFB)
 _LANGUAGE = re.compile(r"[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*+")
 MAX_LANGUAGE = 35
 """Characters of a language's tag (RFC 5646 section 4.4.1)."""
 _PLAIN = (b'("text" "plain"', b'("text" "html"')
 
 
+def is_language(tag: str) -> bool:
+    """Whether a text is a language's tag (RFC 5646 section 2.1): "en-US"."""
+    return len(tag) <= MAX_LANGUAGE and _LANGUAGE.fullmatch(tag) is not None
+
+
 def language(told: str) -> str:
     """The language of an item, by what its field says; strangers write there what they like."""
     tag = told.partition(",")[0].strip()
-    return tag if len(tag) <= MAX_LANGUAGE and _LANGUAGE.fullmatch(tag) else "en-US"
+    return tag if is_language(tag) else "en-US"
 
 
 def mime_content(view: ItemView, shape: Shape) -> str:
@@ -163,7 +165,7 @@ def reminder_delta(view: ItemView, shape: Shape) -> str:
 
 def rights(view: ItemView, shape: Shape) -> str:
     """EffectiveRights (MS-OXWSCDATA section 2.2.4.29); the rights over one's own items count for whoever made the item."""
-    rights = _EVERY if view.mailbox.is_whole else view.mailbox.rights_in(view.node)
+    rights = view.mailbox.rights_in(view.node)
     caller = view.mailbox.caller
     is_own = caller is not None and bag.value_of(view, MAKER) == caller.bytes
     may_delete = Right.DELETE_ANY | Right.DELETE_OWNED if is_own else Right.DELETE_ANY

@@ -22,6 +22,10 @@ from postern.services.ews.map_editor import MapEditor
 
 MAX_STRINGS = 1_000
 """Texts of one property that a request may give."""
+MAX_CATEGORIES = 200
+"""Categories of one item that a request may give."""
+MAX_CATEGORY = 255
+"""Characters of a category."""
 DAY = 86_400
 _WHOLE = re.compile(r"[+-]?[0-9]{1,10}")
 
@@ -72,6 +76,15 @@ def read_strings(sent: xml.Element) -> Value:
     return tuple([each.text for each in texts])
 
 
+def read_categories(sent: xml.Element) -> tuple[str, ...]:
+    """Reads the Categories of an item of any kind, each once. Raises EwsError ErrorInvalidValueForProperty for too many of them,
+    or too long ones."""
+    names = tuple(dict.fromkeys(filter(None, [each.text.strip() for each in sent.find_all(t("String"))])))
+    if len(names) > MAX_CATEGORIES or any(len(name) > MAX_CATEGORY for name in names):
+        raise EwsError(Code.INVALID_VALUE_FOR_PROPERTY, path=element("t:FieldURI", FieldURI="item:Categories"))
+    return names
+
+
 def choices(*names: str) -> Form:
     """The form of a number that stands for one of these words, from 0 on; "" for a number without a word."""
 
@@ -88,6 +101,7 @@ def choices(*names: str) -> Form:
 
 
 TEXT = Form(_text, lambda sent: sent.text)
+CATEGORIES = Form(_strings, read_categories)
 DATE_AT_NOON = Form(
     lambda held: written(held + 43_140) if isinstance(held, int) else "",
     lambda sent: read_time(sent.text) // DAY * DAY,

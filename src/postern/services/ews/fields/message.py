@@ -74,7 +74,6 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         single=True,
         write=MailEditor.set_to,
         append=MailEditor.append_to,
-        search="to",
     ),
     Field(
         "message:CcRecipients",
@@ -85,7 +84,6 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         single=True,
         write=MailEditor.set_cc,
         append=MailEditor.append_cc,
-        search="cc",
     ),
     Field(
         "message:BccRecipients",
@@ -96,7 +94,6 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         single=True,
         write=MailEditor.set_bcc,
         append=MailEditor.append_bcc,
-        search="bcc",
     ),
     Field(
         "message:IsReadReceiptRequested",
@@ -132,7 +129,6 @@ MESSAGE_FIELDS: tuple[Field, ...] = (
         default=True,
         write=MailEditor.set_from,
         sort="displayfrom",
-        search="from",
     ),
     Field(
         "message:InternetMessageId",

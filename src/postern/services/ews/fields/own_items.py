@@ -6,25 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
+from postern.items import mail_content
 from postern.items.contact import Contact
 from postern.items.properties import Value
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
-from postern.protocols.ews.names import boolean, value
+from postern.protocols.ews.names import IMPORTANCES, SENSITIVITIES, boolean, value
 from postern.protocols.ews.shapes import BodyType, Shape
 from postern.protocols.ews.times import written
-from postern.protocols.ews.versions import Version
 from postern.protocols.mime.text import html_text
 from postern.services.ews import line_attachments
+from postern.services.ews.fields.body import body_markup
 from postern.services.ews.fields.field import Field
 from postern.services.ews.fields.item import ITEM_FIELDS
-from postern.services.ews.fields.mapped import Form, MapSource, choices, constant
+from postern.services.ews.fields.item_values import is_language
+from postern.services.ews.fields.mapped import CATEGORIES, Form, MapSource, choices, constant
 from postern.services.ews.item_view import ItemView, Need
 from postern.services.ews.map_editor import MapEditor
 
-SENSITIVITY = choices("Normal", "Personal", "Private", "Confidential")
-IMPORTANCE = choices("Low", "Normal", "High")
+SENSITIVITY = choices(*SENSITIVITIES)
+IMPORTANCE = choices(*IMPORTANCES)
 _ORDER = """
 MimeContent ItemId ParentFolderId ItemClass Subject Sensitivity Body Attachments DateTimeReceived Size Categories
 Importance InReplyTo IsSubmitted IsDraft IsFromMe IsResend IsUnmodified InternetMessageHeaders DateTimeSent
@@ -40,13 +42,11 @@ _PLACES = {name: place for place, name in enumerate(_ORDER.split())}
 
 def _language(sent: xml.Element) -> Value:
     text = sent.text.strip()
-    if len(text) > MAX_LANGUAGE or not text.isascii() or not text.replace("-", "").isalnum():
+    if not is_language(text):
         raise EwsError(Code.SCHEMA_VALIDATION)
     return text
 
 
-MAX_LANGUAGE = 35
-"""Characters of a language's tag (RFC 5646 section 4.4.1)."""
 _LANGUAGE = Form(lambda held: xml.text(str(held)), _language)
 _OF_MAIL = (
     "InternetMessageHeaders",
@@ -83,7 +83,7 @@ def common(source: MapSource) -> list[Field]:
             single=True,
             write=_attach,
         ),
-        source.field("item:Categories", "PidNameKeywords"),
+        source.field("item:Categories", "PidNameKeywords", CATEGORIES),
         source.field("item:Importance", "PidTagImportance", IMPORTANCE, absent=1),
         constant("item:IsSubmitted", boolean("t:IsSubmitted", False)),
         constant("item:IsDraft", boolean("t:IsDraft", False)),
@@ -114,7 +114,7 @@ def body(source: MapSource) -> Field:
     property_ = source.property("PidTagBody")
 
     def read(view: ItemView, shape: Shape) -> str:
-        return body_markup(source.value(view, property_), shape, view.call.header.version)
+        return body_markup("Body", _form_of(source.value(view, property_), shape), shape, view.call.header.version)
 
     def write(editor: MapEditor, sent: xml.Element | None) -> None:
         editor.put(property_, body_text(sent) or None)
@@ -132,18 +132,13 @@ def body(source: MapSource) -> Field:
     )
 
 
-def body_markup(held: Value | None, shape: Shape, version: Version) -> str:
+def _form_of(held: Value | None, shape: Shape) -> mail_content.Form:
     """The Body for a text; HTML is made of it where that is asked for."""
     text = str(held) if held is not None else ""
-    if shape.body is BodyType.HTML:
-        lines = "<br>".join(escape(text).splitlines())
-        text = f"<html><body>{lines}</body></html>"
-    cut = text[: shape.most] if shape.most else text
-    is_cut = ""
-    if version >= Version.V2013:
-        is_cut = f' IsTruncated="{"true" if len(cut) < len(text) else "false"}"'
-    kind = "HTML" if shape.body is BodyType.HTML else "Text"
-    return f'<t:Body BodyType="{kind}"{is_cut}>{xml.text(cut)}</t:Body>'
+    if shape.body is not BodyType.HTML:
+        return mail_content.Form(text, False)
+    lines = "<br>".join(escape(text).splitlines())
+    return mail_content.Form(f"<html><body>{lines}</body></html>", True)
 
 
 def body_text(sent: xml.Element | None) -> str:

@@ -18,10 +18,9 @@ from postern.services.ews.kinds import ItemKind, kind_to_make, put_all
 from postern.services.ews.operation import Batch, attempted
 from postern.services.ews.places import Place
 from postern.services.ews.responses import RESPONSES
+from postern.services.scheduling.aside import AT_ONCE
 
 MAX_ITEMS = 1_000
-AT_ONCE = 65_536
-"""Characters of the properties of one item that are read in the loop; more are read in a thread."""
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:

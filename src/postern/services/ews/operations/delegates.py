@@ -55,7 +55,7 @@ class DelegateOperation:
 
 
 async def _get(call: Call, delegates: Delegates, request: xml.Element) -> str:
-    with_permissions = is_true(request.attributes.get("IncludePermissions", "").lower())
+    with_permissions = is_true(request.attributes.get("IncludePermissions", ""))
     asked = request.find(m("UserIds"))
     parts: list[str] = []
     if asked is None:

@@ -1,5 +1,5 @@
 """DeleteFolder and EmptyFolder (MS-OXWSFOLD sections 3.1.4.4 and 3.1.4.5), and MarkAllItemsAsRead (MS-OXWSCORE section
-3.1.4.6)."""
+3.1.4.5)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def _delete(call: Call, named: xml.Element, disposal: Disposal) -> str:
 
 async def run_empty(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
     disposal = read_disposal(request)
-    with_folders = is_true(request.attributes.get("DeleteSubFolders", "").lower())
+    with_folders = is_true(request.attributes.get("DeleteSubFolders", ""))
     for each in _named(request):
         yield await attempted(_empty(call, each, disposal, with_folders))
 
@@ -72,4 +72,4 @@ async def _mark(call: Call, named: xml.Element, is_read: bool) -> str:
 
 DELETE_FOLDER = Batch("DeleteFolder", Version.V2007, "MS-OXWSFOLD 3.1.4.4", run)
 EMPTY_FOLDER = Batch("EmptyFolder", Version.V2010_SP1, "MS-OXWSFOLD 3.1.4.5", run_empty)
-MARK_ALL_ITEMS_AS_READ = Batch("MarkAllItemsAsRead", Version.V2013, "MS-OXWSCORE 3.1.4.6", run_mark)
+MARK_ALL_ITEMS_AS_READ = Batch("MarkAllItemsAsRead", Version.V2013, "MS-OXWSCORE 3.1.4.5", run_mark)

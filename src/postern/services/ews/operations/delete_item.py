@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from postern.items.appointment import ITEM_CLASS as APPOINTMENT
 from postern.items.task import ITEM_CLASS as TASK
+from postern.model.folders import is_class
 from postern.model.item_store import StoredItem
 from postern.model.mailbox import MailboxError
 from postern.protocols import xml
@@ -65,9 +66,9 @@ def _is_simple(item: StoredItem | None) -> bool:
 def _required(item_class: str) -> Code | None:
     """The error for an item of this class where the request leaves out what it must say of such items (MS-OXWSCORE section
     3.1.4.3.3.2)."""
-    if item_class.startswith(APPOINTMENT):
+    if is_class(item_class, APPOINTMENT):
         return Code.SEND_MEETING_CANCELLATIONS_REQUIRED
-    if item_class.startswith(TASK):
+    if is_class(item_class, TASK):
         return Code.AFFECTED_TASK_OCCURRENCES_REQUIRED
     return None
 

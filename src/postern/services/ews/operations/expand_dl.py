@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from postern.items import contact
 from postern.model.directory import RecipientType
+from postern.model.folders import is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -44,7 +45,7 @@ async def _of_item(call: Call, item: xml.Element) -> Sequence[Correspondent]:
     if not isinstance(wanted, ItemId):
         raise EwsError(Code.INVALID_ID_MALFORMED)
     view = await load_one(call, wanted, Need.CONTENT)
-    if not f"{view.stored.item_class.lower()}.".startswith(f"{contact.LIST_CLASS.lower()}."):
+    if not is_class(view.stored.item_class, contact.LIST_CLASS):
         raise EwsError(Code.INVALID_ITEM_FOR_OPERATION_EXPAND_DL)
     await prepare_members([view])
     return [member.who for member in listed(view) if member.who.address or member.who.item is not None]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from postern.model.folders import FolderKind
+from postern.items import contact
+from postern.model.folders import FolderKind, is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -24,7 +25,7 @@ from postern.services.scheduling.aside import aside
 
 MAX_FOUND = 1_000
 """Entries of the directory that one search tells."""
-_CARDS = ("ipm.contact", "ipm.distlist")
+_CARDS = (contact.ITEM_CLASS, contact.LIST_CLASS)
 _NAMES = (FieldPath("persona:DisplayName"), FieldPath("persona:FileAs"))
 
 
@@ -99,7 +100,7 @@ async def _in_folder(call: Call, place: Place, text: str) -> list[tuple[str, int
         ]
     every: list[tuple[str, int | str]] = []
     async for view, rendered in card_search.cards(call, place):
-        if view.stored.item_class.lower().startswith(_CARDS):
+        if is_class(view.stored.item_class, *_CARDS):
             every.append((rendered.name, view.stored.id))
     return every
 
@@ -138,7 +139,7 @@ async def get(call: Call, request: xml.Element) -> str:
             return personas.of_directory_entry(entries[item.mailbox], call.header.version, shape, "m:Persona")
         raise EwsError(Code.ITEM_NOT_FOUND)
     view = await load_one(call, item, Need.CONTENT | Need.BAG)
-    if not view.stored.item_class.lower().startswith(_CARDS):
+    if not is_class(view.stored.item_class, *_CARDS):
         raise EwsError(Code.ITEM_NOT_FOUND)
     view.numbers = await view.mailbox.numbers(personas.BAG_NAMES)
     return await aside(view.content or b"", partial(personas.of_card, view, shape, "m:Persona"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from functools import partial
 
-from postern.items import attachments
-from postern.model.folders import FolderKind, Right
+from postern.items import attachments, contact
+from postern.model.folders import FolderKind, Right, is_class
 from postern.protocols import xml
 from postern.protocols.ews.codes import Code
 from postern.protocols.ews.errors import EwsError
@@ -52,7 +52,7 @@ async def _picture(call: Call, address: str) -> bytes | None:
 
 
 def _picture_in(view: ItemView) -> bytes | None:
-    if view.stored.item_class.lower().startswith("ipm.contact"):
+    if is_class(view.stored.item_class, contact.ITEM_CLASS):
         for attachment in attachments.of_contact(card_of(view)):
             if attachment.line.name == "PHOTO" and attachment.octets:
                 return attachment.octets

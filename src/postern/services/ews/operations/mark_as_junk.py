@@ -1,4 +1,4 @@
-"""MarkAsJunk (MS-OXWSCORE section 3.1.4.7). No lists of blocked senders are kept here: it moves items, and that is all."""
+"""MarkAsJunk (MS-OXWSCORE section 3.1.4.6). No lists of blocked senders are kept here: it moves items, and that is all."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MAX_IDS = 1_000
 
 
 async def run(call: Call, request: xml.Element) -> AsyncIterator[str | EwsError]:
-    is_junk = is_true(request.attributes.get("IsJunk", "").lower())
-    is_moved = is_true(request.attributes.get("MoveItem", "").lower())
+    is_junk = is_true(request.attributes.get("IsJunk", ""))
+    is_moved = is_true(request.attributes.get("MoveItem", ""))
     for ref in await item_refs(call, request.find(m("ItemIds")), MAX_IDS):
         yield ref if isinstance(ref, EwsError) else await attempted(_mark(call, ref, is_junk, is_moved))
 
@@ -42,4 +42,4 @@ async def _mark(call: Call, ref: ItemRef, is_junk: bool, is_moved: bool) -> str:
     raise EwsError(Code.ITEM_NOT_FOUND)
 
 
-MARK_AS_JUNK = Batch("MarkAsJunk", Version.V2013, "MS-OXWSCORE 3.1.4.7", run)
+MARK_AS_JUNK = Batch("MarkAsJunk", Version.V2013, "MS-OXWSCORE 3.1.4.6", run)

@@ -1,4 +1,4 @@
-"""MoveItem and CopyItem (MS-OXWSCORE sections 3.1.4.8 and 3.1.4.1), and ArchiveItem (MS-OXWSARCH)."""
+"""MoveItem and CopyItem (MS-OXWSCORE sections 3.1.4.7 and 3.1.4.1), and ArchiveItem (MS-OXWSARCH)."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ async def archive(call: Call, request: xml.Element) -> AsyncIterator[str | EwsEr
         yield ref if isinstance(ref, EwsError) else EwsError(Code.ARCHIVE_MAILBOX_NOT_ENABLED)
 
 
-MOVE_ITEM = Batch("MoveItem", Version.V2007, "MS-OXWSCORE 3.1.4.8", partial(run, is_move=True))
+MOVE_ITEM = Batch("MoveItem", Version.V2007, "MS-OXWSCORE 3.1.4.7", partial(run, is_move=True))
 COPY_ITEM = Batch("CopyItem", Version.V2007, "MS-OXWSCORE 3.1.4.1", partial(run, is_move=False))
 ARCHIVE_ITEM = Batch("ArchiveItem", Version.V2013, "MS-OXWSARCH 3.1.4.1", archive)

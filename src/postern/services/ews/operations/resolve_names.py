@@ -71,9 +71,11 @@ async def _folder(call: Call, parents: xml.Element | None, scope: str) -> Place 
     if not SCOPES[scope][1]:
         return None
     if parents is not None and parents.elements:
+        if len(parents.elements) > 1:
+            raise EwsError(Code.RESOLVE_NAMES_ONLY_ONE_CONTACTS_FOLDER_ALLOWED)
         place = await places.folder(call, parents.elements[0])
-        if len(parents.elements) > 1 or not is_class(place.node.folder_class, FOLDER_CLASSES[FolderKind.CONTACTS]):
-            raise EwsError(Code.INVALID_REQUEST, "One folder of contacts is searched.")
+        if not is_class(place.node.folder_class, FOLDER_CLASSES[FolderKind.CONTACTS]):
+            raise EwsError(Code.RESOLVE_NAMES_INVALID_FOLDER_TYPE)
         return place
     try:
         own = await call.own()

@@ -21,9 +21,9 @@ from postern.services.ews.fields.field import Field
 from postern.services.ews.item_view import ItemView, Need, load_one
 from postern.services.ews.kinds import MAX_PROPERTIES, ItemKind, kind_of
 from postern.services.ews.operation import Batch, attempted
-from postern.services.ews.operations.create_item import AT_ONCE, is_large, items_markup
+from postern.services.ews.operations.create_item import is_large, items_markup
 from postern.services.ews.places import ItemRef, Place, resolved_ref
-from postern.services.scheduling.aside import aside, may_recur
+from postern.services.scheduling.aside import AT_ONCE, aside, may_recur
 
 MAX_CHANGES = 1_000
 MAX_APPENDS = 50
