@@ -14,8 +14,9 @@ from postern.protocols.ical.windows_zones import IANA
 from postern.protocols.ical.zone_rules import ZoneRules, rules_of, rules_of_calendar
 from postern.protocols.ical.zones import UTC_ZONE, NamedZone, Zone
 
-CUSTOM, UTC = "tzone://Microsoft/Custom", "tzone://Microsoft/Utc"
-"""The ids that Exchange gives a zone without a name of Windows', and UTC. A client that was told the second asks for it."""
+CUSTOM, UTC = "Customized Time Zone", "tzone://Microsoft/Utc"
+"""The id of a zone without a name of Windows', and that of UTC. Exchange gives the first `tzone://Microsoft/Custom`, on which
+exchangelib fails for a whole folder, and this name; programs go by the rules. A client that was told the second asks for it."""
 _ALIKE: dict[int, dict[ZoneRules, list[str]]] = {}
 """Windows' names by the rules that their zones have, by year."""
 
