@@ -226,20 +226,36 @@ _EWS = """# Operations of Exchange Web Services
 
 Made from the source (`services/ews/operations/every.py`) by `make docs`. A request names a version of the schema; an operation
 that came with a later one is refused with ErrorInvalidRequest, and an answer has no element that came later. The section says
-where the operation is described; [specs.md](specs.md) says what is left out, [quirks.md](quirks.md) what differs.
+where the operation is described; [specs.md](specs.md) says what is left out, [quirks.md](quirks.md) what differs. The tests are
+those below `tests/services/ews` that name the operation most often; each of their answers is held against the schema of its
+version. `tests/clients` has programs of other makers besides.
 
 """
+MAX_TESTS = 4
+"""Modules of tests that the page names for an operation."""
 
 
 def ews() -> str:
     """docs/ews.md: operations by versions of the schema."""
     versions = list(Version)
     names = [version.label.removeprefix("Exchange").replace("_", " ") for version in versions]
-    lines = [f"| operation | section | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
+    lines = [f"| operation | section | {' | '.join(names)} | tests |", f"|---|---|{'---|' * len(names)}---|"]
+    tests = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "tests/services/ews").rglob("test_*.py")}
     for operation in sorted(OPERATIONS, key=lambda each: each.name):
         marks = ["●" if operation.since <= version else "" for version in versions]
-        lines.append(f"| {operation.name} | {operation.section} | {' | '.join(marks)} |")
+        held = ", ".join(f"`{name}`" for name in _naming(operation.name, tests))
+        lines.append(f"| {operation.name} | {operation.section} | {' | '.join(marks)} | {held} |")
     return _EWS + "\n".join(lines) + "\n"
+
+
+def _naming(operation: str, tests: Mapping[str, str]) -> list[str]:
+    """Returns the modules of tests that name an operation most often. Raises ValueError where none does."""
+    word = re.compile(rf"\b{operation}(?:Request)?\b")
+    counts = {name: len(word.findall(text)) for name, text in tests.items()}
+    naming = sorted((name for name in counts if counts[name]), key=lambda name: (-counts[name], name))
+    if not naming:
+        raise ValueError(f"no test asks for {operation}")
+    return naming[:MAX_TESTS]
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -43,7 +43,7 @@ def entry(key: str, type_: str, *texts: str) -> str:
 
 def write(operation: str, parts: str, **place: str) -> str:
     inner = f"<m:UserConfiguration>{name(**place)}{parts}</m:UserConfiguration>"
-    return f"<m:{operation}UserConfiguration>{inner}</m:{operation}UserConfiguration>"
+    return f"<m:{operation}>{inner}</m:{operation}>"
 
 
 def get(parts: str = "All", **place: str) -> str:
@@ -68,8 +68,8 @@ def test_a_configuration_is_kept_changed_and_deleted() -> None:
             f"<t:Dictionary>{entry('a', 'Integer32', '-5')}{entry('b', 'StringArray', 'x', 'y')}</t:Dictionary>"
         )
         assert (await site.ask(get())).codes == ["ErrorItemNotFound"]
-        assert (await site.ask(write("Create", dictionary + data(b"<x/>")))).codes == ["NoError"]
-        assert (await site.ask(write("Create", data(b"<x/>")))).codes == ["ErrorItemSave"]
+        assert (await site.ask(write("CreateUserConfiguration", dictionary + data(b"<x/>")))).codes == ["NoError"]
+        assert (await site.ask(write("CreateUserConfiguration", data(b"<x/>")))).codes == ["ErrorItemSave"]
         answer = await site.ask(get())
         configuration = answer.find(".//m:UserConfiguration")
         assert [each.tag.rpartition("}")[2] for each in configuration] == [
@@ -81,24 +81,28 @@ def test_a_configuration_is_kept_changed_and_deleted() -> None:
         assert answer.texts(".//t:DictionaryKey/t:Value") == ["a", "b"]
         assert answer.texts(".//t:DictionaryValue/t:Value") == ["-5", "x", "y"]
         # A change of a part leaves the others.
-        assert (await site.ask(write("Update", data(b"\0\1", "BinaryData")))).codes == ["NoError"]
+        assert (await site.ask(write("UpdateUserConfiguration", data(b"\0\1", "BinaryData")))).codes == ["NoError"]
         answer = await site.ask(get("XmlData BinaryData"))
         assert answer.texts(".//t:XmlData") == ["PHgvPg=="] and answer.texts(".//t:BinaryData") == ["AAE="]
         assert not answer.all(".//t:Dictionary") and not answer.all(".//t:ItemId")
         # A value may be nothing.
         nil = '<t:DictionaryValue xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/></t:DictionaryEntry>'
         key = entry("c", "Byte", "1").partition("<t:DictionaryValue>")[0]
-        assert (await site.ask(write("Update", f"<t:Dictionary>{key}{nil}</t:Dictionary>"))).codes == ["NoError"]
+        assert (await site.ask(write("UpdateUserConfiguration", f"<t:Dictionary>{key}{nil}</t:Dictionary>"))).codes == [
+            "NoError"
+        ]
         assert (await site.ask(get())).find(".//t:DictionaryValue").attrib == {
             "{http://www.w3.org/2001/XMLSchema-instance}nil": "true"
         }
         # Another folder, and one above the tree, have others of the same name.
         for folder in ("calendar", "root", "msgfolderroot"):
             assert (await site.ask(get(folder=folder))).codes == ["ErrorItemNotFound"]
-            assert (await site.ask(write("Create", data(folder.encode()), folder=folder))).codes == ["NoError"]
+            assert (await site.ask(write("CreateUserConfiguration", data(folder.encode()), folder=folder))).codes == [
+                "NoError"
+            ]
         assert (await site.ask(get(folder="root"))).texts(".//t:XmlData") == ["cm9vdA=="]
         assert (await site.ask(delete())).codes == ["NoError"]
-        for gone in (delete(), get(), write("Update", data(b"x"))):
+        for gone in (delete(), get(), write("UpdateUserConfiguration", data(b"x"))):
             assert (await site.ask(gone)).codes == ["ErrorItemNotFound"]
         assert (await site.ask(get(folder="calendar"))).codes == ["NoError"]
 
@@ -109,7 +113,7 @@ def test_anothers_configuration_is_read_and_changed_by_rights() -> None:
     async def steps() -> None:
         site = EwsSite()
         inbox, guid = await site.folder(FolderKind.INBOX), guid_of(ALICE)
-        assert (await site.ask(write("Create", data(b"x")))).codes == ["NoError"]
+        assert (await site.ask(write("CreateUserConfiguration", data(b"x")))).codes == ["NoError"]
         mine = {"mailbox": ALICE}
         assert (await site.ask(get(**mine), BOB)).codes == ["ErrorFolderNotFound"]
         owner = next(each for each in site.recipients.known.values() if each.guid == guid)
@@ -120,7 +124,7 @@ def test_anothers_configuration_is_read_and_changed_by_rights() -> None:
         ):
             await site.sharing.set_rights(owner, inbox, guid_of(BOB), rights)
             assert (await site.ask(get(**mine), BOB)).codes == [reads]
-            assert (await site.ask(write("Update", data(b"y"), **mine), BOB)).codes == [writes]
+            assert (await site.ask(write("UpdateUserConfiguration", data(b"y"), **mine), BOB)).codes == [writes]
 
     asyncio.run(steps())
 
@@ -141,7 +145,7 @@ def test_anothers_configuration_is_read_and_changed_by_rights() -> None:
 )
 def test_values_are_checked(parts: str, code: str) -> None:
     async def steps() -> None:
-        assert (await EwsSite().ask(write("Create", parts))).codes == [code]
+        assert (await EwsSite().ask(write("CreateUserConfiguration", parts))).codes == [code]
 
     asyncio.run(steps())
 
@@ -151,7 +155,7 @@ def test_what_does_not_fit_or_was_not_written_here_is_refused() -> None:
         site = EwsSite()
         inbox, guid = await site.folder(FolderKind.INBOX), guid_of(ALICE)
         noise = random.Random(1).randbytes(80_000)
-        assert (await site.ask(write("Create", data(noise)))).codes == ["ErrorDataSizeLimitExceeded"]
+        assert (await site.ask(write("CreateUserConfiguration", data(noise)))).codes == ["ErrorDataSizeLimitExceeded"]
         for text in ("", "x" * 201):
             assert (await site.ask(get(text=text))).codes == ["ErrorInvalidRequest"]
         assert (await site.ask(get("Id Nothing"))).codes == ["ErrorSchemaValidation"]
