@@ -102,6 +102,7 @@ WRITERS = {
     "edge/hashes": "hashes addresses",
     "dcerpc/interfaces/resource_codecs": "says which codecs of `codecs` read",
     "dcerpc/interfaces/published": "lists our interfaces",
+    "dcerpc/interfaces/whole_items": "says which codecs of `codecs` read",
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
     "dcerpc/server_events": "values",

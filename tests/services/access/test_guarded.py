@@ -77,20 +77,6 @@ def test_new_items_know_their_maker_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     work(steps)
 
 
-def test_all_are_copied_or_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def steps(it: Shared) -> None:
-        async def nothing_else(*change: object) -> None:
-            raise MailboxError("UNAVAILABLE", "The machine has failed")
-
-        ids = await it.guarded.create(OWNER, it.folder, [NewItem(b"a"), NewItem(b"b")])
-        monkeypatch.setattr(it.store, "set_properties", nothing_else)
-        with pytest.raises(MailboxError):
-            await it.guarded.copy_items(OWNER, ids, it.folder)
-        assert len(it.store._folder(OWNER, it.folder).items) == 2
-
-    work(steps)
-
-
 def test_nobody_edits_what_another_made_or_says_who_made_it() -> None:
     async def steps(it: Shared) -> None:
         (mine,) = await it.guarded.create(OWNER, it.folder, [NewItem(b"a")])

@@ -111,12 +111,7 @@ class GuardedItems(GuardedReading):
     async def copy_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> dict[int, int]:
         self._demand(target, Right.CREATE)
         copies = await self._store.copy_items(mailbox, [item.id for item in await self.get(mailbox, ids)], target)
-        try:
-            await self._made(mailbox, list(copies.values()))
-        except MailboxError:
-            # All are copied, or none is: whoever asks again would have two.
-            await self._store.delete(mailbox, list(copies.values()))
-            raise
+        await self._made(mailbox, list(copies.values()))
         return copies
 
     async def _changeable(self, mailbox: UUID, ids: Sequence[int], right: Right, owned: Right) -> list[StoredItem]:

@@ -71,10 +71,7 @@ class Associated(NamedTuple):
         return self.calendar is not None and self.created < received
 
     def has_times_of(self, message: CalendarObject) -> bool:
-        """Whether it has all components of a message, with the same times and rules.
-
-        Bound: linear in both.
-        """
+        """Whether it has all components of a message, with the same times and rules."""
         if self.calendar is None:
             return False
         known = {key_of(self.calendar, part): part for part in self.calendar.parts}
