@@ -10,7 +10,7 @@ that one has made oneself (EDIT_OWNED, DELETE_OWNED) count. An item without it w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
@@ -73,7 +73,7 @@ class GuardedItems(GuardedReading):
         bag = {**_others(properties), **self._maker}
         return await self._store.add_with(mailbox, folder, resources, bag, unique_uids)
 
-    async def _made(self, mailbox: UUID, ids: list[int]) -> list[int]:
+    async def _made(self, mailbox: UUID, ids: Iterable[int]) -> None:
         """The caller has made these copies: they know it from now on."""
         if self._maker:
             for number in ids:
@@ -83,7 +83,6 @@ class GuardedItems(GuardedReading):
                     # Where the bag is full, the item is gone already, or the store is away, only the rights over one's own are
                     # lost. The item is there: an error would have it made again.
                     pass
-        return ids
 
     async def edit(
         self,
@@ -111,7 +110,7 @@ class GuardedItems(GuardedReading):
     async def copy_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> dict[int, int]:
         self._demand(target, Right.CREATE)
         copies = await self._store.copy_items(mailbox, [item.id for item in await self.get(mailbox, ids)], target)
-        await self._made(mailbox, list(copies.values()))
+        await self._made(mailbox, copies.values())
         return copies
 
     async def _changeable(self, mailbox: UUID, ids: Sequence[int], right: Right, owned: Right) -> list[StoredItem]:
