@@ -98,16 +98,17 @@ def test_the_rest_is_kept_in_the_store(postgres_dsn: str) -> None:
             assert (await site.ask(conversations.act("Delete", lunch))).codes == ["NoError"]
             assert (await site.ask(conversations.find())).texts(".//t:ConversationTopic") == ["Dinner"]
             # A configuration, and its change.
-            data = configurations.data
-            assert (await site.ask(configurations.write("Create", data(b"<x/>")))).codes == ["NoError"]
-            assert (await site.ask(configurations.write("Update", data(b"y", "BinaryData")))).codes == ["NoError"]
+            made = configurations.write("CreateUserConfiguration", configurations.data(b"<x/>"))
+            assert (await site.ask(made)).codes == ["NoError"]
+            changed = configurations.write("UpdateUserConfiguration", configurations.data(b"y", "BinaryData"))
+            assert (await site.ask(changed)).codes == ["NoError"]
             told = await site.ask(configurations.get())
             assert told.texts(".//t:XmlData") == ["PHgvPg=="] and told.texts(".//t:BinaryData") == ["eQ=="]
             # An export, over another item and as a new one.
             (item, *_) = (await database.find(guid, inbox, [SortKey("arrival")], 0, 10)).ids
             exported = transfer.data_of(await site.ask(transfer.export(item)))
-            made = transfer.number_of(await site.ask(transfer.upload(inbox, exported)))
-            first, second = await database.get(guid, [item, made], True)
-            assert made != item and first.content == second.content
+            copy = transfer.number_of(await site.ask(transfer.upload(inbox, exported)))
+            first, second = await database.get(guid, [item, copy], True)
+            assert copy != item and first.content == second.content
 
     asyncio.run(steps())

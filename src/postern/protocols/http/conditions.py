@@ -13,6 +13,7 @@ from postern.protocols.http.events import Field
 MAX_TAGS = 256
 """Entity tags of a condition. Clients send one; caches send those of the representations that they have."""
 _TAG = re.compile(rb'[ \t,]*+((?:W/)?"[\x21\x23-\x7e\x80-\xff]*+")[ \t]*+(?=,|\Z)')
+_REST = re.compile(rb"[ \t,]*+\Z")
 _SAFE = ("GET", "HEAD")
 
 
@@ -53,7 +54,7 @@ def parse_tags(value: bytes) -> Tags | None:
     while (match := _TAG.match(value, place)) is not None and len(tags) < MAX_TAGS:
         tags.append(match[1])
         place = match.end()
-    return Tags(tuple(tags)) if tags and not value[place:].strip(b" \t,") else None
+    return Tags(tuple(tags)) if tags and _REST.match(value, place) else None
 
 
 def condition(method: str, fields: Sequence[Field], current: Validators | None) -> HTTPStatus | None:
