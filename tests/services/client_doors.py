@@ -153,10 +153,10 @@ class Doors:
 
     @asynccontextmanager
     async def opened(self, row: str, session: Callable[[ClientAccess], Any]) -> AsyncIterator[Doors]:
-        """The doors of this row, for 30 seconds at most."""
+        """The doors of this row, for two minutes at most: a test that takes longer hangs."""
         await self.open(row, session)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 yield self
         finally:
             await self.close()

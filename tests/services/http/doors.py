@@ -37,6 +37,8 @@ ANONYMOUS = replace(ROW, supported_auth=ROWS["metrics"].supported_auth, encrypti
 """A row that lets anybody in, in clear text too."""
 HOST = "localhost"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT"})
+HANGS = 120.0
+"""Seconds after which a test is taken to hang. On a busy machine a client with five hundred requests needs more than 30."""
 
 
 async def body_of(receive: Receive) -> bytes:
@@ -117,7 +119,7 @@ class WebDoor:
             await door.open("127.0.0.1", number)
             self.doors.append(door)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(HANGS):
                 yield self
         finally:
             for door in self.doors:
