@@ -77,6 +77,20 @@ def test_new_items_know_their_maker_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     work(steps)
 
 
+def test_copies_stay_where_their_maker_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(it: Shared) -> None:
+        async def refused(*change: object) -> None:
+            raise MailboxError("LIMIT", "The bag is full")
+
+        ids = await it.guarded.create(OWNER, it.folder, [NewItem(b"a"), NewItem(b"b")])
+        monkeypatch.setattr(it.store, "set_properties", refused)
+        copies = await it.guarded.copy_items(OWNER, ids, it.folder)
+        # An error would have whoever asks again make them twice.
+        assert copies.keys() == set(ids) and len(it.store._folder(OWNER, it.folder).items) == 4
+
+    work(steps)
+
+
 def test_nobody_edits_what_another_made_or_says_who_made_it() -> None:
     async def steps(it: Shared) -> None:
         (mine,) = await it.guarded.create(OWNER, it.folder, [NewItem(b"a")])

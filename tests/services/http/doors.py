@@ -26,7 +26,7 @@ from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
 from postern.trust.certificates.client_certificates import ClientCertificateOwners
 from postern.trust.host import HostCredentials
-from tests.services.client_doors import bound_tls
+from tests.services.client_doors import HANGS, bound_tls
 from tests.support.ports import free_port
 from tests.trust.people import People
 
@@ -37,8 +37,6 @@ ANONYMOUS = replace(ROW, supported_auth=ROWS["metrics"].supported_auth, encrypti
 """A row that lets anybody in, in clear text too."""
 HOST = "localhost"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT"})
-HANGS = 120.0
-"""Seconds after which a test is taken to hang. On a busy machine a client with five hundred requests needs more than 30."""
 
 
 async def body_of(receive: Receive) -> bytes:
