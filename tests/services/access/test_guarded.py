@@ -77,20 +77,6 @@ def test_new_items_know_their_maker_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     work(steps)
 
 
-def test_copies_stay_where_their_maker_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def steps(it: Shared) -> None:
-        async def refused(*change: object) -> None:
-            raise MailboxError("LIMIT", "The bag is full")
-
-        ids = await it.guarded.create(OWNER, it.folder, [NewItem(b"a"), NewItem(b"b")])
-        monkeypatch.setattr(it.store, "set_properties", refused)
-        copies = await it.guarded.copy_items(OWNER, ids, it.folder)
-        # An error would have whoever asks again make them twice.
-        assert copies.keys() == set(ids) and len(it.store._folder(OWNER, it.folder).items) == 4
-
-    work(steps)
-
-
 def test_nobody_edits_what_another_made_or_says_who_made_it() -> None:
     async def steps(it: Shared) -> None:
         (mine,) = await it.guarded.create(OWNER, it.folder, [NewItem(b"a")])
@@ -144,14 +130,19 @@ def test_a_put_over_ones_own_item_keeps_its_maker() -> None:
     work(steps)
 
 
-def test_a_copy_that_is_made_is_no_failure_where_its_maker_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "LIMIT"])
+def test_copies_that_are_made_are_no_failure_where_their_maker_cannot_be_kept(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def steps(it: Shared) -> None:
-        async def away(*change: object) -> None:
-            raise MailboxError("UNAVAILABLE", "away")
+        async def refused(*change: object) -> None:
+            raise MailboxError(code, "The store is away, or the bag is full")
 
-        (mine,) = await it.guarded.create(OWNER, it.folder, [NewItem(b"a")])
-        monkeypatch.setattr(it.store, "set_properties", away)
-        copies = await it.guarded.copy_items(OWNER, [mine], it.folder)
-        assert len(copies) == 1
+        ids = await it.guarded.create(OWNER, it.folder, [NewItem(b"a"), NewItem(b"b")])
+        monkeypatch.setattr(it.store, "set_properties", refused)
+        copies = await it.guarded.copy_items(OWNER, ids, it.folder)
+        assert len(copies) == len(ids)
+        # An error would have whoever asks again make them twice.
+        assert copies.keys() == set(ids) and len(it.store._folder(OWNER, it.folder).items) == 4
 
     work(steps)
