@@ -337,11 +337,16 @@ def test_events_are_streamed() -> None:
         assert await stream.next() == ["Modified item", "Modified folder"]
         await stream.settled()
         await stream.leave()
-        # A later connection goes on where that one ended, and takes over from one that still stands.
+        # A later connection goes on where that one ended; the next takes over from one that still stands.
         await site.mailboxes.create(guid, inbox, [NewItem(MESSAGE)])
-        stream, other = Stream(site, text), Stream(site, text, await streaming(site))
-        assert await stream.next() == ["OK"] and await stream.next() == ["Closed"]
+        stream = Stream(site, text)
+        assert await stream.next() == ["OK"]
+        assert await stream.next() == ["Created item", "NewMail item", "Modified folder"]
+        await stream.settled()
+        other = Stream(site, text, await streaming(site))
+        assert await stream.next() == ["Closed"]
         assert await other.next() == ["OK"]
+        await site.mailboxes.create(guid, inbox, [NewItem(MESSAGE)])
         assert await other.next() == ["Created item", "NewMail item", "Modified folder"]
         await other.leave()
         assert not site.access.subscriptions._streams
